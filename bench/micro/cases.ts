@@ -1,0 +1,292 @@
+import { ContentHeader } from '../../src/amqp/content.ts';
+import { writeU64 } from '../../src/amqp/fields.ts';
+import { FrameDecoder, type FrameVisitor } from '../../src/amqp/frames.ts';
+import { encodeEvent, MAX_EVENT } from '../../src/events/codec.ts';
+import type { PublishEnded } from '../../src/events/lifecycle.ts';
+import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
+import { observedHeaders } from '../../src/proxy/interceptor.ts';
+import { observedFromBroker } from '../../src/proxy/towards-app.ts';
+import { observedFromApp } from '../../src/proxy/towards-broker.ts';
+import {
+  app,
+  broker,
+  deliver,
+  deliveryTagAt,
+  type Message,
+  ownTraceparent,
+  PROTOCOL,
+  publish,
+  stamp,
+} from '../wire.ts';
+import type { Step } from './measure.ts';
+import { createRig, emptyRing, handshake, type Rig } from './plane.ts';
+
+export interface CaseOptions {
+  /** loss modes to try */
+  loss: string[];
+  /** bytes of a body */
+  body: number;
+  /** bytes of a chunk, about */
+  chunk: number;
+  /** distinct routing keys */
+  topics: number;
+  /** OTEL_* variables that rule sampling */
+  env: Record<string, string>;
+}
+
+export interface Case {
+  name: string;
+  prepare(): Step;
+}
+
+/** Messages a second that pass in the rig's own time: what a window holds depends on it. */
+const RATE = 50_000;
+const TAG = 'amq.ctag-bench';
+/** Deliveries an app acks at once. */
+const ACK_EVERY = 10;
+/** Offset of the tag in a basic.ack frame. */
+const ACK_TAG_AT = 11;
+
+export function cases(options: CaseOptions): Case[] {
+  const { loss } = options;
+  const list: Case[] = [
+    { name: 'decode: publishes', prepare: () => decoding(publishes(options).chunk, observedFromApp) },
+    { name: 'decode: deliveries', prepare: () => decoding(deliveries(options).chunk, observedFromBroker) },
+    { name: 'header: read', prepare: () => reading(false) },
+    { name: 'header: read and splice', prepare: () => reading(true) },
+    { name: 'count: publish', prepare: () => counting('publish') },
+    { name: 'count: delivery', prepare: () => counting('delivery') },
+    { name: 'event: encode', prepare: () => encoding() },
+    { name: 'event: write to the ring', prepare: () => ringing('write') },
+    { name: 'event: read from the ring', prepare: () => ringing('read') },
+  ];
+  for (const mode of loss) {
+    list.push({ name: `publish, --loss ${mode}`, prepare: () => publishing(options, mode) });
+    list.push({
+      name: `publish, --loss ${mode}, own traceparent`,
+      prepare: () => publishing(options, mode, { headers: [ownTraceparent()] }),
+    });
+    list.push({ name: `publish, --loss ${mode}, app confirms`, prepare: () => publishing(options, mode, {}, true) });
+  }
+  list.push({ name: 'deliver, auto-ack', prepare: () => delivering(options, true) });
+  list.push({ name: 'deliver, manual ack', prepare: () => delivering(options, false) });
+  if (loss.includes('returns')) {
+    const all = { ...options, env: { OTEL_TRACES_SAMPLER: 'always_on' } };
+    list.push({ name: 'publish, --loss returns, all sampled', prepare: () => publishing(all, 'returns') });
+    list.push({ name: 'deliver, auto-ack, all sampled', prepare: () => delivering(all, true) });
+  }
+  return list;
+}
+
+interface Input {
+  chunk: Buffer;
+  /** where each message starts */
+  starts: number[];
+}
+
+/** Whole messages, as many as the chunk holds but at least one. */
+function fill({ chunk, topics }: CaseOptions, encode: (routingKey: string) => Buffer): Input {
+  const variants = Array.from({ length: topics }, (_, i) => encode(topics === 1 ? 'order.created' : `order.${i}`));
+  const parts: Buffer[] = [];
+  const starts: number[] = [];
+  for (let size = 0, i = 0; i === 0 || size + variants[0].length <= chunk; i++) {
+    const part = variants[(i * 7919) % topics];
+    parts.push(part);
+    starts.push(size);
+    size += part.length;
+  }
+  return { chunk: Buffer.concat(parts), starts };
+}
+
+const publishes = (options: CaseOptions, more: Partial<Message> = {}): Input =>
+  fill(options, (routingKey) => publish({ exchange: 'orders', routingKey, body: options.body, ...more }));
+
+function deliveries(options: CaseOptions): Input {
+  const sampled = options.env.OTEL_TRACES_SAMPLER === 'always_on';
+  const headers = [stamp(Date.now() * 1000), ownTraceparent(sampled)];
+  return fill(options, (routingKey) =>
+    deliver({ exchange: 'orders', routingKey, body: options.body, headers }, TAG, 1),
+  );
+}
+
+function decoding(chunk: Buffer, observed: ReadonlySet<number>): Step {
+  let frames = 0;
+  const visitor: FrameVisitor = {
+    method: () => frames++,
+    header: () => frames++,
+    body: () => frames++,
+    raw: () => frames++,
+    lost: () => {
+      throw new Error('framing was lost');
+    },
+  };
+  const decoder = new FrameDecoder(visitor, observed, 'header');
+  decoder.push(PROTOCOL, 0, PROTOCOL.length);
+  frames = 0;
+  decoder.push(chunk, 0, chunk.length);
+  return { messages: frames / 3, step: () => decoder.push(chunk, 0, chunk.length) };
+}
+
+/** The content header of one publish, a thousand times. */
+function reading(splice: boolean): Step {
+  const message = publish({ exchange: 'orders', routingKey: 'order.created', body: 0 });
+  const start = 8 + message.readUInt32BE(3);
+  const header = new ContentHeader(observedHeaders);
+  const out = Buffer.alloc(1024);
+  const entries = Buffer.alloc(128, 0x78);
+  return {
+    messages: 1000,
+    step() {
+      for (let i = 0; i < 1000; i++) {
+        header.read(message, start, message.length);
+        if (splice) header.splice(out, 0, 0, entries, 94);
+      }
+    },
+  };
+}
+
+function counting(side: 'publish' | 'delivery'): Step {
+  const { plane, recorder } = createRig();
+  const { observer } = plane;
+  const published = observer.publishes('orders', '/');
+  const delivered = observer.deliveries('orders', '/', 'orders');
+  return {
+    messages: 1000,
+    step() {
+      for (let i = 0; i < 1000; i++) {
+        if (side === 'publish') {
+          published.passed(100);
+          published.succeeded(0.001);
+        } else {
+          delivered.passed(100, false, false);
+          delivered.first(0.001);
+          delivered.succeeded(0, true);
+        }
+      }
+    },
+    after: () => recorder.sweep(0),
+  };
+}
+
+const EVENT: PublishEnded = {
+  type: 'publish.ended',
+  connection: 1,
+  channel: 1,
+  exchange: 'orders',
+  routingKey: 'order.created',
+  topic: 'orders',
+  pipeline: '/',
+  startedAt: 1.7e15,
+  endedAt: 1.7e15,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  spanId: 'b7ad6b7169203331',
+  parentSpanId: '',
+  traceState: '',
+  sampled: true,
+  bodySize: 100,
+  messageId: '',
+  correlationId: '',
+  sequence: 1,
+  outcome: 'success',
+  reason: '',
+  confirmed: false,
+  replyCode: 0,
+  replyText: '',
+};
+
+function encoding(): Step {
+  const out = Buffer.alloc(MAX_EVENT);
+  return {
+    messages: 1000,
+    step() {
+      for (let i = 0; i < 1000; i++) encodeEvent(EVENT, out);
+    },
+  };
+}
+
+function ringing(what: 'write' | 'read'): Step {
+  const memory = ringMemory(4 << 20);
+  const ring = new RingWriter(memory);
+  const reader = new RingReader(memory);
+  const write = (): void => {
+    for (let i = 0; i < 1000; i++) ring.write(EVENT);
+  };
+  return what === 'write'
+    ? { messages: 1000, step: write, after: () => emptyRing(memory) }
+    : { messages: 1000, before: write, step: () => reader.read(1000, () => {}) };
+}
+
+/** What both paths have between two chunks. */
+function between(rig: Rig, messages: number): void {
+  rig.app.tellWritten();
+  rig.broker.tellWritten();
+  rig.emptyRing();
+  rig.pass((messages / RATE) * 1000);
+}
+
+export function publishing(
+  options: CaseOptions,
+  loss: string,
+  more: Partial<Message> = {},
+  confirms = false,
+): Step & { rig: Rig } {
+  const rig = createRig({ args: ['--loss', loss, '--pipeline', 'bench'], env: options.env });
+  handshake(rig, { confirms });
+  const { chunk: original, starts } = publishes(options, more);
+  const chunk = Buffer.from(original);
+  const messages = starts.length;
+  const pristine = broker.ack(0, true);
+  const ack = Buffer.from(pristine);
+  let published = 0;
+  return {
+    rig,
+    messages,
+    // what passes may be changed in place
+    before: () => void original.copy(chunk),
+    step: () => rig.app.receive(chunk),
+    after() {
+      published += messages;
+      // confirms come back whether the app asked for them or the sidecar
+      if (confirms || loss === 'confirms') {
+        pristine.copy(ack);
+        writeU64(ack, ACK_TAG_AT, published);
+        rig.broker.receive(ack);
+      }
+      between(rig, messages);
+    },
+    writes: () => rig.broker.writes,
+  };
+}
+
+export function delivering(options: CaseOptions, noAck: boolean): Step & { rig: Rig } {
+  const rig = createRig({ args: ['--pipeline', 'bench'], env: options.env });
+  handshake(rig, { consume: { tag: TAG, noAck } });
+  const { chunk: original, starts } = deliveries(options);
+  const chunk = Buffer.from(original);
+  const messages = starts.length;
+  const tagAt = deliveryTagAt(TAG);
+  const ackCount = Math.ceil(messages / ACK_EVERY);
+  const acks = Buffer.concat(Array.from({ length: ackCount }, () => app.ack(0, true)));
+  const ackSize = acks.length / ackCount;
+  let delivered = 0;
+  return {
+    rig,
+    messages,
+    before() {
+      original.copy(chunk);
+      for (const start of starts) writeU64(chunk, start + tagAt, ++delivered);
+    },
+    step: () => rig.broker.receive(chunk),
+    after() {
+      if (!noAck) {
+        for (let i = 0; i < ackCount; i++) {
+          const last = Math.min((i + 1) * ACK_EVERY, messages);
+          writeU64(acks, i * ackSize + ACK_TAG_AT, delivered - messages + last);
+        }
+        rig.app.receive(acks);
+      }
+      between(rig, messages);
+    },
+    writes: () => rig.app.writes,
+  };
+}

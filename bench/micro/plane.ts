@@ -1,0 +1,207 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { MessageChannel } from 'node:worker_threads';
+import { loadConfig } from '../../src/config/load.ts';
+import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
+import { Clock } from '../../src/proxy/clock.ts';
+import { Connection } from '../../src/proxy/connection.ts';
+import { guardedInterceptor, guardedObserver } from '../../src/proxy/guard.ts';
+import { Scratch } from '../../src/proxy/output.ts';
+import { Plane } from '../../src/proxy/plane.ts';
+import { compileClients } from '../../src/rules/clients.ts';
+import { compileRules } from '../../src/rules/rules.ts';
+import { foldName } from '../../src/telemetry/metrics/fold.ts';
+import { Recorder } from '../../src/telemetry/metrics/recording/recorder.ts';
+import { createIdPool } from '../../src/telemetry/tracing/ids.ts';
+import { createPropagation } from '../../src/telemetry/tracing/propagation.ts';
+import { createSampler } from '../../src/telemetry/tracing/sampling.ts';
+import { app, broker, PROTOCOL } from '../wire.ts';
+
+// The real data plane as the traffic thread composes it, between two sockets that lead nowhere:
+// what it costs apart from the kernel, and what it would write.
+
+/** A socket whose kernel takes everything at once. */
+export class NullSocket extends EventEmitter {
+  /** calls of write so far, and their bytes */
+  writes = 0;
+  bytesWritten = 0;
+  /** what was written last; valid until the next write */
+  last: Uint8Array = new Uint8Array(0);
+  readonly writableLength = 0;
+  readonly destroyed = false;
+  readonly writable = true;
+  readonly writableEnded = false;
+  readonly readableEnded = false;
+  #written: (() => void) | undefined;
+
+  write(bytes: Uint8Array, written?: () => void): boolean {
+    this.writes++;
+    this.bytesWritten += bytes.length;
+    this.last = bytes;
+    this.#written = written;
+    return true;
+  }
+
+  /** Hands a chunk to whoever reads this socket, as the kernel would. */
+  receive(chunk: Uint8Array): void {
+    this.emit('data', chunk);
+  }
+
+  /** Node tells of a finished write once the chunk has been dealt with. */
+  tellWritten(): void {
+    const written = this.#written;
+    this.#written = undefined;
+    written?.();
+  }
+
+  pause(): this {
+    return this;
+  }
+  resume(): this {
+    return this;
+  }
+  end(): this {
+    return this;
+  }
+  destroy(): this {
+    return this;
+  }
+}
+
+/** A clock that can be moved: windows that time empties must be as full as at a real rate. */
+class MovedClock extends Clock {
+  ahead = 0;
+  override now(): number {
+    return super.now() + this.ahead;
+  }
+}
+
+export interface RigOptions {
+  /** flags of the sidecar, e.g. `['--loss', 'off']` */
+  args?: string[];
+  /** OTEL_* variables that rule sampling */
+  env?: Record<string, string>;
+}
+
+export interface Rig {
+  /** what the app sends is received here, what it gets is written here */
+  readonly app: NullSocket;
+  readonly broker: NullSocket;
+  readonly recorder: Recorder;
+  readonly plane: Plane;
+  readonly connection: Connection;
+  /** Time passes, and a sweep if it is due. Milliseconds. */
+  pass(ms: number): void;
+  /** Forgets all events in the ring, as if they had been read. */
+  emptyRing(): void;
+  /** events the ring had no room for */
+  dropped(): number;
+}
+
+const SWEEP_MS = 250;
+
+export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
+  const config = loadConfig({ argv: args, env: {} });
+  const memory = ringMemory(4 << 20);
+  const ring = new RingWriter(memory);
+  const reader = new RingReader(memory);
+  const { port1 } = new MessageChannel();
+  port1.unref();
+  const { maxTopics, idleAfter, buckets, openTelemetryNames } = config.metrics;
+  const recorder = new Recorder({ maxTopics, idleAfter, buckets, openTelemetryNames, port: port1 });
+  const observer = guardedObserver({
+    publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
+    deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
+    traffic: recorder.traffic,
+    emit: (event) => ring.write(event),
+  });
+  const { maxTracesPerSecond, injectUnsampled } = config.tracing;
+  const sampler = createSampler(env, { maxTracesPerSecond });
+  const interceptor = guardedInterceptor(createPropagation({ sampler, ids: createIdPool(), injectUnsampled }), () =>
+    observer.traffic.observerFailed(),
+  );
+  const ruled = compileRules(config.rules, {
+    loss: config.loss.mode,
+    naming: (exchange, routingKey) => exchange || routingKey,
+  });
+  const clock = new MovedClock();
+  const plane = new Plane(
+    observer,
+    interceptor,
+    clock,
+    (names) => {
+      const treatment = ruled(names);
+      return { ...treatment, topic: foldName(treatment.topic) };
+    },
+    {
+      pipeline: config.pipeline,
+      windowPerChannel: config.limits.windowPerChannel,
+      connections: config.limits.connections,
+      settleOnClose: config.loss.settleOnClose,
+      exempt: compileClients(config.loss.exempt),
+    },
+  );
+  const appSocket = new NullSocket();
+  const brokerSocket = new NullSocket();
+  const connection = new Connection(
+    1,
+    appSocket as unknown as Socket,
+    brokerSocket as unknown as Socket,
+    { host: '127.0.0.1', port: 5672, tls: false },
+    plane,
+    new Scratch(),
+    () => {},
+  );
+  let swept = 0;
+  return {
+    app: appSocket,
+    broker: brokerSocket,
+    recorder,
+    plane,
+    connection,
+    pass(ms) {
+      clock.ahead += ms;
+      if (clock.now() - swept < SWEEP_MS) return;
+      swept = clock.now();
+      connection.sweep(swept);
+    },
+    emptyRing: () => emptyRing(memory),
+    dropped: () => reader.dropped,
+  };
+}
+
+/** As if all had been read: tail becomes head (src/events/ring.ts). */
+export function emptyRing(memory: SharedArrayBuffer): void {
+  const [head, tail] = [0, 1];
+  const control = new Int32Array(memory);
+  control[tail] = control[head];
+}
+
+/** Opens the connection and channel 1, as a client and a broker would. */
+export function handshake(
+  rig: Rig,
+  then: { confirms?: boolean; consume?: { tag: string; noAck: boolean } } = {},
+): void {
+  const say = (by: 'app' | 'broker', bytes: Uint8Array): void => {
+    rig[by].receive(Buffer.from(bytes));
+    rig[by === 'app' ? 'broker' : 'app'].tellWritten();
+  };
+  say('app', PROTOCOL);
+  say('broker', broker.start);
+  say('app', app.startOk);
+  say('broker', broker.tune);
+  say('app', app.tuneOk);
+  say('app', app.open);
+  say('broker', broker.openOk);
+  say('app', app.channelOpen);
+  say('broker', broker.channelOpenOk);
+  if (then.confirms) {
+    say('app', app.confirmSelect);
+    say('broker', broker.confirmSelectOk);
+  }
+  if (then.consume) {
+    const { tag, noAck } = then.consume;
+    say('app', app.consume('orders', tag, noAck));
+    say('broker', broker.consumeOk(tag));
+  }
+}

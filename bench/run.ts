@@ -1,0 +1,183 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type RabbitMQ, startRabbitMQ } from '../test/support/rabbitmq.ts';
+import { defaults, type LoadResult, type LoadSpec } from './load/load.ts';
+import { printProfile, profilesIn } from './profile.ts';
+import { judge } from './run/goals.ts';
+import { type Path, type RunningPath, startPath } from './run/paths.ts';
+import { type Suite, suites } from './run/plan.ts';
+import { render, renderStartup, tables } from './run/report.ts';
+import type { Results, Sample } from './run/samples.ts';
+import { startSink } from './run/sink.ts';
+
+// Tracehare beside its peers, interleaved, on a RabbitMQ of its own. docs/performance.md says how
+// to read what it prints.
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    /** all but the quick ones only when asked for */
+    suite: { type: 'string' },
+    load: { type: 'string', default: '' },
+    path: { type: 'string', default: '' },
+    rounds: { type: 'string' },
+    warmup: { type: 'string' },
+    seconds: { type: 'string' },
+    batch: { type: 'boolean', default: false },
+    /** flags for every Tracehare, in one string */
+    args: { type: 'string', default: '' },
+    /** another build of Tracehare, its main.js, as a path of its own */
+    against: { type: 'string' },
+    profile: { type: 'boolean', default: false },
+    out: { type: 'string' },
+  },
+});
+
+const APPS = {
+  load: fileURLToPath(new URL('./load/main.ts', import.meta.url)),
+  amqplib: fileURLToPath(new URL('./apps/amqplib.ts', import.meta.url)),
+};
+const rounds = Number(values.rounds ?? (values.quick || values.profile ? 3 : 5));
+const times = {
+  warmup: Number(values.warmup ?? (values.quick ? 0.4 : 1)),
+  seconds: Number(values.seconds ?? (values.quick ? 1.2 : 3)),
+};
+const profile = values.profile ? mkdtempSync(join(tmpdir(), 'tracehare-profile-')) : undefined;
+const results: Results = { about: about(), startup: {}, samples: [] };
+
+const sink = await startSink();
+const hanging = await startSink(false);
+const broker = await startRabbitMQ();
+try {
+  for (const suite of chosen()) await runSuite(suite, broker);
+} finally {
+  await broker.stop();
+  await sink.stop();
+  await hanging.stop();
+}
+report();
+
+function chosen(): Suite[] {
+  const names = values.suite?.split(',') ?? (values.quick ? ['goals'] : values.profile ? ['profile'] : undefined);
+  const found = suites.filter(({ name }) => names?.includes(name) ?? name !== 'profile');
+  const known = suites.map(({ name }) => name);
+  for (const name of names ?? []) if (!known.includes(name)) throw new Error(`no suite ${name}: ${known.join(', ')}`);
+  return found.map((suite) => ({
+    ...suite,
+    loads: suite.loads.filter(({ name }) => new RegExp(values.load).test(name)),
+    paths: suite.paths.flatMap(variants).filter(({ name }) => new RegExp(values.path).test(name)),
+  }));
+}
+
+/** As the command line wants it: with more flags, and beside another build. */
+function variants(path: Path): Path[] {
+  if (path.kind !== 'tracehare') return [path];
+  const args = [...(path.args ?? []), ...values.args.split(' ').filter((flag) => flag !== '')];
+  const endpoint = path.exports === 'hang' ? hanging.url : sink.url;
+  const env = { ...(path.exports && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }), ...path.env };
+  const mine = { ...path, args, env };
+  return values.against === undefined
+    ? [mine]
+    : [mine, { ...mine, name: `${path.name}, other`, program: values.against }];
+}
+
+async function runSuite(
+  { name: suite, apps, loads, paths }: Suite,
+  { port: brokerPort, pid }: RabbitMQ,
+): Promise<void> {
+  const running: RunningPath[] = [];
+  try {
+    for (const path of paths) running.push(await startPath(path, { brokerPort, batch: values.batch, profile }));
+    for (const { path, startup } of running) {
+      if (startup !== undefined) results.startup[path.name] = [...(results.startup[path.name] ?? []), startup];
+    }
+    for (const load of loads) {
+      for (let round = 0; round < rounds; round++) {
+        // back and forth, so that what drifts weighs on all alike
+        for (const { path, port, pid: proxy, admin } of round % 2 === 0 ? running : running.toReversed()) {
+          const processes = { broker: pid(), ...(proxy !== undefined && { proxy }) };
+          const spec = { ...defaults, ...times, ...load.spec, ...path.load, port, brokerPort, processes };
+          const before = sink.received();
+          const stopScraping = path.scraped ? scrape(`${admin}/metrics`) : () => {};
+          const result = await runLoad(APPS[apps ?? 'load'], spec).finally(stopScraping);
+          const exported = sink.received() - before;
+          const sample: Sample = { suite, load: load.name, path: path.name, round, result, exported };
+          results.samples.push(sample);
+          progress(sample);
+        }
+      }
+    }
+  } finally {
+    await Promise.all(running.map((each) => each.stop()));
+  }
+}
+
+async function runLoad(program: string, spec: LoadSpec): Promise<LoadResult> {
+  const env = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, ...spec.variables };
+  const child = spawn(process.execPath, [program, JSON.stringify(spec)], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`the load generator ended with ${code}`);
+  return JSON.parse(output);
+}
+
+function scrape(url: string): () => void {
+  const timer = setInterval(() => {
+    fetch(url)
+      .then((response) => response.arrayBuffer())
+      .catch(() => {});
+  }, 500);
+  return () => clearInterval(timer);
+}
+
+function progress({ suite, load, path, round, result }: Sample): void {
+  if (!process.stderr.isTTY) return;
+  const figure = result.latency
+    ? `p50 ${result.latency.p50.toFixed(0)} µs`
+    : `${result.messagesPerSecond.toFixed(0)}/s`;
+  process.stderr.write(`\r\x1b[K${suite}: ${load}, round ${round + 1}/${rounds}, ${path}: ${figure}`);
+}
+
+function about(): Results['about'] {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const output = (program: string, ...args: string[]): string => {
+    try {
+      return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0];
+    } catch {
+      return 'none';
+    }
+  };
+  return {
+    date: new Date().toISOString(),
+    tracehare: version,
+    commit: output('git', 'rev-parse', '--short', 'HEAD'),
+    node: process.version,
+    haproxy: output('haproxy', '-v').replace(/ - .*/, ''),
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    kernel: release(),
+    batch: values.batch,
+    rounds,
+    ...times,
+  };
+}
+
+function report(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  for (const table of tables(results)) console.log(`${render(table, false)}\n`);
+  console.log(renderStartup(results));
+  for (const line of judge(results)) console.log(line);
+  const stamp = String(results.about.date).replace(/[:.]/g, '-');
+  const file = values.out ?? fileURLToPath(new URL(`./results/${stamp}.json`, import.meta.url));
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
+  console.log(`\nwritten to ${file}; into docs/performance.md: node bench/docs.ts ${file}`);
+  if (profile !== undefined) for (const each of profilesIn(profile)) printProfile(each);
+}

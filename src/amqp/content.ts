@@ -1,0 +1,273 @@
+import { copyBytes } from './bytes.ts';
+import { readU16, readU32, readU64, skipValue, text, writeU16, writeU32 } from './fields.ts';
+import { FRAME_HEAD, type PropertyName, properties } from './spec.ts';
+
+/** Offsets in a content-header frame's payload. */
+const BODY_SIZE = 4;
+const FLAGS = 12;
+const HEADERS_FLAG = 0x2000;
+const CONTINUATION = 1;
+/** Occurrences of known headers remembered per message; the rest of them is treated as unknown. */
+const MAX_FOUND = 16;
+
+const NONE = -1;
+
+/** A header's name, compared four bytes at a time. */
+class KnownName {
+  readonly length: number;
+  /** the name's words from its start, the last one ending where the name ends */
+  readonly #words: number[] = [];
+  readonly #offsets: number[] = [];
+
+  /** `name` has at least four characters, all ASCII. */
+  constructor(name: string) {
+    const bytes = Buffer.from(name, 'latin1');
+    this.length = bytes.length;
+    for (let at = 0; at < bytes.length; at += 4) {
+      const offset = Math.min(at, bytes.length - 4);
+      this.#offsets.push(offset);
+      this.#words.push(readU32(bytes, offset));
+    }
+  }
+
+  matches(buf: Uint8Array, at: number): boolean {
+    const words = this.#words;
+    // from the end: names that begin alike are common
+    for (let i = words.length - 1; i >= 0; i--) if (words[i] !== readU32(buf, at + this.#offsets[i])) return false;
+    return true;
+  }
+}
+
+/**
+ * Reads one content-header frame in place and splices a copy of it.
+ *
+ * A flyweight: one instance is reused for every message, so nothing is allocated per message; all
+ * offsets are into `buf` and valid until the next `read`. Only the headers named at construction
+ * are located; everything else is skipped by its length and never decoded.
+ */
+export class ContentHeader {
+  readonly #known: readonly KnownName[];
+  buf: Uint8Array = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
+  #flags = 0;
+  /** first property, behind all flag words */
+  #properties = 0;
+  /** where the headers table's length stands, or would stand */
+  #table = 0;
+  #tableEnd = 0;
+  #hasTable = false;
+  bodySize = 0;
+  #found = 0;
+  readonly #foundName = new Uint8Array(MAX_FOUND);
+  readonly #foundAt = new Int32Array(MAX_FOUND);
+  readonly #foundEnd = new Int32Array(MAX_FOUND);
+  /** per known header: offset of its value's type octet, or -1; the last wins, as clients read it */
+  readonly #value: Int32Array;
+
+  /** `known`: names of the headers to locate; they are then addressed by their position. */
+  constructor(known: readonly string[]) {
+    this.#known = known.map((name) => new KnownName(name));
+    this.#value = new Int32Array(known.length);
+  }
+
+  /**
+   * Reads the frame at buf[start, end). Returns false if it can't be understood: then only
+   * `bodySize` holds (NaN if even that is missing) and the frame must be passed as it is.
+   */
+  read(buf: Uint8Array, start: number, end: number): boolean {
+    this.buf = buf;
+    this.#start = start;
+    this.#end = end;
+    this.#found = 0;
+    this.#value.fill(NONE);
+    this.#hasTable = false;
+    const payload = start + FRAME_HEAD;
+    const stop = end - 1;
+    if (payload + FLAGS + 2 > stop) {
+      this.bodySize = payload + FLAGS <= stop ? readU64(buf, payload + BODY_SIZE) : Number.NaN;
+      return false;
+    }
+    this.bodySize = readU64(buf, payload + BODY_SIZE);
+    this.#flags = readU16(buf, payload + FLAGS);
+    let p = payload + FLAGS + 2;
+    for (let word = this.#flags; (word & CONTINUATION) !== 0; p += 2) {
+      if (p + 2 > stop) return false;
+      word = readU16(buf, p);
+    }
+    this.#properties = p;
+    // content-type and content-encoding, the two short strings that stand before the headers
+    if ((this.#flags & 0x8000) !== 0) p += 1 + buf[p];
+    if ((this.#flags & 0x4000) !== 0) p = p < stop ? p + 1 + buf[p] : stop + 1;
+    this.#table = p;
+    this.#tableEnd = p;
+    if (p > stop) return false;
+    if ((this.#flags & HEADERS_FLAG) === 0) return true;
+    if (p + 4 > stop) return false;
+    this.#tableEnd = p + 4 + readU32(buf, p);
+    this.#hasTable = true;
+    return this.#tableEnd <= stop && this.#scan(buf, p + 4, this.#tableEnd);
+  }
+
+  #scan(buf: Uint8Array, start: number, end: number): boolean {
+    const known = this.#known;
+    for (let p = start; p < end; ) {
+      const length = buf[p];
+      const value = p + 1 + length;
+      const next = value < end ? skipValue(buf, value, end) : -1;
+      if (next < 0) return false;
+      for (let k = 0; k < known.length; k++) {
+        if (known[k].length === length && known[k].matches(buf, p + 1)) {
+          this.#value[k] = value;
+          if (this.#found < MAX_FOUND) {
+            this.#foundName[this.#found] = k;
+            this.#foundAt[this.#found] = p;
+            this.#foundEnd[this.#found] = next;
+            this.#found++;
+          }
+          break;
+        }
+      }
+      p = next;
+    }
+    return true;
+  }
+
+  /** Bytes of the whole frame, overhead included. */
+  get frameSize(): number {
+    return this.#end - this.#start;
+  }
+
+  get hasTable(): boolean {
+    return this.#hasTable;
+  }
+
+  /** The headers table holds nothing but entries in `names` (a bit per known header). */
+  hasOnly(names: number): boolean {
+    let bytes = 0;
+    for (let i = 0; i < this.#found; i++) {
+      if ((names & (1 << this.#foundName[i])) !== 0) bytes += this.#foundEnd[i] - this.#foundAt[i];
+    }
+    return this.#hasTable && bytes === this.#tableEnd - this.#table - 4;
+  }
+
+  /** Offset of the type octet of a known header's value, or -1. */
+  value(known: number): number {
+    return this.#value[known];
+  }
+
+  /** Offset of a string value's first byte (types S and x), or -1 if the header is absent or no string. */
+  stringAt(known: number): number {
+    const at = this.#value[known];
+    return at >= 0 && (this.buf[at] === 0x53 || this.buf[at] === 0x78) ? at + 5 : NONE;
+  }
+
+  /** Bytes of that string. */
+  stringLength(known: number): number {
+    return readU32(this.buf, this.#value[known] + 1);
+  }
+
+  /** A 64-bit integer header, or NaN. */
+  integer(known: number): number {
+    const at = this.#value[known];
+    if (at < 0) return Number.NaN;
+    const type = this.buf[at];
+    return type === 0x6c || type === 0x4c || type === 0x54 ? readU64(this.buf, at + 1) : Number.NaN;
+  }
+
+  /** A short-string property of the message, '' if absent. Makes a string: not for every message. */
+  property(name: PropertyName): string {
+    let p = this.#properties;
+    const stop = this.#end - 1;
+    for (let i = 0; i < properties.length; i++) {
+      if ((this.#flags & (0x8000 >>> i)) === 0) continue;
+      const type = properties[i][1];
+      let next: number;
+      if (type === 'octet') next = p + 1;
+      else if (type === 'longlong') next = p + 8;
+      else if (type === 'table') next = this.#tableEnd;
+      else next = p + 1 + (this.buf[p] ?? 0);
+      if (next > stop) return '';
+      if (properties[i][0] === name) return type === 'shortstr' ? text(this.buf, p + 1, next) : '';
+      p = next;
+    }
+    return '';
+  }
+
+  /** Bytes the frame has after `splice`, so that the caller can hold it against frame_max first. */
+  splicedSize(remove: number, added: number, dropTable = false): number {
+    const lengthField = dropTable === this.#hasTable ? (dropTable ? -4 : 4) : 0;
+    return this.frameSize + added - this.#removedBytes(remove) + lengthField;
+  }
+
+  /**
+   * The same for the common case, in place: patches the frame as it will be with `added` more bytes
+   * of entries and returns where they go; behind a length of their own, which is up to the caller,
+   * if `hasTable` is false.
+   */
+  patch(added: number): number {
+    const { buf } = this;
+    const grown = this.#hasTable ? added : added + 4;
+    writeU32(buf, this.#start + 3, readU32(buf, this.#start + 3) + grown);
+    if (this.#hasTable) writeU32(buf, this.#table, readU32(buf, this.#table) + added);
+    else writeU16(buf, this.#start + FRAME_HEAD + FLAGS, this.#flags | HEADERS_FLAG);
+    return this.#tableEnd;
+  }
+
+  /** Where the frame lies in `buf`. */
+  get start(): number {
+    return this.#start;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  #removedBytes(remove: number): number {
+    let bytes = 0;
+    for (let i = 0; i < this.#found; i++) {
+      if ((remove & (1 << this.#foundName[i])) !== 0) bytes += this.#foundEnd[i] - this.#foundAt[i];
+    }
+    return bytes;
+  }
+
+  /**
+   * Writes the frame to `out` at `at`, with entries[0, added) (whole table entries, see
+   * writeEntry) behind the app's own and without the known headers in the bit set `remove`;
+   * every other byte is the app's. `dropTable` takes the table away, for a message that came
+   * without one; it then must be empty. Returns the offset behind the frame.
+   */
+  splice(out: Uint8Array, at: number, remove: number, entries: Uint8Array, added: number, dropTable = false): number {
+    const buf = this.buf;
+    let o = copyBytes(buf, this.#start, this.#table, out, at);
+    if (dropTable) {
+      writeU16(out, at + FRAME_HEAD + FLAGS, this.#flags & ~HEADERS_FLAG);
+    } else {
+      const length = (this.#hasTable ? this.#tableEnd - this.#table - 4 - this.#removedBytes(remove) : 0) + added;
+      writeU16(out, at + FRAME_HEAD + FLAGS, this.#flags | HEADERS_FLAG);
+      writeU32(out, o, length);
+      o += 4;
+      if (this.#hasTable) {
+        let kept = this.#table + 4;
+        for (let i = 0; i < this.#found; i++) {
+          if ((remove & (1 << this.#foundName[i])) === 0) continue;
+          o = copyBytes(buf, kept, this.#foundAt[i], out, o);
+          kept = this.#foundEnd[i];
+        }
+        o = copyBytes(buf, kept, this.#tableEnd, out, o);
+      }
+      o = copyBytes(entries, 0, added, out, o);
+    }
+    o = copyBytes(buf, this.#tableEnd, this.#end, out, o);
+    writeU32(out, at + 3, readU32(buf, this.#start + 3) + (o - at) - (this.#end - this.#start));
+    return o;
+  }
+}
+
+/** Writes a table entry's key and type octet; returns the offset of its value. */
+export function writeKey(out: Uint8Array, at: number, key: string, type: string): number {
+  out[at] = key.length;
+  for (let i = 0; i < key.length; i++) out[at + 1 + i] = key.charCodeAt(i);
+  out[at + 1 + key.length] = type.charCodeAt(0);
+  return at + 2 + key.length;
+}

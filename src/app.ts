@@ -1,0 +1,207 @@
+import { availableParallelism } from 'node:os';
+import { startAdmin } from './admin/server.ts';
+import type { SidecarState } from './admin/sources.ts';
+import type { Config } from './config/config.ts';
+import type { Report } from './control.ts';
+import { EventBus } from './events/bus.ts';
+import { logLifecycle } from './lifecycle-log.ts';
+import type { Logger } from './log.ts';
+import { listenerSecurity, upstreamSecurity } from './security.ts';
+import { LossLog } from './telemetry/loss/log.ts';
+import { LOSS_REASONS } from './telemetry/loss/loss.ts';
+import { observeLosses } from './telemetry/loss/observe.ts';
+import { Exposition } from './telemetry/metrics/exposition/exposition.ts';
+import { observeExemplars } from './telemetry/metrics/exposition/observe.ts';
+import { REGISTERED } from './telemetry/metrics/exposition/sidecar-metrics.ts';
+import { createSpanSink, type SpanSink } from './telemetry/tracing/sink.ts';
+import { startTraffic, type TrafficThread } from './traffic-thread.ts';
+import { Upstreams } from './upstreams.ts';
+import { version } from './version.ts';
+
+/** How often events are fetched while there are few. */
+const PUMP_MS = 50;
+const SNAPSHOT_MS = 1000;
+
+export interface RunningApp {
+  /** bound addresses, host:port */
+  listen: string;
+  admin: string;
+  /** Resolves when the last connection is gone and everything is closed. */
+  drain(): Promise<void>;
+  /** New connections become plain pipes. */
+  bypass(): void;
+}
+
+/**
+ * The composition root: the only file that knows everyone. The traffic threads move messages; this
+ * thread turns what they count and tell into metrics, spans, logs and answers.
+ */
+export async function start(config: Config, log: Logger): Promise<RunningApp> {
+  const started = performance.now();
+  const upstreams = new Upstreams(config.upstream, log);
+  const state = { draining: false, bypass: config.bypass };
+  /** traces that maxTracesPerSecond left unsampled, by thread */
+  const limited: number[] = [];
+  const threads: TrafficThread[] = [];
+
+  function onReport(report: Report, from: number): void {
+    if (report.type === 'warning') log.warn(report.message);
+    else if (report.type === 'sampling') limited[from] = report.limited;
+    else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
+    else if (report.type === 'learned') {
+      threads.forEach((thread, index) => {
+        if (index !== from) thread.learn(report.fact);
+      });
+    }
+  }
+
+  // the SDK takes longest to load: it must not hold up the traffic
+  const sinkLoading = createSpanSink({
+    env: process.env,
+    consumer: config.tracing.consumer,
+    maxLossSpansPerSecond: config.tracing.maxLossSpansPerSecond,
+    version,
+    log,
+  });
+  sinkLoading.catch(() => {});
+  threads.push(
+    ...(await startTraffic(
+      {
+        config,
+        listen: {
+          host: config.listen.host,
+          port: config.listen.port,
+          shared: false,
+          tls: config.listen.tls && listenerSecurity(config.listen.tls),
+        },
+        upstreamSecurity: upstreamSecurity(config.upstream.tls),
+        env: samplingVariables(process.env),
+      },
+      config.workers === 'auto' ? availableParallelism() : config.workers,
+      onReport,
+      (error) => {
+        throw error;
+      },
+    )),
+  );
+
+  const exposition = exposed(config);
+  for (const { metrics } of threads) exposition.attach(metrics);
+  const sink = await sinkLoading;
+  const bus = new EventBus(
+    () => sink.free(),
+    (error) => log.error({ err: error }, 'an observer of events failed'),
+  );
+  for (const { events } of threads) bus.attach(events);
+  logLifecycle(bus, log);
+  const losses = new LossLog(config.limits.losses);
+  observeLosses(bus, losses);
+  observeExemplars(bus, exposition);
+  observeSpans(bus, sink);
+
+  const eventsDropped = (): number => sum(threads.map(({ events }) => events.dropped));
+  exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
+  exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
+  exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
+  exposition.register(REGISTERED.eventsDropped, eventsDropped);
+  exposition.register(REGISTERED.tracesLimited, () => sum(limited));
+  exposition.register(REGISTERED.bypass, () => (state.bypass ? 1 : 0));
+
+  const pumping = setInterval(() => pump(), PUMP_MS);
+  const snapshots = setInterval(() => exposition.snapshot(), SNAPSHOT_MS);
+  /** Goes on at once while there is more, but lets others have the thread between batches. */
+  function pump(): void {
+    if (bus.pump() > 0) setImmediate(pump);
+  }
+
+  const { host } = config.listen;
+  const listen = `${host.includes(':') ? `[${host}]` : host}:${threads[0].port}`;
+  const drainTraffic = (timeout: number): Promise<unknown> => Promise.all(threads.map((each) => each.drain(timeout)));
+
+  function look(): SidecarState {
+    const { connections, channels, passed, lossRates, folded } = exposition.figures();
+    return {
+      version,
+      uptime: (performance.now() - started) / 1000,
+      listen,
+      upstreams: upstreams.list(),
+      connections,
+      channels,
+      messages: { published: passed.publish, delivered: passed.consume },
+      lossRates: lossRates.map(({ labels: { topic, pipeline, side }, value }) => ({
+        topic,
+        pipeline,
+        side,
+        rate: value,
+      })),
+      bypass: state.bypass,
+      limits: [
+        ...Object.entries(folded).map(([label, count]) => ({ name: `values of label ${label}`, count })),
+        { name: 'new traces a second', count: sum(limited) },
+        { name: 'events dropped', count: eventsDropped() },
+        { name: 'spans dropped', count: sink.figures().dropped },
+      ].filter(({ count }) => count > 0),
+    };
+  }
+
+  const admin = await startAdmin(config.admin, {
+    metrics: (accept) => exposition.render(accept),
+    ready: () => (state.draining ? 'draining' : undefined),
+    upstreamReachable: () => upstreams.reachable(),
+    losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
+    lossReasons: LOSS_REASONS,
+    state: look,
+  }).catch(async (error) => {
+    await drainTraffic(0);
+    throw error;
+  });
+
+  return {
+    listen,
+    admin: admin.address,
+    bypass() {
+      state.bypass = true;
+      for (const thread of threads) thread.bypass();
+    },
+    async drain() {
+      state.draining = true;
+      await drainTraffic(config.drain.timeout);
+      clearInterval(pumping);
+      while (bus.pump() > 0) await new Promise(setImmediate);
+      clearInterval(snapshots);
+      await sink.shutdown();
+      await admin.close();
+    },
+  };
+}
+
+function exposed({ metrics: { buckets, openTelemetryNames, maxTopics }, upstream: { servers } }: Config): Exposition {
+  const [{ host, port }] = servers;
+  return new Exposition({
+    version,
+    buckets,
+    openTelemetryNames,
+    maxTopics,
+    // with several nobody knows which one a message went to
+    ...(servers.length === 1 && { server: { address: host, port } }),
+  });
+}
+
+function observeSpans(bus: EventBus, sink: SpanSink): void {
+  for (const type of [
+    'connection.opened',
+    'connection.identified',
+    'connection.closed',
+    'publish.ended',
+    'delivery.ended',
+  ] as const) {
+    bus.on(type, (event) => sink.observe(event));
+  }
+}
+
+const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0);
+
+function samplingVariables(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  const { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG } = env;
+  return { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG };
+}

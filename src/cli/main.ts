@@ -1,0 +1,31 @@
+import process from 'node:process';
+import { didYouMean, shown } from '../config/nearest.ts';
+
+const commands = ['run', 'check', 'help'];
+
+/** Finds the command and runs it; each is loaded only when it is meant. Sets the exit code. */
+export async function main(argv: string[]): Promise<void> {
+  const [first] = argv;
+  const named = first !== undefined && !first.startsWith('-');
+  const command = named ? first : 'run';
+  const rest = named ? argv.slice(1) : argv;
+  if (rest.includes('--help') || rest.includes('-h') || command === 'help') {
+    const { help } = await import('./help.ts');
+    process.stdout.write(help());
+  } else if (rest.includes('--version') || rest.includes('-v')) {
+    const { version } = await import('../version.ts');
+    process.stdout.write(`${version}\n`);
+  } else if (command === 'run') {
+    const { run } = await import('./run.ts');
+    await run(rest);
+  } else if (command === 'check') {
+    const { check } = await import('./check.ts');
+    check(rest);
+  } else unknown(command);
+}
+
+function unknown(command: string): void {
+  const offer = didYouMean(command, commands) || '; tracehare --help lists them';
+  process.stderr.write(`tracehare: unknown command \`${shown(command)}\`${offer}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,73 @@
+import process from 'node:process';
+import type { RunningApp } from '../app.ts';
+import { misspelt } from '../config/given.ts';
+import { ConfigError, loadConfig } from '../config/load.ts';
+import type { Logger } from '../log.ts';
+import { startError } from './start-error.ts';
+
+/** `tracehare [run]`: until a signal ends it. Exit 0 after a drain, 1 on failure, 2 on wrong flags or configuration. */
+export async function run(argv: string[]): Promise<void> {
+  const config = configure(argv);
+  if (config === undefined) return;
+  const { createLog } = await import('../log.ts');
+  const log = createLog(config.log.level);
+  for (const warning of misspelt(process.env)) log.warn(warning);
+  process.on('uncaughtException', (error) => fail(log, error, 'uncaught exception'));
+
+  const { start } = await import('../app.ts');
+  const starting = start(config, log);
+  obey(starting, log);
+  try {
+    const { listen, admin } = await starting;
+    log.info({ listen, admin }, 'listening');
+  } catch (error) {
+    log.debug({ err: error }, 'could not start');
+    process.stderr.write(`tracehare: ${startError(error, config)}\n`);
+    process.exit(1);
+  }
+}
+
+function configure(argv: string[]) {
+  try {
+    return loadConfig({ argv, env: process.env });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) process.stderr.write(`tracehare: ${problem}\n`);
+    process.exitCode = 2;
+    return undefined;
+  }
+}
+
+/** Signals that come while it starts are obeyed once it has; a failed start is told by who awaits it. */
+function obey(starting: Promise<RunningApp>, log: Logger): void {
+  let ending = false;
+  const end = (signal: 'SIGINT' | 'SIGTERM') => {
+    if (ending) process.exit(signal === 'SIGINT' ? 130 : 143);
+    ending = true;
+    log.info({ signal }, 'draining');
+    starting
+      .then((app) =>
+        app.drain().then(
+          () => process.exit(0),
+          (error) => fail(log, error, 'drain failed'),
+        ),
+      )
+      .catch(() => {});
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+  process.on('SIGUSR2', () => {
+    starting.then(
+      (app) => {
+        app.bypass();
+        log.warn('bypass: new connections are plain pipes from now on');
+      },
+      () => {},
+    );
+  });
+}
+
+function fail(log: Logger, error: unknown, message: string): never {
+  log.fatal({ err: error }, message);
+  process.exit(1);
+}

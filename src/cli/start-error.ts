@@ -1,0 +1,26 @@
+import type { Config } from '../config/config.ts';
+
+/** Why it could not start, in one line: what, where, what to do. */
+export function startError(error: unknown, config: Config): string {
+  const { code, syscall, port, path, message } = error as NodeJS.ErrnoException & { port?: number };
+  if (syscall === 'listen' || syscall === 'bind') {
+    const flag = port === config.listen.port ? '--listen' : '--admin';
+    const { host } = flag === '--listen' ? config.listen : config.admin;
+    const where = `${flag} ${host.includes(':') ? `[${host}]` : host}:${port}`;
+    return `${where}: ${listening[code ?? ''] ?? message}`;
+  }
+  if (syscall === 'getaddrinfo') {
+    const { hostname } = error as { hostname?: string };
+    const flag = hostname === config.listen.host ? '--listen' : '--admin';
+    return `${flag} ${hostname}: no such host name; listen on an address of this machine, or on :PORT for all`;
+  }
+  if (path !== undefined) return `${path}: ${code === 'ENOENT' ? 'no such file' : message}; check the configuration`;
+  return `could not start: ${String(message ?? error).replace(/\s*\n\s*/g, ' ')}`;
+}
+
+const listening: Record<string, string> = {
+  EADDRINUSE: 'address already in use; stop what listens there or choose another port',
+  EADDRNOTAVAIL: 'no such address on this machine; choose one of its own, or :PORT for all',
+  EACCES: 'permission denied; choose a port from 1024 up, or run with the right to bind lower ones',
+  EAFNOSUPPORT: 'this machine has no such address family; choose an IPv4 address',
+};

@@ -1,0 +1,74 @@
+import type { ClientMatch, LossMode } from '../proxy/treatment.ts';
+import type { Rule } from '../rules/rule.ts';
+
+/** The configuration as the program uses it: checked, complete, frozen. Durations are milliseconds; host '' is all interfaces. */
+export interface Config {
+  listen: { host: string; port: number; tls?: ListenTls };
+  upstream: { servers: Upstream[]; tls: UpstreamTls; connectTimeout: number };
+  admin: { host: string; port: number; token?: string };
+  loss: {
+    mode: LossMode;
+    /** how long the end of a channel or connection is held for shadow confirms */
+    settleOnClose: number;
+    /** clients that are never shadowed: patterns as in rules, still text */
+    exempt: ClientMatch[];
+  };
+  /** value of the pipeline label; undefined: the connection's vhost */
+  pipeline?: string;
+  tracing: {
+    maxTracesPerSecond: number;
+    /** spans of lost messages exported though not sampled */
+    maxLossSpansPerSecond: number;
+    injectUnsampled: boolean;
+    consumer: 'parent' | 'link' | 'both';
+  };
+  metrics: {
+    /** values a label may have before the rest goes under __overflow__; 0: no limit */
+    maxTopics: number;
+    /** idle label values are freed after this long */
+    idleAfter: number;
+    /** upper bounds in seconds */
+    buckets: { latency: number[]; confirm: number[]; processing: number[] };
+    /** the same facts under OpenTelemetry's names too */
+    openTelemetryNames: boolean;
+  };
+  drain: { timeout: number };
+  limits: {
+    connections: number;
+    /** open publishes or unsettled deliveries remembered per channel */
+    windowPerChannel: number;
+    /** newest losses kept for /api/losses */
+    losses: number;
+  };
+  /** threads that move traffic; auto: one per processor */
+  workers: number | 'auto';
+  log: { level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' };
+  /** every connection is a plain pipe */
+  bypass: boolean;
+  /** in order; patterns are still text (src/rules compiles them) */
+  rules: Rule[];
+}
+
+export interface Upstream {
+  host: string;
+  port: number;
+  tls: boolean;
+}
+
+/** File paths, read by whoever opens the socket. */
+export interface ListenTls {
+  cert: string;
+  key: string;
+  /** CA that signed the apps' certificates */
+  ca?: string;
+  clientCertificate: 'none' | 'request' | 'require';
+}
+
+export interface UpstreamTls {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  /** name to verify and to send as SNI; default: the upstream's host */
+  serverName?: string;
+  verify: boolean;
+}

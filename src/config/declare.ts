@@ -1,0 +1,51 @@
+import { z } from 'zod';
+
+/** How the schema declares its keys: sections, settings, and lists that only the file can hold. */
+
+/** The key that a section's short form stands for: `listen: X` is `listen: { address: X }`. */
+export const shortForms = z.registry<{ key: string }>();
+
+/** A section of the file. Left out, it consists of its defaults. */
+export function section<T extends z.core.$ZodLooseShape>(
+  description: string,
+  shape: T,
+  shortForm?: keyof T & string,
+  check: z.core.CheckFn<z.output<z.ZodObject<T, z.core.$strict>>> = () => {},
+) {
+  const keys = z.strictObject(shape, { error: 'expects keys and values' }).check(check);
+  if (shortForm !== undefined) keys.register(shortForms, { key: shortForm });
+  return keys.prefault({} as never).describe(description);
+}
+
+/** A setting with a default, written as in the file. */
+export function setting<T extends z.ZodType>(type: T, value: z.input<T>, description: string) {
+  return type.prefault(value as never).describe(description);
+}
+
+export function optional<T extends z.ZodType>(type: T, description: string) {
+  return z.exactOptional(type).describe(description);
+}
+
+/** Keys of which none is needed, but at least one of them: an empty one would mean nothing, or everything. */
+export function atLeastOne<T extends z.core.$ZodLooseShape>(shape: T) {
+  const error = `expects at least one of ${Object.keys(shape).join(', ')}`;
+  return z
+    .strictObject(shape, { error })
+    .check(({ value, issues }) => {
+      // one misspelt key is already told of
+      if (issues.length === 0 && Object.keys(value).length === 0) issues.push(custom(value, [], error));
+    })
+    .meta({ minProperties: 1 });
+}
+
+/** A list of entries with keys of their own. It has neither flag nor variable. Left out, it is empty. */
+export function list<T extends z.ZodObject>(entry: T, description: string) {
+  return z
+    .array(entry, { error: 'expects a list, each entry with a dash' })
+    .prefault([] as never)
+    .describe(description);
+}
+
+export function custom(input: unknown, path: PropertyKey[], message: string): z.core.$ZodRawIssue {
+  return { code: 'custom', input, path, message };
+}

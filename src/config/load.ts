@@ -1,0 +1,93 @@
+import type { Config } from './config.ts';
+import { ConfigError } from './error.ts';
+import { type ConfigFile, parseConfigFile, readText, unreadable } from './file.ts';
+import { fromFlags, fromVariables } from './given.ts';
+import { merge } from './merge.ts';
+import { problemAt, problemsOf, type Sources } from './problems.ts';
+import { type Checked, schema } from './schema.ts';
+import { configFile, settings } from './settings.ts';
+import { deepFreeze, get } from './tree.ts';
+import { tokenPattern } from './values.ts';
+
+export { ConfigError } from './error.ts';
+
+export interface LoadOptions {
+  /** flags only, without the command */
+  argv: readonly string[];
+  env: Record<string, string | undefined>;
+  /** the file alone is the subject: also try every file that it names */
+  check?: boolean;
+}
+
+/**
+ * Flags beat variables beat the file beats defaults. The result is complete and deeply frozen.
+ * Throws ConfigError with every problem there is, and nothing else.
+ */
+export function loadConfig({ argv, env, check = false }: LoadOptions): Config {
+  const flags = fromFlags(argv);
+  const variables = fromVariables(env);
+  const path = flags.file ?? variables.file;
+  const from = flags.file === undefined ? `${configFile.variable}: ` : `--${configFile.flag}: `;
+  const file = path === undefined ? undefined : open(path, check ? '' : from);
+  const { tree, origins } = merge(file?.content, [variables.given, flags.given]);
+  const sources: Sources = { file, origins };
+  const checked = schema.safeParse(tree);
+  // Syntax errors leave no content to check; what flags and variables say is checked nevertheless.
+  const problems = [...(file?.problems ?? []), ...problemsOf(checked.error?.issues ?? [], sources), ...flags.problems];
+  if (check) problems.push(...unreadableFiles(tree, sources));
+  const token = readToken(tree, sources, problems);
+  if (!checked.success || problems.length > 0) throw new ConfigError(problems);
+  return deepFreeze(toConfig(checked.data, token));
+}
+
+const tokenFile = ['admin', 'tokenFile'];
+
+function open(path: string, from: string): ConfigFile {
+  try {
+    return parseConfigFile(path, readText(path));
+  } catch (error) {
+    // Nothing else can be said before the file is there.
+    throw new ConfigError([`${from}${path}: ${unreadable(error)}`]);
+  }
+}
+
+function readToken(tree: unknown, sources: Sources, problems: string[]): string | undefined {
+  const name = get(tree, tokenFile);
+  if (typeof name !== 'string' || name === '') return undefined;
+  try {
+    const token = readText(name).trim();
+    if (tokenPattern.test(token)) return token;
+    problems.push(
+      problemAt(tokenFile, `${name}: expects one line of visible ASCII characters without spaces`, sources),
+    );
+  } catch (error) {
+    problems.push(problemAt(tokenFile, `${name}: ${unreadable(error)}`, sources));
+  }
+  return undefined;
+}
+
+function unreadableFiles(tree: unknown, sources: Sources): string[] {
+  return settings.flatMap(({ isFile, path }) => {
+    const named = isFile ? get(tree, path) : undefined;
+    // The token's file was read already.
+    if (typeof named !== 'string' || named === '' || path.join() === tokenFile.join()) return [];
+    try {
+      readText(named);
+      return [];
+    } catch (error) {
+      return problemAt(path, `${named}: ${unreadable(error)}`, sources);
+    }
+  });
+}
+
+function toConfig(checked: Checked, fileToken: string | undefined): Config {
+  const { listen, upstream, admin, ...same } = checked;
+  const token = fileToken ?? admin.token;
+  const { tls } = listen;
+  return {
+    ...same,
+    listen: { ...listen.address, ...(tls && { tls }) },
+    upstream: { servers: upstream.urls, tls: upstream.tls, connectTimeout: upstream.connectTimeout },
+    admin: { ...admin.address, ...(token !== undefined && { token }) },
+  };
+}

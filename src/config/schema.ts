@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { custom, list, optional, section, setting } from './declare.ts';
+import { clientMatch, rule } from './rule-schema.ts';
+import {
+  address,
+  buckets,
+  count,
+  duration,
+  file,
+  lossMode,
+  oneOf,
+  onOff,
+  text,
+  token,
+  upstreams,
+  workers,
+} from './values.ts';
+
+/**
+ * Every setting, once: the file, the flags, the variables, the help, the reference page and the
+ * JSON Schema are all read from here (settings.ts). Add a key here and in toConfig, nowhere else.
+ */
+
+const listenTls = z.strictObject(
+  {
+    cert: file.describe('certificate shown to apps, PEM file, chain included'),
+    key: file.describe('private key of the certificate, PEM file'),
+    ca: optional(file, "CA that signed the apps' certificates, PEM file; without it the system's"),
+    clientCertificate: setting(
+      oneOf('none', 'request', 'require'),
+      'none',
+      'whether apps show a certificate: not asked, asked for, or refused without a valid one',
+    ),
+  },
+  { error: 'expects keys and values: cert, key' },
+);
+
+const upstreamTls = section(
+  'How amqps:// upstreams are spoken to.',
+  {
+    ca: optional(file, "CA that signed the broker's certificate, PEM file; without it the system's"),
+    cert: optional(file, 'client certificate shown to the broker, PEM file; needs the key'),
+    key: optional(file, 'private key of the client certificate, PEM file'),
+    serverName: optional(text, "name to verify and to send as SNI; without it the upstream's host"),
+    verify: setting(onOff, true, "check the broker's certificate; false accepts anyone in between"),
+  },
+  undefined,
+  ({ value, issues }) => {
+    const alone = value.cert === undefined ? 'key' : 'cert';
+    if ((value.cert === undefined) !== (value.key === undefined))
+      issues.push(custom(value, [alone], `needs upstream.tls.${alone === 'cert' ? 'key' : 'cert'} too`));
+  },
+);
+
+export const schema = z
+  .strictObject(
+    {
+      listen: section(
+        'Where apps connect.',
+        {
+          address: setting(address, '127.0.0.1:5673', 'where apps connect; amqps when listen.tls is set'),
+          tls: optional(listenTls, 'TLS towards apps; without it plain AMQP.'),
+        },
+        'address',
+      ),
+      upstream: section(
+        'The broker.',
+        {
+          urls: setting(upstreams, 'amqp://127.0.0.1:5672', 'broker, or several tried in turn; amqps:// for TLS'),
+          tls: upstreamTls,
+          connectTimeout: setting(duration('1ms'), '5s', 'how long one upstream may take to accept, TLS included'),
+        },
+        'urls',
+      ),
+      admin: section(
+        'Metrics, health and the live page.',
+        {
+          address: setting(address, '127.0.0.1:9673', 'where metrics, health and the live page are served'),
+          token: optional(
+            token,
+            'bearer token that / and /api ask for off loopback; prefer tokenFile, flags show in ps',
+          ),
+          tokenFile: optional(file, 'file that holds the token, instead of token'),
+        },
+        'address',
+        ({ value, issues }) => {
+          if (value.token !== undefined && value.tokenFile !== undefined)
+            issues.push(custom(value, ['tokenFile'], 'only one of admin.token and admin.tokenFile can be given'));
+        },
+      ),
+      loss: section(
+        'How much is done to learn of losses that apps did not ask to be told of.',
+        {
+          mode: setting(
+            lossMode,
+            'returns',
+            'off; returns: shadow mandatory; confirms: shadow confirms too (complete, costs the broker more)',
+          ),
+          settleOnClose: setting(
+            duration('0s'),
+            '250ms',
+            'how long the end of a channel or connection is held for confirms that the app did not ask for; 0s: not at all',
+          ),
+          exempt: list(
+            clientMatch,
+            'Clients that are never shadowed, such as those that use tx: all keys that are given must fit, with patterns as in rules.',
+          ),
+        },
+        'mode',
+      ),
+      pipeline: optional(text, "value of the pipeline label; without it the connection's vhost"),
+      tracing: section('Trace context and spans; exporters are ruled by the OTEL_* variables.', {
+        maxTracesPerSecond: setting(count(0), 50, 'new traces sampled per second when OTEL_TRACES_SAMPLER is unset'),
+        maxLossSpansPerSecond: setting(count(0), 50, 'spans of lost messages exported per second though not sampled'),
+        injectUnsampled: setting(onOff, true, 'unsampled messages carry a context too, with flag 00'),
+        consumer: setting(
+          oneOf('parent', 'link', 'both'),
+          'parent',
+          "how a consumer span refers to the message's context",
+        ),
+      }),
+      metrics: section('What is counted, and how finely.', {
+        maxTopics: setting(count(0), 500, 'values a label may have before the rest is __overflow__; 0: no limit'),
+        idleAfter: setting(duration('1ms'), '1h', 'label values without traffic are freed after this long'),
+        buckets: section('Upper bounds of the histogram buckets.', {
+          latency: setting(
+            buckets,
+            [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+            'upper bounds of event_latency_seconds, in seconds',
+          ),
+          confirm: setting(
+            buckets,
+            [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+            'upper bounds of event_confirm_seconds, in seconds',
+          ),
+          processing: setting(
+            buckets,
+            [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+            'upper bounds of event_processing_seconds, in seconds',
+          ),
+        }),
+        openTelemetryNames: setting(onOff, true, 'the same facts as messaging_* metrics too'),
+      }),
+      drain: section('The end, on SIGTERM.', {
+        timeout: setting(duration('0s'), '10s', 'how long traffic goes on before connections are closed'),
+      }),
+      limits: section('What bounds memory.', {
+        connections: setting(count(1), 10_000, 'client connections at a time; more are refused and counted'),
+        windowPerChannel: setting(count(1), 250_000, 'open publishes or unsettled deliveries remembered per channel'),
+        losses: setting(count(1), 1000, 'newest losses kept for /api/losses'),
+      }),
+      workers: setting(workers, 1, 'threads that move traffic; auto: one per processor'),
+      log: section('JSON lines on stderr.', {
+        level: setting(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'), 'info', 'least severe level logged'),
+      }),
+      bypass: setting(onOff, false, 'every connection is a plain pipe: nothing is read, added or counted by topic'),
+      rules: list(
+        rule,
+        'What happens to which messages; of the rules that match, the first that mentions an action decides on it. docs/rules.md explains them.',
+      ),
+    },
+    { error: 'expects keys and values, such as listen: 127.0.0.1:5673' },
+  )
+  .check(({ value: { listen, admin }, issues }) => {
+    const [ours, theirs] = [listen.address, admin.address];
+    if (ours.port !== 0 && ours.port === theirs.port && ours.host === theirs.host)
+      issues.push(custom(admin, ['admin', 'address'], 'is the same address as listen; expects another port'));
+  });
+
+/** The file's content after checking, defaults filled in. */
+export type Checked = z.output<typeof schema>;

@@ -1,0 +1,34 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Config } from './config/config.ts';
+import type { UpstreamSecurity } from './proxy/dial.ts';
+import type { ListenerOptions } from './proxy/listener.ts';
+import type { Fact } from './proxy/plane.ts';
+
+/** What a traffic thread is started with. Files are read and variables looked up before. */
+export interface TrafficOptions {
+  config: Config;
+  listen: ListenerOptions;
+  upstreamSecurity: UpstreamSecurity;
+  /** OTEL_* variables that rule sampling */
+  env: Record<string, string | undefined>;
+  /** memory of the thread's event ring */
+  ring: SharedArrayBuffer;
+  /** towards the main thread's Exposition */
+  metrics: MessagePort;
+  /** of how many threads this is which, from 0: limits are shared out, ids kept apart */
+  index: number;
+  threads: number;
+}
+
+/** Main thread to traffic thread. */
+export type Command = { type: 'bypass' } | { type: 'learn'; fact: Fact } | { type: 'drain'; timeout: number };
+
+/** Traffic thread to main thread. */
+export type Report =
+  | { type: 'listening'; port: number }
+  | { type: 'failed'; error: { message: string; code?: string; syscall?: string; port?: number; hostname?: string } }
+  | { type: 'dialled'; upstream: string; error: string | undefined }
+  | { type: 'warning'; message: string }
+  | { type: 'sampling'; limited: number }
+  | { type: 'learned'; fact: Fact }
+  | { type: 'drained' };

@@ -1,0 +1,59 @@
+import type { LifecycleEvent, LifecycleEventType } from './lifecycle.ts';
+
+type Event<T extends LifecycleEventType> = Extract<LifecycleEvent, { type: T }>;
+type Listener = (event: LifecycleEvent) => void;
+
+/** Where events come from: hands on up to `limit` and says how many it had. */
+export interface EventSource {
+  read(limit: number, each: Listener): number;
+}
+
+/** Events taken from a source before others get the thread. */
+const BATCH = 256;
+
+/**
+ * Lifecycle events on the main thread, typed by their name. Bounded by its sources: it takes only
+ * as many as its observers have `room` for and leaves the rest where they drop and are counted.
+ */
+export class EventBus {
+  readonly #listeners = new Map<LifecycleEventType, Listener[]>();
+  readonly #sources = new Set<EventSource>();
+  readonly #room: () => number;
+  readonly #failed: (error: unknown) => void;
+
+  /** `failed` is told of an observer that throws; the others still get the event. */
+  constructor(room: () => number, failed: (error: unknown) => void) {
+    this.#room = room;
+    this.#failed = failed;
+  }
+
+  on<T extends LifecycleEventType>(type: T, listener: (event: Event<T>) => void): void {
+    const listeners = this.#listeners.get(type) ?? [];
+    listeners.push(listener as Listener);
+    this.#listeners.set(type, listeners);
+  }
+
+  attach(source: EventSource): void {
+    this.#sources.add(source);
+  }
+
+  /** One round over the sources. Returns how many events there were: 0 when all are empty or nobody has room. */
+  pump(): number {
+    let count = 0;
+    for (const source of this.#sources) {
+      const room = Math.min(BATCH, this.#room());
+      if (room > 0) count += source.read(room, (event) => this.#tell(event));
+    }
+    return count;
+  }
+
+  #tell(event: LifecycleEvent): void {
+    for (const listener of this.#listeners.get(event.type) ?? []) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,320 @@
+import type { Socket } from 'node:net';
+import { FrameDecoder } from '../amqp/frames.ts';
+import { closeFrame } from '../amqp/methods.ts';
+import { CloseHold } from './close-hold.ts';
+import type { DeliveryDetail } from './deliveries.ts';
+import type { Upstream } from './dial.ts';
+import { Flushing } from './flushing.ts';
+import type { DeliveryTally, PublishTally } from './observer.ts';
+import { Output, type Scratch } from './output.ts';
+import type { Plane } from './plane.ts';
+import type { PublishDetail } from './publish.ts';
+import { Relay } from './relay.ts';
+import { type Closing, Session } from './session.ts';
+import { observedFromBroker, TowardsApp } from './towards-app.ts';
+import { observedFromApp, TowardsBroker } from './towards-broker.ts';
+
+/** connection.close of an operator (AMQP 0-9-1, reply codes): clients reconnect after it. */
+const CONNECTION_FORCED = 320;
+/** How long a side has to answer our connection.close (DESIGN, Command line). */
+const CLOSE_WAIT_MS = 1000;
+
+type Drain = 'none' | 'asked' | 'app told' | 'broker told' | 'done';
+
+/**
+ * An app's connection and the broker connection that belongs to it: one to one, from the first
+ * byte to the last. Each direction is a relay; what they learn meets in the session.
+ */
+export class Connection {
+  readonly id: number;
+  readonly #plane: Plane;
+  readonly #session: Session;
+  readonly #app: Socket;
+  readonly #broker: Socket;
+  readonly #toBroker: Relay;
+  readonly #toApp: Relay;
+  readonly #appDecoder: FrameDecoder;
+  readonly #brokerDecoder: FrameDecoder;
+  readonly #brokerOutput: Output;
+  readonly #appOutput: Output;
+  readonly #brokerFlushes = new Flushing<PublishTally, PublishDetail>();
+  readonly #appFlushes = new Flushing<DeliveryTally, DeliveryDetail>();
+  readonly #towardsApp: TowardsApp;
+  readonly #towardsBroker: TowardsBroker;
+  readonly #hold: CloseHold;
+  /** closes that may go as soon as the app's frame at hand has ended */
+  #due: (() => void)[] = [];
+  /** the app ended its side first; without a close that leaves open what it had read */
+  #appVanished = false;
+  #bypassed = false;
+  #drain: Drain = 'none';
+  #closed = false;
+  readonly #onClosed: (connection: Connection) => void;
+
+  constructor(
+    id: number,
+    app: Socket,
+    broker: Socket,
+    upstream: Upstream,
+    plane: Plane,
+    scratch: Scratch,
+    onClosed: (connection: Connection) => void,
+  ) {
+    this.id = id;
+    this.#plane = plane;
+    this.#app = app;
+    this.#broker = broker;
+    this.#onClosed = onClosed;
+    const session = new Session(plane, id);
+    this.#session = session;
+    this.#hold = new CloseHold(session);
+    const lost = (why: 'protocol' | 'frame'): void =>
+      this.#pipe(why === 'protocol' ? 'unknown_protocol' : 'frame_error');
+
+    this.#brokerOutput = new Output(scratch);
+    const towardsBroker = new TowardsBroker(session, this.#brokerOutput, this.#brokerFlushes, this, lost);
+    this.#towardsBroker = towardsBroker;
+    this.#appDecoder = new FrameDecoder(towardsBroker, observedFromApp, 'header');
+
+    this.#appOutput = new Output(scratch);
+    this.#towardsApp = new TowardsApp(session, this.#appOutput, this.#appFlushes, this, lost);
+    this.#brokerDecoder = new FrameDecoder(this.#towardsApp, observedFromBroker, 'frame');
+
+    const { clock, observer } = plane;
+    const shared = { scratch, tally: observer.traffic, clock };
+    this.#toBroker = new Relay({
+      ...shared,
+      direction: 'upstream',
+      from: app,
+      to: broker,
+      decoder: this.#appDecoder,
+      follower: towardsBroker,
+      output: this.#brokerOutput,
+      flushes: this.#brokerFlushes,
+    });
+    this.#toApp = new Relay({
+      ...shared,
+      direction: 'downstream',
+      from: broker,
+      to: app,
+      decoder: this.#brokerDecoder,
+      follower: this.#towardsApp,
+      output: this.#appOutput,
+      flushes: this.#appFlushes,
+      heldBack: () => session.inFlight.heldBack(),
+    });
+    this.#join(app, broker, this.#toBroker, this.#toApp);
+    this.#join(broker, app, this.#toApp, this.#toBroker);
+    observer.traffic.connections(1);
+    observer.emit({
+      type: 'connection.opened',
+      at: clock.micros(clock.now()),
+      connection: id,
+      client: `${app.remoteAddress}:${app.remotePort}`,
+      brokerHost: upstream.host,
+      brokerPort: upstream.port,
+      bypass: plane.bypass ? 'bypass' : '',
+    });
+    if (plane.bypass) this.#pipe('bypass');
+  }
+
+  /** Ends travel as they came: a FIN behind all that was sent before it, a reset as a reset. */
+  #join(from: Socket, to: Socket, forth: Relay, back: Relay): void {
+    let reset = false;
+    // a FIN or a reset of the app waits for shadow confirms like a close does
+    const settled = (then: () => void): void => {
+      if (from === this.#app) this.#hold.wait(0, then);
+      else then();
+    };
+    from.on('end', () => {
+      if (from === this.#app) {
+        if (!to.readableEnded) this.#appVanished = true;
+        if (this.#appDecoder.atBoundary) this.#towardsBroker.letGo();
+        forth.send();
+      }
+      settled(() => {
+        if (!to.destroyed) to.end();
+      });
+    });
+    from.on('error', () => {
+      reset = true;
+      if (from === this.#app && !to.readableEnded) this.#appVanished = true;
+    });
+    from.on('close', () => {
+      // nothing more can be delivered to `from`
+      back.discard();
+      if (to.destroyed) this.#finish();
+      else if (reset) settled(() => this.#reset(to));
+      else if (!to.writableEnded) settled(() => to.end());
+      // FIN was passed on and the other side has nobody left to talk to
+      else this.#afterFlush(to, () => to.destroySoon());
+    });
+  }
+
+  #reset(socket: Socket): void {
+    this.#afterFlush(socket, () => {
+      try {
+        socket.resetAndDestroy();
+      } catch {
+        // TLS has no reset of its own
+        socket.destroy();
+      }
+    });
+  }
+
+  /** A publisher that resets right after its last publish has sent it: it goes out first, if it can. */
+  #afterFlush(socket: Socket, then: () => void): void {
+    if (socket.writableLength === 0 || !socket.writable) {
+      then();
+      return;
+    }
+    const timer = setTimeout(then, CLOSE_WAIT_MS);
+    socket.once('drain', then);
+    socket.once('close', () => clearTimeout(timer));
+  }
+
+  #finish(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { clock, observer } = this.#plane;
+    const now = clock.now();
+    this.#brokerFlushes.end(false, now);
+    this.#appFlushes.end(false, now);
+    if (this.#appVanished && this.#session.closing === undefined) this.#session.inFlight.end(now);
+    const closing: Closing = this.#session.closing ?? { by: 'network', code: 0, text: '' };
+    this.#session.end('connection_lost', now);
+    this.#session.forget();
+    observer.traffic.connections(-1);
+    observer.traffic.connectionClosed(closing.by, closing.code);
+    observer.emit({ type: 'connection.closed', at: clock.micros(now), connection: this.id, ...closing });
+    this.#onClosed(this);
+  }
+
+  /** From here on both directions are passed on unread. */
+  #pipe(reason: 'unknown_protocol' | 'bypass' | 'frame_error'): void {
+    if (this.#bypassed) return;
+    this.#bypassed = true;
+    this.#plane.observer.traffic.bypassed(reason);
+    this.#plane.observer.traffic.unobserved(reason);
+    // one of the two is inside its chunk, and they share a scratch buffer: what the one has put
+    // there must leave before the other puts anything
+    this.#towardsBroker.letGo();
+    this.#hold.releaseAll();
+    this.#toBroker.send();
+    this.#towardsApp.letGo();
+    this.#toApp.send();
+    this.#appDecoder.lose();
+    this.#toBroker.send();
+    this.#brokerDecoder.lose();
+    this.#toApp.send();
+    this.#session.end('connection_lost', this.#plane.clock.now());
+  }
+
+  sweep(now: number): void {
+    this.#session.sweep(this.#broker.writableLength === 0, now);
+  }
+
+  /** The orderly end from our side (DESIGN, Command line: SIGTERM). `closed` follows. */
+  drain(): void {
+    if (this.#drain !== 'none') return;
+    this.#drain = 'asked';
+    if (this.#bypassed || !this.#session.isOpen || this.#session.closing !== undefined) {
+      this.#hangUp();
+      return;
+    }
+    if (this.#brokerDecoder.atBoundary) {
+      this.frameEnded();
+      this.#toApp.send();
+    }
+    setTimeout(() => this.#closeBroker(), CLOSE_WAIT_MS).unref();
+  }
+
+  /** TowardsApp: our close goes in behind the frame that just ended. */
+  frameEnded(): void {
+    if (this.#drain !== 'asked') return;
+    this.#drain = 'app told';
+    const text = 'CONNECTION_FORCED - tracehare is draining';
+    this.#session.closing ??= { by: 'tracehare', code: CONNECTION_FORCED, text };
+    this.#appOutput.add(closeFrame('connection.close', 0, CONNECTION_FORCED, text));
+    this.#towardsApp.muted = true;
+  }
+
+  /** TowardsBroker: the app answered our close, or closes of its own accord at the same time. */
+  appCloses(): boolean {
+    if (this.#drain !== 'app told') return this.#drain === 'broker told';
+    setImmediate(() => this.#closeBroker());
+    return true;
+  }
+
+  #closeBroker(): void {
+    if (this.#closed || this.#drain === 'broker told' || this.#drain === 'done') return;
+    this.#drain = 'broker told';
+    // inside a frame nothing can be said: the broker sees the connection end instead
+    if (!this.#appDecoder.atBoundary || this.#broker.writableEnded) {
+      this.#hangUp();
+      return;
+    }
+    // like a close of the app's own
+    this.#hold.wait(0, () => {
+      if (!this.#appDecoder.atBoundary) {
+        this.#hangUp();
+        return;
+      }
+      this.#appDecoder.lose();
+      this.#brokerOutput.add(closeFrame('connection.close', 0, CONNECTION_FORCED, 'tracehare is draining'));
+      this.#toBroker.send();
+      setTimeout(() => this.#hangUp(), CLOSE_WAIT_MS).unref();
+    });
+  }
+
+  /** TowardsBroker: a close of the app goes now, or when the confirms we await are in. */
+  letClose(channel: number, go: () => void): boolean {
+    let inside = true;
+    const waits = this.#hold.wait(channel, () => {
+      if (inside) go();
+      else this.#onceAtBoundary(go);
+    });
+    inside = false;
+    return !waits;
+  }
+
+  /** Another channel's body may be half way through: nothing can go in there. */
+  #onceAtBoundary(go: () => void): void {
+    this.#due.push(go);
+    if (this.#appDecoder.atBoundary) this.appFrameEnded();
+  }
+
+  /** TowardsBroker: see `isDue`. */
+  get isDue(): boolean {
+    return this.#due.length > 0;
+  }
+
+  appFrameEnded(): void {
+    if (!this.#appDecoder.atBoundary) return;
+    for (const go of this.#due.splice(0)) go();
+    this.#toBroker.send();
+  }
+
+  /** TowardsApp: confirms came in. */
+  confirmed(): void {
+    // not before the chunk at hand is sent: the two directions share a scratch buffer
+    if (!this.#hold.isEmpty) queueMicrotask(() => this.#hold.settled());
+  }
+
+  /** TowardsApp: the broker answered a close; true if it was ours. */
+  brokerClosed(): boolean {
+    if (this.#drain !== 'broker told') return false;
+    setImmediate(() => this.#hangUp());
+    return true;
+  }
+
+  #hangUp(): void {
+    if (this.#drain === 'done') return;
+    this.#drain = 'done';
+    this.#session.closing ??= { by: 'tracehare', code: 0, text: 'draining' };
+    for (const socket of [this.#app, this.#broker]) {
+      socket.end();
+      setTimeout(() => socket.destroy(), CLOSE_WAIT_MS).unref();
+    }
+  }
+}

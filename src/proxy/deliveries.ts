@@ -1,0 +1,249 @@
+import type { DeliveryEnded } from '../events/lifecycle.ts';
+import { hexOf } from './ids.ts';
+import type { InFlight } from './in-flight.ts';
+import type { DeliveryTally, RequeueReason } from './observer.ts';
+import type { Plane } from './plane.ts';
+import type { Route, RouteTable } from './routes.ts';
+import { type Detail, IDS, Window } from './window.ts';
+
+export interface Consumer {
+  readonly tag: string;
+  /** the tag's bytes, so that a delivery finds its consumer without making a string */
+  readonly key: Uint8Array;
+  readonly queue: string;
+  readonly noAck: boolean;
+  readonly routes: RouteTable<DeliveryTally>;
+  last: Route<DeliveryTally> | undefined;
+}
+
+export interface DeliveryDetail extends Detail {
+  consumerTag: string;
+  redelivered: boolean;
+  via: DeliveryEnded['via'];
+  /** seconds from publish, NaN if unknown or not a first delivery */
+  latency: number;
+  deadLetterQueue: string;
+  deadLetterReason: string;
+}
+
+/** A delivery that passed to the app under auto-ack: all its outcome needs. */
+export interface Delivered {
+  route: Route<DeliveryTally>;
+  time: number;
+  size: number;
+  detail: DeliveryDetail | undefined;
+}
+
+/** The delivery at hand: between its method frame and its last body byte. */
+export interface Delivering extends Delivered {
+  tag: number;
+  noAck: boolean;
+  redelivered: boolean;
+  /** a get-ok, not a basic.deliver */
+  get: boolean;
+  readonly ids: Uint32Array;
+  traced: boolean;
+}
+
+/** bits of Window.bits */
+const TRACED = 1;
+const REDELIVERED = 2;
+
+type Settlement = Pick<DeliveryEnded, 'settlement' | 'outcome' | 'reason' | 'lost'>;
+const ACKED: Settlement = { settlement: 'ack', outcome: 'success', reason: '', lost: false };
+const AUTO_ACKED: Settlement = { settlement: 'auto-ack', outcome: 'success', reason: '', lost: false };
+const UNDELIVERED: Settlement = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', lost: true };
+const NO_IDS = new Uint32Array(IDS);
+
+/** An app's basic.ack, basic.reject or basic.nack. */
+export interface Settle {
+  how: 'ack' | 'reject' | 'nack';
+  tag: number;
+  multiple: boolean;
+  requeue: boolean;
+}
+
+/**
+ * The consume side of one channel: keeps the deliveries the app has yet to settle and ends each
+ * exactly once (DESIGN, Outcomes).
+ */
+export class Deliveries {
+  readonly #plane: Plane;
+  readonly #connection: number;
+  readonly #channel: number;
+  readonly #vhost: string;
+  readonly #unsettled: Window<DeliveryTally, DeliveryDetail>;
+  /** in tx: settlements wait for the commit */
+  #uncommitted: Settle[] | undefined;
+  #lastTag = 0;
+
+  readonly #inFlight: InFlight;
+
+  constructor(plane: Plane, connection: number, channel: number, vhost: string, inFlight: InFlight) {
+    this.#plane = plane;
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#vhost = vhost;
+    this.#inFlight = inFlight;
+    this.#unsettled = new Window(plane.options.windowPerChannel);
+  }
+
+  /** tx.select-ok passed. */
+  transactional(): void {
+    this.#uncommitted ??= [];
+  }
+
+  /** The last byte of a delivery passed. Returns true if its outcome is the flush of the socket. */
+  passed(delivery: Delivering): boolean {
+    const { route, tag, detail } = delivery;
+    this.#lastTag = tag;
+    route.tally.passed(delivery.size, delivery.redelivered, delivery.get);
+    if (delivery.noAck) return true;
+    const open = this.#unsettled;
+    // a tag that does not grow is no delivery tag we can follow
+    const slot = tag >= open.next ? open.add(tag) : -1;
+    if (slot < 0) {
+      this.#plane.observer.traffic.unobserved('window_full');
+      return false;
+    }
+    open.routes[slot] = route;
+    open.times[slot] = delivery.time;
+    open.sizes[slot] = delivery.size;
+    open.bits[slot] = (delivery.traced ? TRACED : 0) | (delivery.redelivered ? REDELIVERED : 0);
+    open.details[slot] = detail;
+    if (delivery.traced) for (let i = 0; i < IDS; i++) open.ids[slot * IDS + i] = delivery.ids[i];
+    route.tally.unsettled(1);
+    return false;
+  }
+
+  settle(settle: Settle, now: number): void {
+    if (this.#uncommitted === undefined) {
+      this.#apply(settle, now);
+      return;
+    }
+    // what `multiple` covers is decided now, not at the commit
+    const tag = settle.multiple && settle.tag === 0 ? this.#lastTag : settle.tag;
+    this.#uncommitted.push({ ...settle, tag });
+  }
+
+  /** Settlements waiting for a commit: tx.commit covers those made so far. */
+  get uncommitted(): number {
+    return this.#uncommitted?.length ?? 0;
+  }
+
+  committed(count: number, now: number): void {
+    for (const settle of this.#uncommitted?.splice(0, count) ?? []) this.#apply(settle, now);
+  }
+
+  rolledBack(count: number): void {
+    this.#uncommitted?.splice(0, count);
+  }
+
+  #apply({ how, tag, multiple, requeue }: Settle, now: number): void {
+    const last = multiple && tag === 0 ? this.#lastTag : tag;
+    if (multiple) {
+      this.#unsettled.takeUpTo(last, (slot, n) => this.#settleOne(slot, n, how, requeue, now));
+      return;
+    }
+    const slot = this.#unsettled.take(tag);
+    if (slot < 0) return;
+    this.#settleOne(slot, tag, how, requeue, now);
+    this.#unsettled.release(slot);
+  }
+
+  #settleOne(slot: number, tag: number, how: Settle['how'], requeue: boolean, now: number): void {
+    const open = this.#unsettled;
+    const route = open.routes[slot] as Route<DeliveryTally>;
+    const seconds = (now - open.times[slot]) / 1000;
+    route.tally.unsettled(-1);
+    if (how === 'ack') {
+      route.tally.succeeded(seconds, false);
+      if (open.details[slot] !== undefined) this.#ended(slot, tag, now, ACKED);
+    } else if (requeue) {
+      route.tally.requeued(how);
+      if (open.details[slot] !== undefined) {
+        this.#ended(slot, tag, now, { settlement: how, outcome: 'requeued', reason: how, lost: false });
+      }
+    } else {
+      const lost = !route.treatment.deadLetters && !this.#plane.deadLetters(this.#vhost, route.queue);
+      route.tally.failed('rejected', seconds, lost);
+      this.#ended(slot, tag, now, { settlement: how, outcome: 'failed', reason: 'rejected', lost });
+    }
+  }
+
+  /** basic.recover, or the channel or connection ended: all that is unsettled goes back to its queue. */
+  requeueAll(reason: RequeueReason, now: number): void {
+    if (this.#uncommitted !== undefined) this.#uncommitted.length = 0;
+    this.#unsettled.takeUpTo(this.#lastTag, (slot, tag) => {
+      const tally = (this.#unsettled.routes[slot] as Route<DeliveryTally>).tally;
+      tally.unsettled(-1);
+      tally.requeued(reason);
+      if (this.#unsettled.details[slot] !== undefined) {
+        this.#ended(slot, tag, now, { settlement: reason, outcome: 'requeued', reason, lost: false });
+      }
+    });
+  }
+
+  /** An auto-ack delivery whose last byte the kernel took. */
+  flushed(delivered: Delivered, tag: number, now: number): void {
+    delivered.route.tally.succeeded(0, true);
+    this.#inFlight.add(delivered.route.tally, delivered.size, now);
+    this.#emit(delivered, tag, now, AUTO_ACKED);
+  }
+
+  /** An auto-ack delivery that was still in our hands when the connection ended: to the broker it is done with. */
+  unflushed(delivered: Delivered, tag: number, now: number): void {
+    delivered.route.tally.failed('autoack_undelivered', Number.NaN, true);
+    const { route, time, size } = delivered;
+    const detail = delivered.detail ?? plainDetail(NO_IDS, 0, 0);
+    this.#emit({ route, time, size, detail }, tag, now, UNDELIVERED);
+  }
+
+  #ended(slot: number, tag: number, now: number, settlement: Settlement): void {
+    const open = this.#unsettled;
+    const route = open.routes[slot] as Route<DeliveryTally>;
+    const detail = open.details[slot] ?? plainDetail(open.ids, slot * IDS, open.bits[slot]);
+    this.#emit({ route, detail, time: open.times[slot], size: open.sizes[slot] }, tag, now, settlement);
+  }
+
+  #emit(delivered: Delivered, deliveryTag: number, now: number, settlement: Settlement): void {
+    const { route, size: bodySize, detail } = delivered;
+    if (detail === undefined) return;
+    const { clock, observer } = this.#plane;
+    observer.emit({
+      type: 'delivery.ended',
+      connection: this.#connection,
+      channel: this.#channel,
+      exchange: route.exchange,
+      routingKey: route.routingKey,
+      topic: route.topic,
+      pipeline: route.pipeline,
+      queue: route.queue,
+      startedAt: clock.micros(delivered.time),
+      endedAt: clock.micros(now),
+      bodySize,
+      deliveryTag,
+      ...detail,
+      ...settlement,
+    });
+  }
+}
+
+function plainDetail(ids: Uint32Array, at: number, bits: number): DeliveryDetail {
+  const traced = (bits & TRACED) !== 0;
+  return {
+    traceId: traced ? hexOf(ids, at, 4) : '',
+    spanId: '',
+    parentSpanId: traced ? hexOf(ids, at + 6, 2) : '',
+    traceState: '',
+    sampled: false,
+    messageId: '',
+    correlationId: '',
+    consumerTag: '',
+    redelivered: (bits & REDELIVERED) !== 0,
+    via: 'deliver',
+    latency: Number.NaN,
+    deadLetterQueue: '',
+    deadLetterReason: '',
+  };
+}

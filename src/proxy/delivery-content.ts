@@ -1,0 +1,175 @@
+import type { ContentHeader } from '../amqp/content.ts';
+import { MalformedError, readTable, readU32, readU64, skipValue, text } from '../amqp/fields.ts';
+import { FRAME_HEAD } from '../amqp/spec.ts';
+import type { Consumer, Delivering, DeliveryDetail } from './deliveries.ts';
+import { sampledDetail } from './detail.ts';
+import { SENT, X_DEATH } from './interceptor.ts';
+import type { DeliveryTally } from './observer.ts';
+import type { Plane } from './plane.ts';
+import { type Route, same } from './routes.ts';
+import { IDS } from './window.ts';
+
+/** behind class and method id */
+const ARGUMENTS = FRAME_HEAD + 4;
+
+/** Follows the frames of one delivery or get-ok at a time, to its last body byte. */
+export class DeliveryContent {
+  readonly #plane: Plane;
+  readonly #vhost: string;
+  readonly #delivery: Delivering;
+  #consumer: Consumer | undefined;
+  #first = false;
+  #latency = Number.NaN;
+  #deadLetterQueue = '';
+  #deadLetterReason = '';
+  /** body bytes still to come; -1: the header is; -2: none is at hand */
+  #remaining = -2;
+
+  constructor(plane: Plane, vhost: string) {
+    this.#plane = plane;
+    this.#vhost = vhost;
+    this.#delivery = {
+      route: undefined as unknown as Route<DeliveryTally>,
+      time: 0,
+      size: 0,
+      detail: undefined,
+      tag: 0,
+      noAck: false,
+      redelivered: false,
+      get: false,
+      ids: new Uint32Array(IDS),
+      traced: false,
+    };
+  }
+
+  /** A basic.deliver frame to one of `consumers`, by tag. Throws MalformedError. */
+  deliver(buf: Uint8Array, start: number, end: number, now: number, consumers: ReadonlyMap<string, Consumer>): void {
+    this.#remaining = -2;
+    const tag = start + ARGUMENTS + 1;
+    const tagEnd = tag + buf[tag - 1];
+    if (!(tagEnd < end)) throw new MalformedError('basic.deliver');
+    let consumer = this.#consumer;
+    if (consumer === undefined || !same(consumer.key, buf, tag, tagEnd))
+      consumer = consumers.get(text(buf, tag, tagEnd));
+    if (consumer === undefined) throw new MalformedError('basic.deliver: unknown consumer tag');
+    this.#consumer = consumer;
+    this.#delivery.get = false;
+    this.#begin(buf, tagEnd, end, now, consumer);
+  }
+
+  /** Consumers changed: the tag remembered may be another's now. */
+  forget(): void {
+    this.#consumer = undefined;
+  }
+
+  /** A basic.get-ok frame that answers a get from `source`. Throws MalformedError. */
+  got(buf: Uint8Array, start: number, end: number, now: number, source: Consumer): void {
+    this.#remaining = -2;
+    this.#delivery.get = true;
+    this.#begin(buf, start + ARGUMENTS, end, now, source);
+  }
+
+  /** Delivery tag, redelivered, exchange and routing key stand in this order in both. */
+  #begin(buf: Uint8Array, at: number, end: number, now: number, source: Consumer): void {
+    const key = at + 9;
+    const routingKey = key + 1 + buf[key];
+    const keyEnd = routingKey + 1 + buf[routingKey];
+    if (!(keyEnd + 1 <= end)) throw new MalformedError('delivery');
+    const delivery = this.#delivery;
+    delivery.route = source.last = source.routes.find(buf, key, keyEnd, source.last);
+    delivery.time = now;
+    delivery.tag = readU64(buf, at);
+    delivery.redelivered = (buf[at + 8] & 1) !== 0;
+    delivery.noAck = source.noAck;
+    delivery.detail = undefined;
+    delivery.traced = false;
+    this.#remaining = -1;
+  }
+
+  /** Its content header, already read into the plane's flyweight. */
+  header(readable: boolean, now: number): void {
+    if (this.#remaining !== -1) return;
+    const { header, observer } = this.#plane;
+    this.#delivery.size = header.bodySize;
+    this.#remaining = header.bodySize;
+    this.#first = false;
+    this.#latency = Number.NaN;
+    this.#deadLetterQueue = '';
+    if (!readable) {
+      observer.traffic.unobserved('malformed_content');
+      if (Number.isNaN(header.bodySize)) this.#remaining = -2;
+      return;
+    }
+    this.#read(header, now);
+  }
+
+  #read(header: ContentHeader, now: number): void {
+    const { context, interceptor, clock, observer } = this.#plane;
+    const delivery = this.#delivery;
+    if (header.value(X_DEATH) >= 0) this.#readDeath(header);
+    else if (!delivery.redelivered && header.value(SENT) >= 0) {
+      const latency = (clock.micros(now) - header.integer(SENT)) / 1e6;
+      this.#first = true;
+      if (latency < 0) observer.traffic.negativeLatency();
+      else this.#latency = latency;
+    }
+    interceptor.onDeliver(header, context, delivery.noAck, now);
+    delivery.traced = context.traced;
+    if (!context.traced) return;
+    for (let i = 0; i < IDS; i++) delivery.ids[i] = context.ids[i];
+    if (context.sampled) delivery.detail = this.#detail(header, context.hasParent);
+  }
+
+  /** The newest entry of x-death; queues it names do dead-letter. */
+  #readDeath(header: ContentHeader): void {
+    const { buf } = header;
+    const at = header.value(X_DEATH);
+    // an array (A) of tables (F)
+    if (buf[at] !== 0x41) return;
+    const end = at + 5 + readU32(buf, at + 1);
+    for (let p = at + 5, first = true; p < end && buf[p] === 0x46; first = false) {
+      const next = skipValue(buf, p, end);
+      if (next < 0) return;
+      const { queue, reason } = readTable(buf, p + 1, next);
+      if (typeof queue === 'string') {
+        this.#plane.noteDeadLettering(this.#vhost, queue);
+        if (first) {
+          this.#deadLetterQueue = queue;
+          this.#deadLetterReason = typeof reason === 'string' ? reason : '';
+        }
+      }
+      p = next;
+    }
+  }
+
+  #detail(header: ContentHeader, hasParent: boolean): DeliveryDetail {
+    const { ids, redelivered, get } = this.#delivery;
+    return {
+      ...sampledDetail(header, ids, hasParent),
+      consumerTag: get ? '' : (this.#consumer?.tag ?? ''),
+      redelivered,
+      via: get ? 'get' : 'deliver',
+      latency: this.#latency,
+      deadLetterQueue: this.#deadLetterQueue,
+      deadLetterReason: this.#deadLetterReason,
+    };
+  }
+
+  /** `payload` more body bytes passed. */
+  body(payload: number): void {
+    if (this.#remaining > 0) this.#remaining -= payload;
+  }
+
+  /** The delivery at hand if its last byte has passed, once; valid until the next method frame. */
+  ended(): Delivering | undefined {
+    if (this.#remaining !== 0) return undefined;
+    this.#remaining = -2;
+    const { route, redelivered } = this.#delivery;
+    if (this.#first) route.tally.first(this.#latency);
+    // one step of a retry loop per delivery; a redelivery shows the same step again
+    if (this.#deadLetterQueue !== '' && !redelivered) {
+      route.tally.deadLettered(this.#deadLetterQueue, this.#deadLetterReason);
+    }
+    return this.#delivery;
+  }
+}

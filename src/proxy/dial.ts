@@ -1,0 +1,86 @@
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type SecureContextOptions } from 'node:tls';
+import { reading } from './chunks.ts';
+import { HIGH_WATER_MARK } from './relay.ts';
+
+export interface Upstream {
+  host: string;
+  port: number;
+  tls: boolean;
+}
+
+/** For `amqps` upstreams: PEM contents, not paths. */
+export interface UpstreamSecurity extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> {
+  serverName?: string | undefined;
+  verify: boolean;
+}
+
+export interface DialOptions {
+  servers: readonly Upstream[];
+  security: UpstreamSecurity;
+  /** ms for each attempt */
+  timeout: number;
+  /** told of every attempt */
+  result(upstream: Upstream, error: Error | undefined): void;
+}
+
+export const nameOf = ({ host, port }: Upstream): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** Dials upstreams in turn, starting with the one that answered last. */
+export class Dialer {
+  readonly #options: DialOptions;
+  #current = 0;
+
+  constructor(options: DialOptions) {
+    this.#options = options;
+  }
+
+  /** An open socket that reads nothing yet. Rejects with the last error when no upstream answers. */
+  async dial(): Promise<{ socket: Socket; upstream: Upstream }> {
+    const { servers, result } = this.#options;
+    let failure: Error = new Error('no upstream configured');
+    for (let turn = 0; turn < servers.length; turn++) {
+      const index = (this.#current + turn) % servers.length;
+      const upstream = servers[index];
+      try {
+        const socket = await this.#open(upstream);
+        result(upstream, undefined);
+        this.#current = index;
+        return { socket, upstream };
+      } catch (error) {
+        failure = error as Error;
+        result(upstream, failure);
+      }
+    }
+    throw failure;
+  }
+
+  #open(upstream: Upstream): Promise<Socket> {
+    const { security, timeout } = this.#options;
+    const { host, port } = upstream;
+    const common = { host, port, noDelay: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK };
+    const { reader, of } = reading();
+    return new Promise((resolve, reject) => {
+      const { serverName, verify, ...context } = security;
+      // SNI can't be an address; without it the certificate is held against the address itself
+      const servername = serverName ?? (isIP(host) ? '' : host);
+      const socket = upstream.tls
+        ? connectTls({ ...common, ...context, servername, rejectUnauthorized: verify })
+        : connect({ ...common, onread: reader.onread });
+      if (!upstream.tls) of(socket);
+      // whoever gets it says when to read
+      socket.pause();
+      const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
+      const fail = (error: Error): void => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      socket.once('error', fail);
+      socket.once(upstream.tls ? 'secureConnect' : 'connect', () => {
+        clearTimeout(timer);
+        socket.off('error', fail);
+        resolve(socket);
+      });
+    });
+  }
+}

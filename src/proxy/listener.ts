@@ -1,0 +1,150 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { withReader } from './chunks.ts';
+import { Connection } from './connection.ts';
+import type { Dialer } from './dial.ts';
+import { Scratch } from './output.ts';
+import type { Plane } from './plane.ts';
+import { HIGH_WATER_MARK } from './relay.ts';
+
+/** How often time alone is looked at: returns that did not come, publishers that are blocked. */
+const SWEEP_MS = 250;
+
+export interface ListenerOptions {
+  host: string;
+  port: number;
+  /** PEM contents, not paths */
+  /** other threads listen on the same port: the kernel shares connections out (SO_REUSEPORT) */
+  shared: boolean;
+  tls?: Pick<TlsOptions, 'cert' | 'key' | 'ca' | 'requestCert' | 'rejectUnauthorized'> | undefined;
+}
+
+/** Accepts apps and gives each its own broker connection. */
+export class Listener {
+  readonly #plane: Plane;
+  readonly #dialer: Dialer;
+  readonly #server: Server;
+  readonly #scratch = new Scratch();
+  readonly #connections = new Set<Connection>();
+  /** accepted, their broker connection not yet open */
+  readonly #dialling = new Set<Socket>();
+  #ids: number;
+  readonly #idStep: number;
+  readonly #sweep: NodeJS.Timeout;
+  #idle: (() => void)[] = [];
+
+  /** `firstId` and `idStep` keep the ids of several traffic threads apart. */
+  constructor(plane: Plane, dialer: Dialer, tls: ListenerOptions['tls'], firstId = 1, idStep = 1) {
+    this.#plane = plane;
+    this.#dialer = dialer;
+    this.#ids = firstId;
+    this.#idStep = idStep;
+    const options = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: HIGH_WATER_MARK };
+    this.#server =
+      tls === undefined
+        ? createServer(options, (socket) => this.#accept(withReader(socket)))
+        : createTlsServer({ ...options, ...tls }, (socket) => this.#accept(socket));
+    // a certificate it does not show or we don't trust, or no TLS at all: Node has closed it already
+    this.#server.on('tlsClientError', () => this.#plane.observer.traffic.connectionRefused('tls_handshake'));
+    this.#sweep = setInterval(() => this.#onSweep(), SWEEP_MS).unref();
+  }
+
+  /** Resolves with the port; rejects with the system's error, EADDRINUSE for a taken port. */
+  listen({ host, port, shared }: ListenerOptions): Promise<{ host: string; port: number }> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, backlog: 1024, ...(shared && { reusePort: true }) }, () => {
+        this.#server.off('error', reject);
+        // e.g. EMFILE on accept: that app is refused, the others go on
+        this.#server.on('error', () => this.#plane.observer.traffic.connectionRefused('limit'));
+        const address = this.#server.address();
+        resolve(typeof address === 'object' && address !== null ? { host, port: address.port } : { host, port });
+      });
+    });
+  }
+
+  get connections(): number {
+    return this.#connections.size + this.#dialling.size;
+  }
+
+  async #accept(app: Socket): Promise<void> {
+    const { traffic } = this.#plane.observer;
+    // until it has a connection: an app that leaves while we dial
+    app.on('error', () => {});
+    if (this.connections >= this.#plane.options.connections) {
+      traffic.connectionRefused('limit');
+      reset(app);
+      return;
+    }
+    this.#dialling.add(app);
+    try {
+      const { socket, upstream } = await this.#dialer.dial();
+      if (app.destroyed) {
+        socket.destroy();
+        return;
+      }
+      const id = this.#ids;
+      this.#ids += this.#idStep;
+      this.#connections.add(
+        new Connection(id, app, socket, upstream, this.#plane, this.#scratch, (ended) => this.#ended(ended)),
+      );
+      app.resume();
+      socket.resume();
+    } catch {
+      // no invented handshake: the app sees what it would see of a broker that is not there
+      traffic.connectionRefused('upstream_unreachable');
+      reset(app);
+    } finally {
+      this.#dialling.delete(app);
+      this.#tellIdle();
+    }
+  }
+
+  #ended(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.connections === 0) for (const tell of this.#idle.splice(0)) tell();
+  }
+
+  #onSweep(): void {
+    const { clock, observer } = this.#plane;
+    if (clock.check()) observer.traffic.clockReanchored();
+    const now = clock.now();
+    for (const connection of this.#connections) connection.sweep(now);
+  }
+
+  /** No connection is left, or `timeout` ms passed. */
+  idle(timeout: number): Promise<void> {
+    if (this.connections === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeout);
+      this.#idle.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Ends every connection in order, and accepts none. */
+  async close(): Promise<void> {
+    this.#server.close();
+    for (const app of this.#dialling) reset(app);
+    this.#dialling.clear();
+    for (const connection of this.#connections) connection.drain();
+    // app's close-ok, broker's close-ok and the FINs have a second each
+    await this.idle(4000);
+    clearInterval(this.#sweep);
+  }
+}
+
+function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // TLS has no reset of its own
+    socket.destroy();
+  }
+}

@@ -1,0 +1,108 @@
+import type { ClosedBy, LifecycleEvent } from '../events/lifecycle.ts';
+
+/**
+ * What the data plane tells, and all it knows of whoever listens.
+ *
+ * Everything here is called on the traffic thread, in the middle of a chunk: no call may block,
+ * allocate per message or wait. Calls that throw are counted and change nothing for the message
+ * (proxy/guard.ts). Durations are seconds.
+ */
+export interface Observer {
+  /** The tally of one topic's publishes; asked once per route and then kept. */
+  publishes(topic: string, pipeline: string): PublishTally;
+  /** The tally of one topic's deliveries out of one queue. */
+  deliveries(topic: string, pipeline: string, queue: string): DeliveryTally;
+  /** Details, for those who can live with gaps: bounded, dropped and counted when full. */
+  emit(event: LifecycleEvent): void;
+  readonly traffic: TrafficTally;
+}
+
+/** Definite losses and unknowns by reason, DESIGN's outcome table. */
+export type LossReason =
+  | 'nacked'
+  | 'unroutable'
+  | 'rejected'
+  | 'too_large'
+  | 'access_refused'
+  | 'no_exchange'
+  | 'autoack_undelivered';
+export type UnknownReason = 'unconfirmed_at_close' | 'connection_lost' | 'channel_error' | 'autoack_in_flight';
+export type RequeueReason = 'reject' | 'nack' | 'recover' | 'channel_closed' | 'connection_closed';
+
+export interface PublishTally {
+  /** A whole publish went towards the broker. */
+  passed(bodyBytes: number): void;
+  succeeded(seconds: number): void;
+  /** Definitely lost. Counted once as failed and once as lost. */
+  lost(reason: LossReason, seconds: number): void;
+  /** A return that came after its publish had counted as success: lost, but no second outcome. */
+  lostLate(reason: LossReason): void;
+  unknown(reason: UnknownReason): void;
+  /** The broker acked or nacked, `seconds` after the publish passed. */
+  confirmed(seconds: number): void;
+  /** Unroutable where configuration expects it: no outcome, no loss, counted apart. */
+  unroutedAsExpected(): void;
+  /** First deliveries configuration expects of each publish of this topic; told once per route. */
+  fanout(deliveries: number): void;
+}
+
+export interface DeliveryTally {
+  /** A whole delivery or get-ok went towards the app. */
+  passed(bodyBytes: number, redelivered: boolean, get: boolean): void;
+  /**
+   * First delivery of a message stamped by a Tracehare: neither redelivered nor dead-lettered.
+   * `seconds` since its publish; NaN when the clocks disagree and there is no latency.
+   */
+  first(seconds: number): void;
+  /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
+  succeeded(seconds: number, autoAck: boolean): void;
+  /**
+   * Rejected or nacked without requeue, `lost` unless the queue is known to dead-letter; or lost
+   * under auto-ack: then `seconds` is NaN.
+   */
+  failed(reason: LossReason, seconds: number, lost: boolean): void;
+  requeued(reason: RequeueReason): void;
+  unknown(reason: UnknownReason): void;
+  deadLettered(fromQueue: string, reason: string): void;
+  /** Change of the number of deliveries awaiting settlement. */
+  unsettled(change: number): void;
+}
+
+export type Direction = 'upstream' | 'downstream';
+
+/** Why something was passed on without being observed, or without being injected into. */
+export type Unobserved =
+  | 'unknown_protocol'
+  | 'bypass'
+  | 'frame_error'
+  | 'malformed_method'
+  | 'malformed_content'
+  | 'frame_max'
+  | 'window_full'
+  | 'internal_error';
+
+/** The sidecar itself: figures without a topic. */
+export interface TrafficTally {
+  connections(change: 1 | -1): void;
+  /** counted apart from `connections`: a plain pipe */
+  bypassed(reason: 'unknown_protocol' | 'bypass' | 'frame_error'): void;
+  connectionClosed(by: ClosedBy, code: number): void;
+  /** refused because of a limit or an unreachable upstream */
+  connectionRefused(reason: 'limit' | 'upstream_unreachable' | 'tls_handshake'): void;
+  channels(change: number): void;
+  upstreamUp(upstream: string, up: boolean): void;
+  /** bytes read from one side and handed to the other */
+  bytes(direction: Direction, count: number): void;
+  /** chunk read to chunk handed to the kernel */
+  added(direction: Direction, seconds: number): void;
+  /** one stretch of connection.blocked ended, or goes on: seconds since last told */
+  blocked(seconds: number): void;
+  unobserved(why: Unobserved): void;
+  /** an observer or interceptor threw */
+  observerFailed(): void;
+  /** a first delivery stamped later than now: counted instead of observed */
+  negativeLatency(): void;
+  /** a client that selected tx after our confirm.select: it is not shadowed again */
+  shadowConflict(): void;
+  clockReanchored(): void;
+}

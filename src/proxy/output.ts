@@ -1,0 +1,130 @@
+import { copyBytes } from '../amqp/bytes.ts';
+import type { ContentHeader } from '../amqp/content.ts';
+import { writeU32 } from '../amqp/fields.ts';
+import type { HeaderEdit } from './interceptor.ts';
+
+const INITIAL = 128 * 1024;
+
+/** Where changed chunks are put together; one per thread, replaced when a socket keeps it. */
+export class Scratch {
+  bytes = Buffer.allocUnsafeSlow(INITIAL);
+
+  /** A socket holds on to the bytes written last: the next chunk gets others. */
+  handOver(): void {
+    this.bytes = Buffer.allocUnsafeSlow(this.bytes.length);
+  }
+}
+
+/**
+ * What goes out for one chunk that came in, as one write: the chunk itself while nothing was
+ * changed, else a copy with the changes in it (PERF: one write per chunk, concat and cork cost more).
+ */
+export class Output {
+  readonly #scratch: Scratch;
+  #chunk: Uint8Array | undefined;
+  /** the run of unchanged bytes not yet copied */
+  #run: Uint8Array | undefined;
+  #start = 0;
+  #end = 0;
+  /** bytes in the scratch buffer */
+  #length = 0;
+
+  constructor(scratch: Scratch) {
+    this.#scratch = scratch;
+  }
+
+  /** What follows belongs to this chunk, which stays as it is until `take`. */
+  begin(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+  }
+
+  /** These bytes pass as they are. */
+  keep(buf: Uint8Array, start: number, end: number): void {
+    if (this.#run === buf && this.#end === start) {
+      this.#end = end;
+      return;
+    }
+    this.#settleRun();
+    this.#run = buf;
+    this.#start = start;
+    this.#end = end;
+    // bytes the decoder carried over are overwritten by the next it must carry
+    if (buf !== this.#chunk) this.#settleRun();
+  }
+
+  /** The content-header frame last read, with an interceptor's changes. */
+  splice(header: ContentHeader, edit: HeaderEdit): void {
+    if (edit.remove !== 0) {
+      this.#spliced(header, edit.remove, edit.entries, edit.added, false);
+      return;
+    }
+    // nothing to take away: the frame stays part of the run, with one insertion
+    const { buf, start, end, hasTable } = header;
+    const at = header.patch(edit.added);
+    this.keep(buf, start, at);
+    this.#settleRun();
+    this.#reserve(edit.added + 4);
+    const { bytes } = this.#scratch;
+    if (!hasTable) {
+      writeU32(bytes, this.#length, edit.added);
+      this.#length += 4;
+    }
+    this.#length = copyBytes(edit.entries, 0, edit.added, bytes, this.#length);
+    this.keep(buf, at, end);
+  }
+
+  /** The content-header frame last read, without some observed headers (addedHeaders). */
+  strip(header: ContentHeader, { remove, dropTable }: { remove: number; dropTable: boolean }): void {
+    this.#spliced(header, remove, NOTHING, 0, dropTable);
+  }
+
+  /** Bytes of our own. */
+  add(bytes: Uint8Array): void {
+    this.#settleRun();
+    this.#reserve(bytes.length);
+    this.#scratch.bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /**
+   * All of it, or undefined if there is nothing; starts anew. Whether it lies in the scratch
+   * buffer matters to whoever writes it: `scratched`.
+   */
+  take(): { bytes: Uint8Array; scratched: boolean } | undefined {
+    const run = this.#run;
+    if (this.#length === 0) {
+      if (run === undefined) return undefined;
+      this.#run = undefined;
+      return { bytes: run.subarray(this.#start, this.#end), scratched: false };
+    }
+    this.#settleRun();
+    const bytes = this.#scratch.bytes.subarray(0, this.#length);
+    this.#length = 0;
+    return { bytes, scratched: true };
+  }
+
+  #spliced(header: ContentHeader, remove: number, entries: Uint8Array, added: number, dropTable: boolean): void {
+    this.#settleRun();
+    this.#reserve(header.splicedSize(remove, added, dropTable));
+    this.#length = header.splice(this.#scratch.bytes, this.#length, remove, entries, added, dropTable);
+  }
+
+  #settleRun(): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#run = undefined;
+    const size = this.#end - this.#start;
+    this.#reserve(size);
+    this.#length = copyBytes(run, this.#start, this.#end, this.#scratch.bytes, this.#length);
+  }
+
+  #reserve(size: number): void {
+    const { bytes } = this.#scratch;
+    if (this.#length + size <= bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(bytes.length * 2, this.#length + size));
+    larger.set(bytes.subarray(0, this.#length));
+    this.#scratch.bytes = larger;
+  }
+}
+
+const NOTHING = new Uint8Array(0);

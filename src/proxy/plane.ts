@@ -1,0 +1,159 @@
+import { ContentHeader } from '../amqp/content.ts';
+import { MalformedError } from '../amqp/fields.ts';
+import type { Clock } from './clock.ts';
+import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from './interceptor.ts';
+import type { DeliveryTally, Observer, PublishTally } from './observer.ts';
+import { type MakeRoute, RouteTable } from './routes.ts';
+import type { LossMode, Treat } from './treatment.ts';
+
+export interface PlaneOptions {
+  /** value of the pipeline label; undefined: the connection's vhost */
+  pipeline: string | undefined;
+  windowPerChannel: number;
+  connections: number;
+  /** ms an app's closing waits for outstanding shadow confirms */
+  settleOnClose: number;
+  /** clients that are never shadowed */
+  exempt(client: Client): boolean;
+}
+
+/** What a client says of itself. */
+export interface Client {
+  product: string;
+  connectionName: string;
+  user: string;
+}
+
+/** Something learned from one connection that matters to others, also to those of other threads. */
+export interface Fact {
+  /** a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms */
+  kind: 'dead-letters' | 'delays' | 'conflicts';
+  /** vhost and name, or the client, joined by NUL */
+  name: string;
+}
+
+/** Answers to a request over direct reply-to; the rest of the routing key is the asker's. */
+const REPLY_TO = 'amq.rabbitmq.reply-to.';
+
+/** Queues remembered for their routes; beyond, the memory starts anew. */
+const MAX_QUEUES = 4096;
+const MAX_FACTS = 4096;
+
+/** What all connections of one traffic thread share. */
+export class Plane {
+  readonly observer: Observer;
+  readonly interceptor: Interceptor;
+  readonly clock: Clock;
+  readonly options: PlaneOptions;
+  /** scratch for the message at hand: only one is ever at hand on a thread */
+  readonly header = new ContentHeader(observedHeaders);
+  readonly context: TraceContext = { ids: new Uint32Array(8), traced: false, hasParent: false, sampled: false };
+  readonly edit: HeaderEdit = { entries: Buffer.alloc(4096), added: 0, remove: 0 };
+  readonly #treat: Treat;
+  readonly #publishes = new Map<string, RouteTable<PublishTally>>();
+  readonly #deliveries = new Map<string, RouteTable<DeliveryTally>>();
+  readonly #facts: Record<Fact['kind'], Set<string>> = {
+    'dead-letters': new Set(),
+    delays: new Set(),
+    conflicts: new Set(),
+  };
+  /** told of what this thread finds out; what others found out goes to `learn` */
+  onFact: (fact: Fact) => void = () => {};
+  /** every new connection is a plain pipe */
+  bypass = false;
+
+  constructor(observer: Observer, interceptor: Interceptor, clock: Clock, treat: Treat, options: PlaneOptions) {
+    this.observer = observer;
+    this.interceptor = interceptor;
+    this.clock = clock;
+    this.options = options;
+    this.#treat = treat;
+  }
+
+  publishRoutes(vhost: string, pipeline: string): RouteTable<PublishTally> {
+    return table(this.#publishes, `${vhost}\0${pipeline}`, (exchange, routingKey, key) => {
+      const treatment = this.#treat({ side: 'publish', vhost, exchange, routingKey, queue: '' });
+      const { topic, fanout } = treatment;
+      const label = treatment.pipeline ?? pipeline;
+      const tally = this.observer.publishes(topic, label);
+      if (fanout !== undefined) tally.fanout(fanout);
+      // an answer that nobody waits for any more is returned and delivered alike (FACTS, 0)
+      const answers = exchange === '' && routingKey.startsWith(REPLY_TO);
+      const shadow = treatment.loss !== 'off' && !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
+      return { key, exchange, routingKey, topic, pipeline: label, queue: '', tally, treatment, answers, shadow };
+    });
+  }
+
+  deliveryRoutes(vhost: string, pipeline: string, queue: string): RouteTable<DeliveryTally> {
+    return table(this.#deliveries, `${vhost}\0${pipeline}\0${queue}`, (exchange, routingKey, key) => {
+      const treatment = this.#treat({ side: 'consume', vhost, exchange, routingKey, queue });
+      const { topic } = treatment;
+      const label = treatment.pipeline ?? pipeline;
+      const tally = this.observer.deliveries(topic, label, queue);
+      const publishing = { answers: false, shadow: false };
+      return { key, exchange, routingKey, topic, pipeline: label, queue, tally, treatment, ...publishing };
+    });
+  }
+
+  /** An exchange of type x-delayed-message returns every mandatory message: ours would all look lost. */
+  noteDelaying(vhost: string, exchange: string): void {
+    this.#note({ kind: 'delays', name: `${vhost}\0${exchange}` });
+  }
+
+  /** Another thread's finding. */
+  learn({ kind, name }: Fact): void {
+    const names = this.#facts[kind];
+    if (names.size >= MAX_FACTS) names.clear();
+    names.add(name);
+    if (kind !== 'delays') return;
+    const [vhost, exchange] = name.split('\0');
+    for (const [table, routes] of this.#publishes) {
+      if (!table.startsWith(`${vhost}\0`)) continue;
+      for (const route of routes) if (route.exchange === exchange) route.shadow = false;
+    }
+  }
+
+  #note(fact: Fact): void {
+    if (this.#facts[fact.kind].has(fact.name)) return;
+    this.learn(fact);
+    this.onFact(fact);
+  }
+
+  /** How far this client may be shadowed, whatever its messages' rules allow. */
+  shadowing(client: Client): LossMode {
+    if (this.options.exempt(client)) return 'off';
+    return this.#facts.conflicts.has(keyOf(client)) ? 'returns' : 'confirms';
+  }
+
+  /** This client uses tx where we had selected confirms: that is not done to it again. */
+  noteConflict(client: Client): void {
+    this.observer.traffic.shadowConflict();
+    this.#note({ kind: 'conflicts', name: keyOf(client) });
+  }
+
+  /** A queue seen to dead-letter, by its declaration or by an x-death that names it. */
+  noteDeadLettering(vhost: string, queue: string): void {
+    this.#note({ kind: 'dead-letters', name: `${vhost}\0${queue}` });
+  }
+
+  deadLetters(vhost: string, queue: string): boolean {
+    return this.#facts['dead-letters'].has(`${vhost}\0${queue}`);
+  }
+
+  /** Reading a frame failed: it passes unread, and this is counted. */
+  failed(error: unknown): void {
+    this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
+  }
+}
+
+function table<T>(tables: Map<string, RouteTable<T>>, name: string, make: MakeRoute<T>): RouteTable<T> {
+  let routes = tables.get(name);
+  if (routes === undefined) {
+    if (tables.size >= MAX_QUEUES) tables.clear();
+    routes = new RouteTable(make);
+    tables.set(name, routes);
+  }
+  return routes;
+}
+
+const keyOf = ({ product, connectionName, user }: Client): string => [product, connectionName, user].join('\0');

@@ -1,0 +1,208 @@
+import { copyBytes } from '../amqp/bytes.ts';
+import { type ContentHeader, writeKey } from '../amqp/content.ts';
+import { MalformedError, readU16, text, writeU64 } from '../amqp/fields.ts';
+import { FRAME_HEAD } from '../amqp/spec.ts';
+import { sampledDetail } from './detail.ts';
+import { SENT, TRACEPARENT, X_DELAY } from './interceptor.ts';
+import type { PublishTally } from './observer.ts';
+import type { Output } from './output.ts';
+import type { Plane } from './plane.ts';
+import {
+  HAS_PARENT,
+  LATE,
+  MANDATORY,
+  type PublishDetail,
+  type Publishing,
+  RETURN_IS_EMPTY,
+  SAMPLED,
+  SENT_ADDED,
+  SHADOW,
+  shadowStamp,
+  TABLE_ADDED,
+  TRACE_ADDED,
+  TRACED,
+} from './publish.ts';
+import type { Route, RouteTable } from './routes.ts';
+import { IDS } from './window.ts';
+
+/** behind class and method id */
+const ARGUMENTS = FRAME_HEAD + 4;
+
+/** The key and type of our stamp, written once: only its eight bytes change. */
+const SENT_ENTRY = Buffer.alloc(64);
+const SENT_VALUE = writeKey(SENT_ENTRY, 0, 'x-tracehare-sent', 'l');
+
+/** Follows the frames of one publish at a time, from basic.publish to its last body byte. */
+export class PublishContent {
+  readonly #plane: Plane;
+  readonly #routes: RouteTable<PublishTally>;
+  readonly #publish: Publishing;
+  #last: Route<PublishTally> | undefined;
+  /** body bytes still to come; -1: the header is; -2: none is at hand */
+  #remaining = -2;
+
+  /** the method frame, kept until the header shows whether our mandatory bit may go on it */
+  #held: Uint8Array | undefined;
+  #heldStart = 0;
+  #heldEnd = 0;
+
+  constructor(plane: Plane, vhost: string, pipeline: string) {
+    this.#plane = plane;
+    this.#routes = plane.publishRoutes(vhost, pipeline);
+    this.#publish = {
+      route: undefined as unknown as Route<PublishTally>,
+      time: 0,
+      size: 0,
+      detail: undefined,
+      stamp: Number.NaN,
+      bits: 0,
+      ids: new Uint32Array(IDS),
+    };
+  }
+
+  /** A basic.publish frame. Throws MalformedError. */
+  method(buf: Uint8Array, start: number, end: number, now: number): void {
+    this.#remaining = -2;
+    const key = start + ARGUMENTS + 2;
+    const routingKey = key + 1 + buf[key];
+    const keyEnd = routingKey + 1 + buf[routingKey];
+    // one octet of bits, and the frame end
+    if (!(keyEnd + 2 <= end)) throw new MalformedError('basic.publish');
+    const publish = this.#publish;
+    publish.route = this.#last = this.#routes.find(buf, key, keyEnd, this.#last);
+    publish.time = now;
+    publish.bits = (buf[keyEnd] & 1) !== 0 ? MANDATORY : 0;
+    publish.detail = undefined;
+    publish.stamp = Number.NaN;
+    this.#remaining = -1;
+  }
+
+  /**
+   * Its content header, already read into the plane's flyweight (`readable`: false if it could not
+   * be). Returns true if plane.edit holds something to splice in.
+   */
+  header(readable: boolean, frameMax: number, now: number): boolean {
+    if (this.#remaining !== -1) return false;
+    const { header, observer } = this.#plane;
+    this.#publish.size = header.bodySize;
+    this.#remaining = header.bodySize;
+    if (!readable) {
+      observer.traffic.unobserved('malformed_content');
+      if (Number.isNaN(header.bodySize)) this.#remaining = -2;
+      return false;
+    }
+    if (this.#publish.route.answers || header.value(X_DELAY) >= 0) this.#publish.bits |= RETURN_IS_EMPTY;
+    return this.#trace(header, frameMax, now);
+  }
+
+  #trace(header: ContentHeader, frameMax: number, now: number): boolean {
+    const { edit, context, interceptor, clock, observer } = this.#plane;
+    const publish = this.#publish;
+    edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
+    const stamp = shadowStamp(clock.micros(now), (publish.bits & SHADOW) !== 0);
+    writeU64(SENT_ENTRY, SENT_VALUE, stamp);
+    edit.added = copyBytes(SENT_ENTRY, 0, SENT_VALUE + 8, edit.entries, 0);
+    // ours come in this order, sent and then traceparent: a returned message tells by it whose is whose
+    const sentOnly = edit.added;
+    interceptor.onPublish(header, context, edit, now);
+    if (context.traced) {
+      for (let i = 0; i < IDS; i++) publish.ids[i] = context.ids[i];
+      publish.bits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
+      if (context.sampled) publish.detail = this.#detail(header);
+    }
+    if (!publish.route.treatment.propagate) {
+      publish.stamp = header.integer(SENT);
+      return false;
+    }
+    if (frameMax > 0 && header.splicedSize(edit.remove, edit.added) > frameMax) {
+      observer.traffic.unobserved('frame_max');
+      publish.stamp = header.integer(SENT);
+      return false;
+    }
+    publish.stamp = stamp;
+    publish.bits |= SENT_ADDED | (edit.added > sentOnly ? TRACE_ADDED : 0) | (header.hasTable ? 0 : TABLE_ADDED);
+    return true;
+  }
+
+  #detail(header: ContentHeader): PublishDetail {
+    const { ids, bits } = this.#publish;
+    const hasParent = (bits & HAS_PARENT) !== 0;
+    return {
+      ...sampledDetail(header, ids, hasParent),
+      replyCode: 0,
+      replyText: '',
+    };
+  }
+
+  /** The publish at hand wants our mandatory bit, if its header allows: the frame must be held. */
+  get wantsShadow(): boolean {
+    return this.#remaining === -1 && this.#publish.route.shadow && (this.#publish.bits & MANDATORY) === 0;
+  }
+
+  /** Ask for confirms ahead of the publish at hand. */
+  get wantsConfirms(): boolean {
+    return this.#remaining === -1 && this.#publish.route.treatment.loss === 'confirms';
+  }
+
+  /** `buf` must stay as it is until `release`. */
+  hold(buf: Uint8Array, start: number, end: number): void {
+    this.#held = buf;
+    this.#heldStart = start;
+    this.#heldEnd = end;
+  }
+
+  /** The frame that was held goes out now; with our mandatory bit if the header just read allows it. */
+  release(output: Output, headerRead: boolean): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    // an exchange that delays returns whatever is mandatory (FACTS, C)
+    if (headerRead && this.#plane.header.value(X_DELAY) < 0) {
+      // the octet of bits is the last before the frame end
+      held[this.#heldEnd - 2] |= 1;
+      this.#publish.bits |= MANDATORY | SHADOW;
+    }
+    output.keep(held, this.#heldStart, this.#heldEnd);
+  }
+
+  /** `payload` more body bytes passed. */
+  body(payload: number): void {
+    if (this.#remaining > 0) this.#remaining -= payload;
+  }
+
+  /**
+   * The publish at hand if its last byte has passed, once; it is valid until the next method frame.
+   */
+  ended(): Publishing | undefined {
+    if (this.#remaining !== 0) return undefined;
+    this.#remaining = -2;
+    return this.#publish;
+  }
+}
+
+/** The code and text of a basic.return, and where its exchange and routing key stand. Throws MalformedError. */
+export function readReturn(buf: Uint8Array, start: number, end: number) {
+  const code = readU16(buf, start + ARGUMENTS);
+  const reply = start + ARGUMENTS + 2;
+  const key = reply + 1 + buf[reply];
+  const routingKey = key + 1 + buf[key];
+  const keyEnd = routingKey + 1 + buf[routingKey];
+  if (!(keyEnd + 1 <= end)) throw new MalformedError('basic.return');
+  return { code, reply: text(buf, reply + 1, key), key, keyEnd };
+}
+
+/**
+ * What to take out of a returned message so that the app gets back what it sent: by the publish's
+ * own bits, or, if its record is gone (LATE), by the order in which we add. Observed headers as a
+ * bit set.
+ */
+export function addedHeaders(header: ContentHeader, bits: number): { remove: number; dropTable: boolean } {
+  const sent = header.value(SENT);
+  const known = (bits & LATE) === 0;
+  const trace = header.value(TRACEPARENT);
+  const traceAdded = trace >= 0 && (known ? (bits & TRACE_ADDED) !== 0 : sent >= 0 && trace > sent);
+  const sentAdded = sent >= 0 && (!known || (bits & SENT_ADDED) !== 0);
+  const remove = (sentAdded ? 1 << SENT : 0) | (traceAdded ? 1 << TRACEPARENT : 0);
+  const dropTable = remove !== 0 && header.hasOnly(remove) && (!known || (bits & TABLE_ADDED) !== 0);
+  return { remove, dropTable };
+}

@@ -1,0 +1,65 @@
+import type { PublishTally } from './observer.ts';
+import type { Route } from './routes.ts';
+import type { Detail } from './window.ts';
+
+/** What a publish carries with it; bits of Window.bits. */
+export const MANDATORY = 1;
+export const RETURNED = 2;
+/** we added traceparent; without it the context is the app's own */
+export const TRACE_ADDED = 4;
+/** we added x-tracehare-sent */
+export const SENT_ADDED = 128;
+/** the mandatory bit is ours, not the app's */
+export const SHADOW = 256;
+/** a return of it says nothing: it may be delivered all the same (FACTS, 0 and C) */
+export const RETURN_IS_EMPTY = 512;
+/** the message came without a headers table */
+export const TABLE_ADDED = 8;
+export const HAS_PARENT = 16;
+export const TRACED = 32;
+export const SAMPLED = 64;
+
+export interface PublishDetail extends Detail {
+  /** of its basic.return, 0 and '' without one */
+  replyCode: number;
+  replyText: string;
+}
+
+/** A publish that passed: all its outcome needs. `time` in ms of the monotonic clock, `size` in body bytes. */
+export interface Passed {
+  route: Route<PublishTally>;
+  time: number;
+  size: number;
+  detail: PublishDetail | undefined;
+}
+
+/** The publish at hand: between its method frame and its last body byte. */
+export interface Publishing extends Passed {
+  /** x-tracehare-sent as it goes out, NaN without one */
+  stamp: number;
+  bits: number;
+  readonly ids: Uint32Array;
+}
+
+/** A message that came back: what its basic.return and its header say. */
+export interface Returned {
+  route: Route<PublishTally>;
+  /** trace and span of its context; undefined without one */
+  ids: Uint32Array | undefined;
+  /** x-tracehare-sent, NaN without one */
+  stamp: number;
+  /** of the body */
+  size: number;
+  code: number;
+  reply: string;
+}
+
+/** `Publishes.returned`: the outcome was counted before, so the publish's bits are gone. */
+export const LATE = 1024;
+
+/**
+ * The last bit of our stamp tells who asked for a return, when the record of its publish is gone: a
+ * microsecond more or less says nothing else.
+ */
+export const shadowStamp = (micros: number, shadow: boolean): number => micros - (micros % 2) + (shadow ? 1 : 0);
+export const isShadowStamp = (stamp: number): boolean => stamp % 2 === 1;

@@ -1,0 +1,98 @@
+import { text } from '../amqp/fields.ts';
+import type { Treatment } from './treatment.ts';
+
+/** Where messages of one exchange and routing key are counted; made once, then found by bytes. */
+export interface Route<T> {
+  /** exchange and routing key as on the wire: two short strings */
+  readonly key: Uint8Array;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly topic: string;
+  readonly pipeline: string;
+  /** deliveries: the queue they come out of; '' for publishes */
+  readonly queue: string;
+  readonly tally: T;
+  /** what configuration says of its messages */
+  readonly treatment: Treatment;
+  /** publishes: answers over direct reply-to, which a broker returns and delivers alike */
+  readonly answers: boolean;
+  /** publishes: our own mandatory bit may go on them; an exchange may turn out not to take it */
+  shadow: boolean;
+}
+
+export type MakeRoute<T> = (exchange: string, routingKey: string, key: Uint8Array) => Route<T>;
+
+const INITIAL = 64;
+
+/**
+ * Routes by the bytes that name them, without making strings: exchange and routing key stand next
+ * to each other in publish, return, deliver and get-ok, so one range of bytes is the key.
+ * Bounded: when full it starts anew (routes in use stay valid, they are only found again slower).
+ */
+export class RouteTable<T> {
+  readonly #make: MakeRoute<T>;
+  readonly #limit: number;
+  #slots: (Route<T> | undefined)[] = new Array(INITIAL);
+  #count = 0;
+
+  constructor(make: MakeRoute<T>, limit = 32_768) {
+    this.#make = make;
+    this.#limit = limit;
+  }
+
+  /** The route named by buf[start, end). `last`, the caller's previous one, is tried first. */
+  find(buf: Uint8Array, start: number, end: number, last: Route<T> | undefined): Route<T> {
+    if (last !== undefined && same(last.key, buf, start, end)) return last;
+    const mask = this.#slots.length - 1;
+    for (let i = hash(buf, start, end) & mask; ; i = (i + 1) & mask) {
+      const route = this.#slots[i];
+      if (route === undefined) return this.#add(buf, start, end);
+      if (same(route.key, buf, start, end)) return route;
+    }
+  }
+
+  /** The routes it holds; others may still be in use. */
+  *[Symbol.iterator](): Iterator<Route<T>> {
+    for (const route of this.#slots) if (route !== undefined) yield route;
+  }
+
+  #add(buf: Uint8Array, start: number, end: number): Route<T> {
+    if (this.#count >= this.#limit) {
+      this.#slots = new Array(INITIAL);
+      this.#count = 0;
+    }
+    const split = start + 1 + buf[start];
+    // a copy: Buffer's slice would be a view of bytes that the next frame overwrites
+    const key = new Uint8Array(buf.subarray(start, end));
+    const route = this.#make(text(buf, start + 1, split), text(buf, split + 1, end), key);
+    if (++this.#count * 2 > this.#slots.length) {
+      const old = this.#slots;
+      this.#slots = new Array(old.length * 2);
+      for (const each of old) if (each !== undefined) this.#place(each);
+    }
+    this.#place(route);
+    return route;
+  }
+
+  #place(route: Route<T>): void {
+    const mask = this.#slots.length - 1;
+    let i = hash(route.key, 0, route.key.length) & mask;
+    while (this.#slots[i] !== undefined) i = (i + 1) & mask;
+    this.#slots[i] = route;
+  }
+}
+
+export function same(key: Uint8Array, buf: Uint8Array, start: number, end: number): boolean {
+  const length = key.length;
+  if (length !== end - start) return false;
+  // names that share a table mostly differ at their end
+  for (let i = length - 1; i >= 0; i--) if (key[i] !== buf[start + i]) return false;
+  return true;
+}
+
+/** FNV-1a */
+function hash(buf: Uint8Array, start: number, end: number): number {
+  let h = 0x811c9dc5;
+  for (let i = start; i < end; i++) h = Math.imul(h ^ buf[i], 0x01000193);
+  return (h ^ (h >>> 15)) >>> 0;
+}

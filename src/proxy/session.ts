@@ -1,0 +1,233 @@
+import { type FieldValue, text } from '../amqp/fields.ts';
+import { readMethod } from '../amqp/methods.ts';
+import { keyOf, methodKey } from '../amqp/spec.ts';
+import type { ClosedBy } from '../events/lifecycle.ts';
+import { Channel } from './channel.ts';
+import { InFlight } from './in-flight.ts';
+import type { UnknownReason } from './observer.ts';
+import type { Client, Plane } from './plane.ts';
+import type { LossMode } from './treatment.ts';
+
+const START_OK = keyOf('connection.start-ok');
+const TUNE_OK = keyOf('connection.tune-ok');
+const OPEN = keyOf('connection.open');
+const PUBLISH = keyOf('basic.publish');
+const TX_SELECT = keyOf('tx.select');
+const OPEN_OK = keyOf('connection.open-ok');
+const BLOCKED = keyOf('connection.blocked');
+const UNBLOCKED = keyOf('connection.unblocked');
+
+export interface Closing {
+  by: ClosedBy;
+  code: number;
+  text: string;
+}
+
+const string = (value: FieldValue | undefined): string => (typeof value === 'string' ? value : '');
+
+/** What is known of one AMQP connection: who the app is, what was negotiated, its channels. */
+export class Session {
+  readonly plane: Plane;
+  readonly id: number;
+  frameMax = 0;
+  /** connection.open-ok passed */
+  isOpen = false;
+  /** the first connection.close, whoever sent it */
+  closing: Closing | undefined;
+  readonly inFlight = new InFlight();
+  /** how far this client may be shadowed */
+  shadowing: LossMode = 'off';
+  #user = '';
+  #properties: Record<string, FieldValue> = {};
+  #vhost = '';
+  #blockedSince = Number.NaN;
+  readonly #channels = new Map<number, Channel>();
+  #last: Channel | undefined;
+
+  constructor(plane: Plane, id: number) {
+    this.plane = plane;
+    this.id = id;
+  }
+
+  get pipeline(): string {
+    return this.plane.options.pipeline ?? this.#vhost;
+  }
+
+  get vhost(): string {
+    return this.#vhost;
+  }
+
+  get #client(): Client {
+    const { product, connection_name } = this.#properties;
+    return { product: string(product), connectionName: string(connection_name), user: this.#user };
+  }
+
+  /** Publishes on this channel, or on any (0), that only we await confirms for. */
+  awaitsShadow(id: number): boolean {
+    if (id !== 0) return this.channel(id)?.publishes.awaitsShadow ?? false;
+    for (const { publishes } of this.#channels.values()) if (publishes.awaitsShadow) return true;
+    return false;
+  }
+
+  /** Channels in their order, e.g. to let go what each holds. */
+  channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  channel(id: number): Channel | undefined {
+    const last = this.#last;
+    if (last !== undefined && last.id === id) return last;
+    const channel = this.#channels.get(id);
+    if (channel !== undefined) this.#last = channel;
+    return channel;
+  }
+
+  openChannel(id: number): void {
+    if (this.#channels.has(id)) return;
+    // another connection of the same client may have had a conflict
+    if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
+    const { plane, id: connection, vhost, pipeline, inFlight } = this;
+    this.#channels.set(id, new Channel(id, { plane, connection, vhost, pipeline, inFlight }));
+    plane.observer.traffic.channels(1);
+  }
+
+  /** A channel.close that passed: from the app it is answered, from the broker it is the end. */
+  closeChannel(by: 'app' | 'broker', id: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    const channel = this.channel(id);
+    if (channel === undefined) return;
+    if (by === 'app') {
+      channel.closing();
+      return;
+    }
+    const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
+    const failed = methodKey(failedClassId, failedMethodId);
+    if (failed === PUBLISH) channel.publishes.refused(replyCode, replyText, now);
+    if (failed === TX_SELECT && channel.publishes.isShadowed) {
+      this.plane.noteConflict(this.#client);
+      this.shadowing = this.plane.shadowing(this.#client);
+    }
+    channel.end('channel_error', 'channel_closed', now, replyCode, replyText);
+    channel.publishes.discarded = 'channel_error';
+    this.#tellClosed(channel, { by, code: replyCode, text: replyText }, now);
+  }
+
+  /** A channel.close-ok that passed: the broker's ends the channel, the app's forgets it. */
+  channelClosed(by: 'app' | 'broker', id: number, now: number): void {
+    const channel = this.channel(id);
+    if (channel === undefined) return;
+    if (by === 'broker') {
+      channel.closed(now);
+      channel.end('unconfirmed_at_close', 'channel_closed', now);
+      this.#tellClosed(channel, { by: 'app', code: 0, text: '' }, now);
+    }
+    this.#channels.delete(id);
+    this.#last = undefined;
+    this.plane.observer.traffic.channels(-1);
+  }
+
+  #tellClosed(channel: Channel, { by, code, text }: Closing, now: number): void {
+    const { plane, id: connection } = this;
+    plane.observer.emit({
+      type: 'channel.closed',
+      at: plane.clock.micros(now),
+      connection,
+      channel: channel.id,
+      by,
+      code,
+      text,
+    });
+  }
+
+  /** A connection method of the app, on channel 0. Throws MalformedError. */
+  fromApp(key: number, buf: Uint8Array, start: number, end: number): void {
+    if (key === START_OK) {
+      const { clientProperties, mechanism, response } = readMethod('connection.start-ok', buf, start, end);
+      this.#properties = clientProperties;
+      this.#user = mechanism === 'PLAIN' ? plainUser(response) : '';
+    } else if (key === TUNE_OK) {
+      this.frameMax = readMethod('connection.tune-ok', buf, start, end).frameMax;
+    } else if (key === OPEN) {
+      this.#vhost = readMethod('connection.open', buf, start, end).virtualHost;
+    }
+  }
+
+  /** A connection method of the broker, on channel 0. Throws MalformedError. */
+  fromBroker(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    const { plane, id: connection } = this;
+    const at = plane.clock.micros(now);
+    if (key === OPEN_OK) {
+      this.isOpen = true;
+      this.shadowing = plane.shadowing(this.#client);
+      plane.observer.emit({
+        type: 'connection.identified',
+        at,
+        connection,
+        vhost: this.#vhost,
+        user: this.#user,
+        name: string(this.#properties.connection_name),
+        product: string(this.#properties.product),
+        version: string(this.#properties.version),
+        platform: string(this.#properties.platform),
+      });
+    } else if (key === BLOCKED) {
+      if (Number.isNaN(this.#blockedSince)) this.#blockedSince = now;
+      const { reason } = readMethod('connection.blocked', buf, start, end);
+      plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: true, reason });
+    } else if (key === UNBLOCKED) {
+      this.#tellBlocked(now);
+      this.#blockedSince = Number.NaN;
+      plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: false, reason: '' });
+    }
+  }
+
+  /** connection.close, from either side; only the first counts as the cause. Throws MalformedError. */
+  close(by: 'app' | 'broker', buf: Uint8Array, start: number, end: number, now: number): void {
+    const { replyCode: code, replyText } = readMethod('connection.close', buf, start, end);
+    this.closing ??= { by, code, text: replyText };
+    // the broker drops what it has not read, and answers nothing any more
+    if (by === 'broker') this.end('connection_lost', now);
+  }
+
+  /** connection.close-ok of the broker: all returns of all channels have come before it. */
+  closed(now: number): void {
+    for (const { publishes } of this.#channels.values()) publishes.barrier(publishes.sequence, now);
+    this.end('unconfirmed_at_close', now);
+  }
+
+  /** The connection is gone; every open message gets its outcome. May be called again. */
+  end(unknown: UnknownReason, now: number): void {
+    this.#tellBlocked(now);
+    this.#blockedSince = Number.NaN;
+    const { code, text } = this.closing ?? { code: 0, text: '' };
+    for (const channel of this.#channels.values()) {
+      channel.end(unknown, 'connection_closed', now, code, text);
+      channel.publishes.discarded ??= unknown;
+    }
+  }
+
+  /** No frame will come any more. */
+  forget(): void {
+    this.plane.observer.traffic.channels(-this.#channels.size);
+    this.#channels.clear();
+    this.#last = undefined;
+  }
+
+  /** Every quarter of a second or so: what time alone decides. `flushed`: the broker has been sent all there is. */
+  sweep(flushed: boolean, now: number): void {
+    if (flushed) for (const { publishes } of this.#channels.values()) if (publishes.open > 0) publishes.sweep(now);
+    if (Number.isNaN(this.#blockedSince)) return;
+    this.#tellBlocked(now);
+    this.#blockedSince = now;
+  }
+
+  #tellBlocked(now: number): void {
+    if (!Number.isNaN(this.#blockedSince)) this.plane.observer.traffic.blocked((now - this.#blockedSince) / 1000);
+  }
+}
+
+/** SASL PLAIN: authorization id, NUL, user, NUL, password (RFC 4616). The password is not looked at. */
+function plainUser(response: Uint8Array): string {
+  const from = response.indexOf(0) + 1;
+  const to = response.indexOf(0, from);
+  return from > 0 && to > from ? text(response, from, to) : '';
+}

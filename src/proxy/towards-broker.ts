@@ -1,0 +1,196 @@
+import type { FrameVisitor } from '../amqp/frames.ts';
+import { confirmSelectFrame } from '../amqp/methods.ts';
+import { FRAME_HEARTBEAT, keyOf, type MethodName, methods } from '../amqp/spec.ts';
+import type { Channel } from './channel.ts';
+import type { Flushing } from './flushing.ts';
+import { type Chunk, headerFollows } from './held-frame.ts';
+import type { PublishTally } from './observer.ts';
+import type { Output } from './output.ts';
+import type { Passed, PublishDetail } from './publish.ts';
+import type { Session } from './session.ts';
+
+const PUBLISH = keyOf('basic.publish');
+const CHANNEL_OPEN = keyOf('channel.open');
+const CHANNEL_CLOSE = keyOf('channel.close');
+const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
+const CONNECTION_CLOSE = keyOf('connection.close');
+const CONNECTION_CLOSE_OK = keyOf('connection.close-ok');
+
+/** Methods an app sends that are looked at; secure-ok and update-secret carry credentials and are not. */
+export const observedFromApp: ReadonlySet<number> = new Set(
+  (Object.keys(methods) as MethodName[])
+    .filter((name) => !/^(connection\.(secure|update|start$|tune$|blocked|unblocked)|channel\.flow)/.test(name))
+    .map(keyOf),
+);
+
+/** Who decides how a connection ends. */
+export interface Closings {
+  /** The app closes, or answers our close; true: don't forward it. */
+  appCloses(key: number): boolean;
+  /**
+   * A close of the app, of `channel` or of the connection (0): calls `go` at once and returns true,
+   * or calls it a little later and sends what it puts out.
+   */
+  letClose(channel: number, go: () => void): boolean;
+  /** A close waits for the end of a frame. */
+  readonly isDue: boolean;
+  /** Now it can go. */
+  appFrameEnded(): void;
+}
+
+/** Follows the app's frames and lets them through, with our headers in publishes. */
+export class TowardsBroker implements FrameVisitor {
+  readonly #session: Session;
+  readonly #output: Output;
+  readonly #flushing: Flushing<PublishTally, PublishDetail>;
+  readonly #closing: Closings;
+  readonly #lost: (why: 'protocol' | 'frame') => void;
+  /** a publish's frame may be held beyond its chunk */
+  #holding = false;
+  /** of the chunk at hand, ms of the monotonic clock */
+  now = 0;
+  readonly chunk: Chunk = { bytes: undefined };
+
+  constructor(
+    session: Session,
+    output: Output,
+    flushing: Flushing<PublishTally, PublishDetail>,
+    closing: Closings,
+    lost: (why: 'protocol' | 'frame') => void,
+  ) {
+    this.#session = session;
+    this.#output = output;
+    this.#flushing = flushing;
+    this.#closing = closing;
+    this.#lost = lost;
+  }
+
+  method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
+    let forward = true;
+    try {
+      if (key === PUBLISH) forward = this.#publish(id, buf, start, end);
+      else if (id === 0) forward = this.#connectionMethod(key, buf, start, end);
+      else forward = this.#channelMethod(key, id, buf, start, end);
+    } catch (error) {
+      this.#session.plane.failed(error);
+    }
+    if (forward) this.#output.keep(buf, start, end);
+  }
+
+  /** Forwards the frame at once only if nothing has to go ahead of it or on it. */
+  #publish(id: number, buf: Uint8Array, start: number, end: number): boolean {
+    const session = this.#session;
+    const channel = session.channel(id);
+    if (channel === undefined) return true;
+    const { publishing, publishes } = channel;
+    publishing.release(this.#output, false);
+    publishing.method(buf, start, end, this.now);
+    if (session.shadowing === 'off') return true;
+    if (publishes.mode === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
+      this.#output.add(confirmSelectFrame(id));
+      publishes.shadowConfirms();
+    }
+    if (!publishing.wantsShadow) return true;
+    if (headerFollows(this.chunk, buf, end, id)) publishing.hold(buf, start, end);
+    else {
+      publishing.hold(new Uint8Array(buf.subarray(start, end)), 0, end - start);
+      this.#holding = true;
+    }
+    return false;
+  }
+
+  #connectionMethod(key: number, buf: Uint8Array, start: number, end: number): boolean {
+    const session = this.#session;
+    if (key !== CONNECTION_CLOSE && key !== CONNECTION_CLOSE_OK) {
+      session.fromApp(key, buf, start, end);
+      return true;
+    }
+    this.letGo();
+    if (this.#closing.appCloses(key)) return false;
+    if (key === CONNECTION_CLOSE_OK) return true;
+    session.close('app', buf, start, end, this.now);
+    for (const { publishes } of session.channels()) publishes.discarded ??= 'unconfirmed_at_close';
+    return this.#letClose(0, buf, start, end, () => {});
+  }
+
+  #channelMethod(key: number, id: number, buf: Uint8Array, start: number, end: number): boolean {
+    const session = this.#session;
+    const channel = session.channel(id);
+    // an app that breaks off its publish: the broker shall see it as it was sent
+    channel?.publishing.release(this.#output, false);
+    if (key === CHANNEL_OPEN) session.openChannel(id);
+    else if (key === CHANNEL_CLOSE) {
+      if (channel !== undefined) channel.publishes.discarded ??= 'unconfirmed_at_close';
+      return this.#letClose(id, buf, start, end, () => channel?.closing());
+    } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('app', id, this.now);
+    else channel?.fromApp(key, buf, start, end, this.now);
+    return true;
+  }
+
+  /** True if the close is to be forwarded now; else a copy of it is when its time has come. */
+  #letClose(id: number, buf: Uint8Array, start: number, end: number, closing: () => void): boolean {
+    let later: Uint8Array | undefined;
+    const atOnce = this.#closing.letClose(id, () => {
+      closing();
+      if (later !== undefined) this.#output.add(later);
+    });
+    // the chunk will be gone when its time has come
+    if (!atOnce) later = new Uint8Array(buf.subarray(start, end));
+    return atOnce;
+  }
+
+  /** Frames held for a header that won't be read any more. */
+  letGo(): void {
+    this.#holding = false;
+    for (const { publishing } of this.#session.channels()) publishing.release(this.#output, false);
+  }
+
+  header(id: number, buf: Uint8Array, start: number, end: number): void {
+    const { plane, frameMax } = this.#session;
+    const channel = this.#session.channel(id);
+    let splice = false;
+    try {
+      if (channel !== undefined) {
+        const readable = plane.header.read(buf, start, end);
+        channel.publishing.release(this.#output, readable);
+        splice = channel.publishing.header(readable, frameMax, this.now);
+      }
+    } catch (error) {
+      plane.failed(error);
+    }
+    if (splice) this.#output.splice(plane.header, plane.edit);
+    else this.#output.keep(buf, start, end);
+    if (channel !== undefined) this.#ended(channel);
+  }
+
+  body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
+    const channel = this.#session.channel(id);
+    // a body without its header: as it was sent
+    if (this.#holding) channel?.publishing.release(this.#output, false);
+    this.#output.keep(buf, start, end);
+    if (payload < 0) return;
+    if (channel !== undefined) {
+      channel.publishing.body(payload);
+      this.#ended(channel);
+    }
+    if (this.#closing.isDue) this.#closing.appFrameEnded();
+  }
+
+  #ended(channel: Channel): void {
+    const publish = channel.publishing.ended();
+    if (publish === undefined) return;
+    const { publishes } = channel;
+    if (publishes.passed(publish)) this.#flushing.add(publishes, publish as Passed, publishes.sequence);
+  }
+
+  raw(buf: Uint8Array, start: number, end: number): void {
+    // heartbeats come between any two frames; what else comes raw may be of the channel that holds one
+    if (this.#holding && buf[start] !== FRAME_HEARTBEAT) this.letGo();
+    this.#output.keep(buf, start, end);
+    if (this.#closing.isDue) this.#closing.appFrameEnded();
+  }
+
+  lost(why: 'protocol' | 'frame'): void {
+    this.#lost(why);
+  }
+}

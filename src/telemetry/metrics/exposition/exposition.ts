@@ -1,0 +1,153 @@
+import { performance } from 'node:perf_hooks';
+import type { MessagePort } from 'node:worker_threads';
+import { familyBounds, type Shape } from '../families.ts';
+import { CellReader } from './cell-reader.ts';
+import type { CellMetric, Declaration } from './declaration.ts';
+import { type ExemplarContext, Exemplars } from './exemplars.ts';
+import { type Groups, type Labels, total } from './groups.ts';
+import { LossRate } from './loss-rate.ts';
+import { messageMetrics } from './message-metrics.ts';
+import { preferredFormat } from './negotiate.ts';
+import { openTelemetryMetrics, type ServerAddress } from './opentelemetry-metrics.ts';
+import { Registries } from './registries.ts';
+import { BUILD_INFO, LOSS_RATE, SIDECAR_METRICS } from './sidecar-metrics.ts';
+import { histogramValues, type MetricValue, singleValues } from './values.ts';
+
+export interface ExpositionOptions extends Shape {
+  version: string;
+  /** values of topic, of pipeline and of queue, over all threads; default 0: no limit */
+  maxTopics?: number;
+  /** the upstream, if there is only one */
+  server?: ServerAddress;
+  /** steady clock, milliseconds; default performance.now */
+  now?: () => number;
+}
+
+export interface Figures {
+  connections: number;
+  channels: number;
+  passed: { publish: number; consume: number };
+  lossRates: { labels: Labels; value: number }[];
+  /** by label, times its limit bit */
+  folded: Record<string, number>;
+}
+
+/** All metrics on the main thread: reads the traffic threads' cells and shows them through prom-client. */
+export class Exposition {
+  readonly declarations: Declaration[] = [];
+  readonly #registries = new Registries();
+  readonly #reader: CellReader;
+  readonly #lossRate: LossRate;
+  readonly #exemplars: Record<string, Exemplars> = {};
+  readonly #figures: Record<'connections' | 'channels' | 'passed' | 'folded', Groups>;
+  readonly #now: () => number;
+
+  constructor({ version, server, maxTopics, now = () => performance.now(), ...shape }: ExpositionOptions) {
+    this.#now = now;
+    this.#reader = new CellReader(familyBounds(shape), maxTopics);
+    this.#lossRate = this.#makeLossRate();
+    this.#figures = {
+      connections: this.#reader.groups([{ family: 'connections' }], false),
+      channels: this.#reader.groups([{ family: 'channels' }], false),
+      passed: this.#reader.groups([{ family: 'passed', labels: ({ operation }) => ({ operation }) }]),
+      folded: this.#reader.groups([{ family: 'values_folded' }]),
+    };
+    for (const metric of messageMetrics(shape)) this.#addCells(metric);
+    this.register(LOSS_RATE, () => [...this.#lossRate.rates()]);
+    if (shape.openTelemetryNames) for (const metric of openTelemetryMetrics(server)) this.#addCells(metric);
+    this.register(BUILD_INFO, () => [{ labels: { version, node_version: process.version }, value: 1 }]);
+    for (const metric of SIDECAR_METRICS) this.#addCells(metric);
+    this.#registries.addProcessFigures();
+  }
+
+  /** Starts reading a traffic thread, whose Recorder has the other port. Call the result when it is gone. */
+  attach(port: MessagePort): () => void {
+    return this.#reader.attach(port);
+  }
+
+  /** Call once a second: the loss rate's window moves by it. */
+  snapshot(): void {
+    this.#reader.drain();
+    this.#lossRate.snapshot(this.#now());
+  }
+
+  /** Shows a metric whose values someone else knows; `collect` is asked at each scrape. */
+  register(declaration: Declaration, collect: () => number | { labels: Labels; value: number }[]): void {
+    this.#add(declaration, () => {
+      const values = collect();
+      return typeof values === 'number' ? [{ labels: {}, value: values }] : values;
+    });
+  }
+
+  /** The newest sampled first delivery of a bucket of event_latency_seconds; names as the events have them. */
+  noteLatency(topic: string, pipeline: string, seconds: number, context: ExemplarContext): void {
+    this.#note('event_latency_seconds', { topic, pipeline }, seconds, context);
+  }
+
+  noteConfirm(topic: string, pipeline: string, seconds: number, context: ExemplarContext): void {
+    this.#note('event_confirm_seconds', { topic, pipeline }, seconds, context);
+  }
+
+  noteProcessing(topic: string, pipeline: string, queue: string, seconds: number, context: ExemplarContext): void {
+    this.#note('event_processing_seconds', { topic, pipeline, queue }, seconds, context);
+  }
+
+  /** What a scraper with this Accept header gets. */
+  render(accept?: string): Promise<{ contentType: string; body: string }> {
+    this.snapshot();
+    return this.#registries.render(preferredFormat(accept));
+  }
+
+  /** The few figures people look at first. */
+  figures(): Figures {
+    this.snapshot();
+    const { connections, channels, passed, folded } = this.#figures;
+    const of = (groups: Groups, labels: Labels) => {
+      const group = groups.find(labels);
+      return group === undefined ? 0 : total(group);
+    };
+    return {
+      connections: of(connections, {}),
+      channels: of(channels, {}),
+      passed: {
+        publish: of(passed, { operation: 'publish' }),
+        consume: of(passed, { operation: 'process' }) + of(passed, { operation: 'receive' }),
+      },
+      lossRates: [...this.#lossRate.rates()],
+      folded: Object.fromEntries([...folded].map((group) => [group.labels.label, total(group)])),
+    };
+  }
+
+  /** A series may have been defined since the last drain; if it still isn't there, the exemplar is dropped. */
+  #note(metric: string, labels: Labels, seconds: number, context: ExemplarContext): void {
+    if (this.#exemplars[metric].note(labels, seconds, context)) return;
+    this.#reader.drain();
+    this.#exemplars[metric].note(labels, seconds, context);
+  }
+
+  #makeLossRate(): LossRate {
+    const labels = ({ topic, pipeline, side }: Labels) => ({ topic, pipeline, side });
+    const outcomes = this.#reader.groups([{ family: 'outcomes', labels }]);
+    const lost = this.#reader.groups([
+      { family: 'lost', labels },
+      { family: 'lost_late', labels },
+    ]);
+    return new LossRate(outcomes, lost);
+  }
+
+  #addCells(metric: CellMetric): void {
+    const groups = this.#reader.groups(metric.from, metric.type !== 'gauge');
+    if (metric.type !== 'histogram') {
+      this.#add(metric, () => singleValues(metric, groups));
+      return;
+    }
+    const exemplars = new Exemplars(groups, metric.bounds ?? []);
+    this.#exemplars[metric.name] = exemplars;
+    this.#add(metric, histogramValues(metric, groups, this.#reader, exemplars));
+  }
+
+  #add(declaration: Declaration, values: () => MetricValue[]): void {
+    this.declarations.push(declaration);
+    this.#registries.add(declaration, values);
+  }
+}

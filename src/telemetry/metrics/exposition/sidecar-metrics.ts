@@ -1,0 +1,150 @@
+import { ADDED_BOUNDS, type FamilyName } from '../families.ts';
+import type { CellMetric, Declaration } from './declaration.ts';
+
+function counter(name: string, help: string, family: FamilyName, ...labels: string[]): CellMetric {
+  return { name, help, type: 'counter', labels, from: [{ family }] };
+}
+
+function gauge(name: string, help: string, family: FamilyName, ...labels: string[]): CellMetric {
+  return { name, help, type: 'gauge', labels, from: [{ family }] };
+}
+
+/** The sidecar itself, as the traffic threads counted it. */
+export const SIDECAR_METRICS: readonly CellMetric[] = [
+  {
+    ...gauge('tracehare_upstream_up', 'Whether the last dial of the upstream succeeded.', 'upstream_up', 'upstream'),
+    show: 'latest',
+  },
+  gauge('tracehare_connections', "Apps' connections open now.", 'connections'),
+  gauge('tracehare_channels', 'Channels open now.', 'channels'),
+  gauge(
+    'tracehare_unsettled_deliveries',
+    'Deliveries awaiting settlement now.',
+    'unsettled',
+    'topic',
+    'pipeline',
+    'queue',
+  ),
+  counter(
+    'tracehare_connections_closed_total',
+    'Connections ended, by who ended them and the AMQP reply code (0: none).',
+    'connections_closed',
+    'by',
+    'code',
+  ),
+  counter(
+    'tracehare_connections_refused_total',
+    'Connections of apps that were refused.',
+    'connections_refused',
+    'reason',
+  ),
+  counter('tracehare_bypassed_connections_total', 'Connections that became a plain pipe.', 'bypassed', 'reason'),
+  counter('tracehare_relay_bytes_total', 'Bytes passed on, by the side they went to.', 'relay_bytes', 'direction'),
+  {
+    name: 'tracehare_added_latency_seconds',
+    help: 'Chunk read to chunk handed to the kernel, by the side it went to.',
+    type: 'histogram',
+    labels: ['direction'],
+    bounds: ADDED_BOUNDS,
+    from: [{ family: 'added' }],
+  },
+  counter(
+    'tracehare_blocked_seconds_total',
+    'Time connections spent blocked by the broker (connection.blocked), added up.',
+    'blocked',
+  ),
+  counter(
+    'tracehare_unobserved_total',
+    'Passed on without being read, or without headers added to it.',
+    'unobserved',
+    'reason',
+  ),
+  counter(
+    'tracehare_observer_failures_total',
+    'Exceptions in observers or interceptors; the traffic went on.',
+    'observer_failures',
+  ),
+  counter(
+    'tracehare_negative_latency_total',
+    'First deliveries stamped later than now: not in event_latency_seconds.',
+    'negative_latency',
+  ),
+  counter(
+    'tracehare_shadow_conflicts_total',
+    'Times a client selected tx after our confirm.select and its channel was closed: it is not shadowed again.',
+    'shadow_conflicts',
+  ),
+  counter('tracehare_clock_reanchored_total', 'Steps of the wall clock that were followed.', 'clock_reanchored'),
+  counter(
+    'tracehare_label_values_folded_total',
+    'Times a name was put under __overflow__ because its label had no value left.',
+    'values_folded',
+    'label',
+  ),
+  counter(
+    'tracehare_series_dropped_total',
+    'Series not counted because the cells of a traffic thread were used up.',
+    'series_dropped',
+  ),
+];
+
+/** Measured on the main thread by the exposition itself. */
+export const LOSS_RATE: Declaration = {
+  name: 'event_loss_rate',
+  help: "Share of the last 60 seconds' outcomes that were definite losses, 0.0 to 1.0; absent without outcomes.",
+  type: 'gauge',
+  labels: ['topic', 'pipeline', 'side'],
+};
+
+export const BUILD_INFO: Declaration = {
+  name: 'tracehare_build_info',
+  help: 'Always 1.',
+  type: 'gauge',
+  labels: ['version', 'node_version'],
+};
+
+/** Known elsewhere on the main thread: the composition root registers who knows the values. */
+export const REGISTERED = {
+  spansExported: {
+    name: 'tracehare_spans_exported_total',
+    help: 'Spans the endpoint accepted.',
+    type: 'counter',
+    labels: [],
+  },
+  spansDropped: {
+    name: 'tracehare_spans_dropped_total',
+    help: 'Spans lost because the queue was full, the export failed or the process ended.',
+    type: 'counter',
+    labels: [],
+  },
+  tracesLimited: {
+    name: 'tracehare_traces_limited_total',
+    help: 'New traces left unsampled because of tracing.maxTracesPerSecond.',
+    type: 'counter',
+    labels: [],
+  },
+  lossSpansLimited: {
+    name: 'tracehare_loss_spans_limited_total',
+    help: 'Unsampled lost messages without a span because of tracing.maxLossSpansPerSecond.',
+    type: 'counter',
+    labels: [],
+  },
+  bypass: {
+    name: 'tracehare_bypass',
+    help: '1 while every new connection is a plain pipe.',
+    type: 'gauge',
+    labels: [],
+  },
+  eventsDropped: {
+    name: 'tracehare_events_dropped_total',
+    help: 'Lifecycle events dropped because nobody took them in time; no count depends on them.',
+    type: 'counter',
+    labels: [],
+  },
+  configReloads: {
+    name: 'tracehare_config_reloads_total',
+    help: 'Reloads of the configuration, by result (success, failure).',
+    type: 'counter',
+    labels: ['result'],
+  },
+} as const satisfies Record<string, Declaration>;

@@ -1,0 +1,90 @@
+/**
+ * The cell families: what the traffic threads count, by label values. Both halves of the metrics
+ * build on this table; what is exposed under which name is exposition/catalogue.ts.
+ *
+ * A family without bounds has one cell per series. One with n bounds has n + 2: a count per bucket
+ * (not cumulative, the last one is +Inf) and the sum.
+ */
+export const FAMILY_LABELS = {
+  /** `operation` as OpenTelemetry names it: publish, process (delivered) or receive (got) */
+  passed: ['topic', 'pipeline', 'operation'],
+  bytes: ['topic', 'pipeline', 'side'],
+  outcomes: ['topic', 'pipeline', 'side', 'status'],
+  lost: ['topic', 'pipeline', 'side', 'reason'],
+  /** losses whose publish had counted as success before: apart, because they are no outcome */
+  lost_late: ['topic', 'pipeline', 'side', 'reason'],
+  unknown: ['topic', 'pipeline', 'side', 'reason'],
+  unrouted_expected: ['topic', 'pipeline'],
+  /** no count: what configuration says, negative when it no longer says anything */
+  fanout: ['topic', 'pipeline'],
+  first: ['topic', 'pipeline'],
+  dead_lettered: ['topic', 'pipeline', 'queue', 'reason'],
+  redelivered: ['topic', 'pipeline'],
+  requeued: ['topic', 'pipeline', 'reason'],
+  unsettled: ['topic', 'pipeline', 'queue'],
+  latency: ['topic', 'pipeline'],
+  confirm: ['topic', 'pipeline'],
+  /** publish to outcome; `error` is the loss reason, '' on success */
+  sent: ['topic', 'pipeline', 'error'],
+  processing: ['topic', 'pipeline', 'queue', 'error'],
+  connections: [],
+  channels: [],
+  connections_closed: ['by', 'code'],
+  connections_refused: ['reason'],
+  bypassed: ['reason'],
+  relay_bytes: ['direction'],
+  added: ['direction'],
+  blocked: [],
+  unobserved: ['reason'],
+  observer_failures: [],
+  negative_latency: [],
+  clock_reanchored: [],
+  shadow_conflicts: [],
+  values_folded: ['label'],
+  series_dropped: [],
+  /** milliseconds since the epoch when last told, negative when it was told to be down */
+  upstream_up: ['upstream'],
+} as const satisfies Record<string, readonly string[]>;
+
+export type FamilyName = keyof typeof FAMILY_LABELS;
+
+/** What shapes the cells; must be the same on every thread. Bounds are ascending, in seconds. */
+export interface Shape {
+  buckets: { latency: readonly number[]; confirm: readonly number[]; processing: readonly number[] };
+  openTelemetryNames: boolean;
+}
+
+export type FamilyBounds = Partial<Record<FamilyName, readonly number[]>>;
+
+/** Bounds the messaging conventions advise for both duration histograms. */
+export const OTEL_BOUNDS: readonly number[] = [
+  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
+
+export const ADDED_BOUNDS: readonly number[] = [
+  0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1,
+];
+
+/**
+ * Upper bounds of each histogram family. Processing is exposed under two names with bounds of
+ * their own, so its cells carry the union: either can be projected, and a delivery is counted once.
+ */
+export function familyBounds({ buckets, openTelemetryNames }: Shape): FamilyBounds {
+  return {
+    latency: buckets.latency,
+    confirm: buckets.confirm,
+    sent: OTEL_BOUNDS,
+    processing: openTelemetryNames ? union(buckets.processing, OTEL_BOUNDS) : buckets.processing,
+    added: ADDED_BOUNDS,
+  };
+}
+
+/** Cells of one series. */
+export function familyWidth(bounds: FamilyBounds, family: FamilyName): number {
+  const own = bounds[family];
+  return own === undefined ? 1 : own.length + 2;
+}
+
+function union(a: readonly number[], b: readonly number[]): number[] {
+  return [...new Set([...a, ...b])].sort((x, y) => x - y);
+}

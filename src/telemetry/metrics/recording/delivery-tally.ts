@@ -1,0 +1,128 @@
+import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../../proxy/observer.ts';
+import { foldName } from '../fold.ts';
+import { NONE, observe } from './cells.ts';
+import { Tally, type TallyOwner } from './tally.ts';
+
+const SIDE = 'consume';
+/** The header is the publisher's to forge: whatever else it says shares one value. */
+const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
+
+/** One topic's deliveries out of one queue. Nothing here allocates but the first count of a series. */
+export class DeliveryCells extends Tally implements DeliveryTally {
+  readonly #latencyBounds: readonly number[];
+  readonly #processingBounds: readonly number[];
+  #delivered = NONE;
+  #got = NONE;
+  #bytes = NONE;
+  #success = NONE;
+  #failed = NONE;
+  #redelivered = NONE;
+  #first = NONE;
+  #latency = NONE;
+  #processing = NONE;
+  #unsettled = NONE;
+  readonly #lost = new Map<string, number>();
+  readonly #unknown = new Map<string, number>();
+  readonly #requeued = new Map<string, number>();
+  readonly #processingFailed = new Map<string, number>();
+  /** queue, then reason */
+  readonly #dead = new Map<string, Map<string, number>>();
+
+  constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
+    super(owner, [
+      ['topic', topic],
+      ['pipeline', pipeline],
+      ['queue', queue],
+    ]);
+    this.#latencyBounds = owner.store.bounds.latency ?? [];
+    this.#processingBounds = owner.store.bounds.processing ?? [];
+  }
+
+  passed(bodyBytes: number, redelivered: boolean, get: boolean): void {
+    if (this.#bytes === NONE) this.#bytes = this.claim('bytes', this.#topic(SIDE));
+    if (get) {
+      if (this.#got === NONE) this.#got = this.claim('passed', this.#topic('receive'));
+      this.cells[this.#got] += 1;
+    } else {
+      if (this.#delivered === NONE) this.#delivered = this.claim('passed', this.#topic('process'));
+      this.cells[this.#delivered] += 1;
+    }
+    this.cells[this.#bytes] += bodyBytes;
+    if (!redelivered) return;
+    if (this.#redelivered === NONE) this.#redelivered = this.claim('redelivered', this.#topic());
+    this.cells[this.#redelivered] += 1;
+  }
+
+  first(seconds: number): void {
+    if (this.#first === NONE) this.#first = this.claim('first', this.#topic());
+    this.cells[this.#first] += 1;
+    if (Number.isNaN(seconds)) return;
+    if (this.#latency === NONE) this.#latency = this.claim('latency', this.#topic());
+    observe(this.cells, this.#latency, this.#latencyBounds, seconds);
+  }
+
+  succeeded(seconds: number, autoAck: boolean): void {
+    if (this.#success === NONE) this.#openOutcomes();
+    this.cells[this.#success] += 1;
+    if (autoAck) return;
+    if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
+    observe(this.cells, this.#processing, this.#processingBounds, seconds);
+  }
+
+  failed(reason: LossReason, seconds: number, lost: boolean): void {
+    if (this.#failed === NONE) this.#openOutcomes();
+    this.cells[this.#failed] += 1;
+    if (lost) this.cells[this.keyed(this.#lost, reason, 'lost', () => this.#topic(SIDE, reason))] += 1;
+    if (Number.isNaN(seconds)) return;
+    if (Number.isNaN(seconds)) return;
+    const at = this.keyed(this.#processingFailed, reason, 'processing', () => [...this.names, reason]);
+    observe(this.cells, at, this.#processingBounds, seconds);
+  }
+
+  requeued(reason: RequeueReason): void {
+    this.cells[this.keyed(this.#requeued, reason, 'requeued', () => this.#topic(reason))] += 1;
+  }
+
+  unknown(reason: UnknownReason): void {
+    this.cells[this.keyed(this.#unknown, reason, 'unknown', () => this.#topic(SIDE, reason))] += 1;
+  }
+
+  deadLettered(fromQueue: string, reason: string): void {
+    const queue = this.owner.admit('queue', foldName(fromQueue));
+    let reasons = this.#dead.get(queue);
+    if (reasons === undefined) {
+      this.hold('queue', queue);
+      reasons = new Map();
+      this.#dead.set(queue, reasons);
+    }
+    const why = DEATHS.has(reason) ? reason : 'other';
+    this.cells[this.keyed(reasons, why, 'dead_lettered', () => this.#topic(queue, why))] += 1;
+  }
+
+  unsettled(change: number): void {
+    if (this.#unsettled === NONE) this.#unsettled = this.claim('unsettled', this.names);
+    this.cells[this.#unsettled] += change;
+  }
+
+  protected override open(): number {
+    return this.#unsettled === NONE ? 0 : this.cells[this.#unsettled];
+  }
+
+  protected override forget(): void {
+    this.#delivered = this.#got = this.#bytes = this.#success = this.#failed = this.#redelivered = NONE;
+    this.#first = this.#latency = this.#processing = this.#unsettled = NONE;
+    for (const offsets of [this.#lost, this.#unknown, this.#requeued, this.#processingFailed]) offsets.clear();
+    this.#dead.clear();
+  }
+
+  /** Label values of a series without a queue. */
+  #topic(...more: string[]): string[] {
+    return [this.names[0], this.names[1], ...more];
+  }
+
+  /** Both together: a share of failures can be computed from the first outcome on. */
+  #openOutcomes(): void {
+    this.#success = this.claim('outcomes', this.#topic(SIDE, 'success'));
+    this.#failed = this.claim('outcomes', this.#topic(SIDE, 'failed'));
+  }
+}

@@ -1,0 +1,111 @@
+import type { LossReason, PublishTally, UnknownReason } from '../../../proxy/observer.ts';
+import { NONE, observe } from './cells.ts';
+import { OVERFLOW } from './label-values.ts';
+import { Tally, type TallyOwner } from './tally.ts';
+
+const SIDE = 'publish';
+const OPERATION = 'publish';
+const NOT_CONFIGURED = -1;
+
+/** One topic's publishes. Nothing here allocates but the first count of a series. */
+export class PublishCells extends Tally implements PublishTally {
+  readonly #confirmBounds: readonly number[];
+  readonly #sentBounds: readonly number[] | undefined;
+  #passed = NONE;
+  #bytes = NONE;
+  #success = NONE;
+  #failed = NONE;
+  #confirm = NONE;
+  #sent = NONE;
+  #expected = NONE;
+  #fanout = NONE;
+  /** as told: kept when the tally is freed, for it is told only once */
+  #deliveries = NOT_CONFIGURED;
+  readonly #lost = new Map<string, number>();
+  readonly #late = new Map<string, number>();
+  readonly #unknown = new Map<string, number>();
+  readonly #sentFailed = new Map<string, number>();
+
+  /** `durations`: whether publish-to-outcome times are kept, for OpenTelemetry's names. */
+  constructor(owner: TallyOwner, topic: string, pipeline: string, durations: boolean) {
+    super(owner, [
+      ['topic', topic],
+      ['pipeline', pipeline],
+    ]);
+    this.#confirmBounds = owner.store.bounds.confirm ?? [];
+    this.#sentBounds = durations ? owner.store.bounds.sent : undefined;
+  }
+
+  passed(bodyBytes: number): void {
+    if (this.#passed === NONE) {
+      this.#passed = this.claim('passed', [...this.names, OPERATION]);
+      this.#bytes = this.claim('bytes', [...this.names, SIDE]);
+      this.#showFanout();
+    }
+    this.cells[this.#passed] += 1;
+    this.cells[this.#bytes] += bodyBytes;
+  }
+
+  succeeded(seconds: number): void {
+    if (this.#success === NONE) this.#openOutcomes();
+    this.cells[this.#success] += 1;
+    if (this.#sentBounds === undefined) return;
+    if (this.#sent === NONE) this.#sent = this.claim('sent', [...this.names, '']);
+    observe(this.cells, this.#sent, this.#sentBounds, seconds);
+  }
+
+  lost(reason: LossReason, seconds: number): void {
+    if (this.#failed === NONE) this.#openOutcomes();
+    this.cells[this.#failed] += 1;
+    const at = this.keyed(this.#lost, reason, 'lost', () => [...this.names, SIDE, reason]);
+    this.cells[at] += 1;
+    if (this.#sentBounds === undefined) return;
+    const sent = this.keyed(this.#sentFailed, reason, 'sent', () => [...this.names, reason]);
+    observe(this.cells, sent, this.#sentBounds, seconds);
+  }
+
+  lostLate(reason: LossReason): void {
+    this.cells[this.keyed(this.#late, reason, 'lost_late', () => [...this.names, SIDE, reason])] += 1;
+  }
+
+  unknown(reason: UnknownReason): void {
+    this.cells[this.keyed(this.#unknown, reason, 'unknown', () => [...this.names, SIDE, reason])] += 1;
+  }
+
+  confirmed(seconds: number): void {
+    if (this.#confirm === NONE) this.#confirm = this.claim('confirm', this.names);
+    observe(this.cells, this.#confirm, this.#confirmBounds, seconds);
+  }
+
+  unroutedAsExpected(): void {
+    if (this.#expected === NONE) this.#expected = this.claim('unrouted_expected', this.names);
+    this.cells[this.#expected] += 1;
+  }
+
+  /** NaN: not configured any more. */
+  fanout(deliveries: number): void {
+    this.#deliveries = Number.isNaN(deliveries) ? NOT_CONFIGURED : deliveries;
+    this.#showFanout();
+  }
+
+  protected override forget(): void {
+    this.#passed = this.#bytes = this.#success = this.#failed = this.#confirm = this.#sent = NONE;
+    this.#expected = this.#fanout = NONE;
+    for (const offsets of [this.#lost, this.#late, this.#unknown, this.#sentFailed]) offsets.clear();
+  }
+
+  /** Not for what is beyond a label's limit: topics of any fan-out meet there. */
+  #showFanout(): void {
+    if (this.#fanout === NONE) {
+      if (this.#deliveries === NOT_CONFIGURED || this.names.includes(OVERFLOW)) return;
+      this.#fanout = this.claim('fanout', this.names);
+    }
+    this.cells[this.#fanout] = this.#deliveries;
+  }
+
+  /** Both together: a share of failures can be computed from the first outcome on. */
+  #openOutcomes(): void {
+    this.#success = this.claim('outcomes', [...this.names, SIDE, 'success']);
+    this.#failed = this.claim('outcomes', [...this.names, SIDE, 'failed']);
+  }
+}

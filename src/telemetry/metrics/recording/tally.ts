@@ -1,0 +1,116 @@
+import type { FamilyName } from '../families.ts';
+import { type CellStore, NONE } from './cells.ts';
+
+/** The labels whose number of values is limited. */
+export type LimitedLabel = 'topic' | 'pipeline' | 'queue';
+
+/** What a tally needs of the recorder that made it. */
+export interface TallyOwner {
+  readonly store: CellStore;
+  /** The value, or OVERFLOW when the label has no place left for it. */
+  admit(label: LimitedLabel, value: string): string;
+  retain(label: LimitedLabel, value: string): void;
+  release(label: LimitedLabel, value: string): void;
+  /** A tally counts again after it was freed. */
+  revive(tally: Tally): void;
+}
+
+/**
+ * Series of one set of names, allocated as they are first counted. An idle tally is freed: its cells
+ * and its places among the label values go, and all its offsets are NONE again, so that whoever
+ * still holds it just allocates anew with the next count.
+ *
+ * A subclass keeps one offset a series, and counts with `cells[this.#x || this.#openX()] += 1`.
+ */
+export abstract class Tally {
+  protected readonly cells: Float64Array;
+  protected readonly owner: TallyOwner;
+  readonly #wanted: readonly [LimitedLabel, string][];
+  /** values of #wanted at present: the names themselves or OVERFLOW */
+  #names: string[] = [];
+  #live = false;
+  #claimed: number[] = [];
+  #held: [LimitedLabel, string][] = [];
+  #counted = Number.NaN;
+  #changedAt = 0;
+
+  constructor(owner: TallyOwner, wanted: [LimitedLabel, string][]) {
+    this.owner = owner;
+    this.cells = owner.store.cells;
+    this.#wanted = wanted;
+    this.#enlist();
+  }
+
+  /** Values of the labels the tally was made for, in that order. */
+  protected get names(): readonly string[] {
+    if (!this.#live) this.#revive();
+    return this.#names;
+  }
+
+  /** Allocates a series. Off the hot path: called once until the tally is freed. */
+  protected claim(family: FamilyName, labels: readonly string[]): number {
+    const cell = this.owner.store.allocate(family, labels);
+    this.#claimed.push(cell);
+    return cell;
+  }
+
+  /** The offset remembered under `key`, claimed with the first use; for the rarer, labelled counts. */
+  protected keyed(offsets: Map<string, number>, key: string, family: FamilyName, labels: () => string[]): number {
+    let cell = offsets.get(key);
+    if (cell === undefined) {
+      cell = this.claim(family, labels());
+      offsets.set(key, cell);
+    }
+    return cell;
+  }
+
+  /** Takes a place for one more label value, until the tally is freed; returns what it is counted under. */
+  protected hold(label: LimitedLabel, value: string): string {
+    const name = this.owner.admit(label, value);
+    this.owner.retain(label, name);
+    this.#held.push([label, name]);
+    return name;
+  }
+
+  /** Set all offsets to NONE. */
+  protected abstract forget(): void;
+
+  /** What is still open and must keep its series; counted as no activity. */
+  protected open(): number {
+    return NONE;
+  }
+
+  /** Whether nothing was counted for `idleAfter` and nothing is open. Call once a sweep. */
+  idle(nowMs: number, idleAfter: number): boolean {
+    const open = this.open();
+    let counted = -open;
+    for (const cell of this.#claimed) counted += this.owner.store.activity(cell);
+    if (counted !== this.#counted) {
+      this.#counted = counted;
+      this.#changedAt = nowMs;
+      return false;
+    }
+    return open === 0 && nowMs - this.#changedAt >= idleAfter;
+  }
+
+  free(): void {
+    this.forget();
+    for (const cell of this.#claimed) this.owner.store.free(cell);
+    for (const [label, value] of this.#held) this.owner.release(label, value);
+    this.#claimed = [];
+    this.#held = [];
+    this.#names = [];
+    this.#counted = Number.NaN;
+    this.#live = false;
+  }
+
+  #enlist(): void {
+    this.#live = true;
+    this.#names = this.#wanted.map(([label, value]) => this.hold(label, value));
+  }
+
+  #revive(): void {
+    this.#enlist();
+    this.owner.revive(this);
+  }
+}

@@ -1,0 +1,64 @@
+import type { DiagLogFunction, DiagLogger } from '@opentelemetry/api';
+import type { Logger } from 'pino';
+
+export type TracingLog = Pick<Logger, 'error' | 'warn' | 'info' | 'debug' | 'trace'>;
+
+/** Told of every batch that could not be exported. */
+export type ExportReport = (error: Error, spans: number) => void;
+
+const MINUTE = 60_000;
+const MAX_KINDS = 100;
+
+/** Logs failed exports: one line a minute at most, with what the silent ones added up to. */
+export function createExportReport(log: TracingLog, now: () => number = () => performance.now()): ExportReport {
+  let next = Number.NEGATIVE_INFINITY;
+  let lost = 0;
+  return (error, spans) => {
+    lost += spans;
+    if (now() < next) return;
+    next = now() + MINUTE;
+    log.warn({ spans: lost }, `spans could not be exported and were dropped: ${reasonOf(error)}`);
+    lost = 0;
+  };
+}
+
+/** The SDK's own log as ours: text only, no stacks, no secrets, and each kind of line once a minute at most. */
+export function createDiagLogger(log: TracingLog, now: () => number = () => performance.now()): DiagLogger {
+  const next = new Map<string, number>();
+
+  function say(level: keyof TracingLog): DiagLogFunction {
+    return (message, ...more) => {
+      const [text] = (message.startsWith('{') ? messageIn(message) : message).split('\n', 1);
+      if (now() < (next.get(text) ?? Number.NEGATIVE_INFINITY)) return;
+      if (next.size >= MAX_KINDS) next.clear();
+      next.set(text, now() + MINUTE);
+      // Objects are left out: spans, headers and replies of the endpoint.
+      const rest = more.filter((part) => typeof part === 'string');
+      log[level](`OpenTelemetry: ${withoutSecrets([text, ...rest].join(' '))}`);
+    };
+  }
+
+  return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug'), verbose: say('trace') };
+}
+
+/** The SDK's global error handler flattens an error into JSON; its message is what there is to read. */
+function messageIn(json: string): string {
+  try {
+    const { message } = JSON.parse(json);
+    return typeof message === 'string' ? message : json;
+  } catch {
+    return json;
+  }
+}
+
+/** An error in one line. A refused connection to several addresses has a code and no message. */
+export function reasonOf(error: Error & { code?: unknown }): string {
+  const code = error.code === undefined ? '' : String(error.code);
+  const text = error.message || error.name;
+  return withoutSecrets(text.includes(code) ? text : `${text} (${code})`);
+}
+
+/** Addresses keep scheme, host and path; user, password and query may be secret. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#'"]*@)?([^\s?#'"]*)[^\s'"]*/gi, '$1$2').replace(/\s+/g, ' ');
+}

@@ -1,0 +1,67 @@
+import type { SpanExporter } from '@opentelemetry/sdk-trace';
+import type { BatchLimits } from './batch.ts';
+import type { TracingLog } from './diagnostics.ts';
+import type { Environment } from './environment.ts';
+import { otlpEndpoint, otlpProtocol, positive } from './environment.ts';
+
+/**
+ * The exporters of the given names. They read their OTEL_EXPORTER_OTLP_* variables (endpoint,
+ * headers, certificates, compression, timeout) from `process.env` themselves.
+ * Throws a clear line if the endpoint is no URL: the SDK would go to localhost instead.
+ */
+export async function createExporters(names: string[], env: Environment, log: TracingLog): Promise<SpanExporter[]> {
+  const exporters: SpanExporter[] = [];
+  for (const name of names) exporters.push(name === 'console' ? await consoleExporter() : await otlpExporter(env, log));
+  return exporters;
+}
+
+async function consoleExporter(): Promise<SpanExporter> {
+  const { ConsoleSpanExporter } = await import('@opentelemetry/sdk-trace');
+  return new ConsoleSpanExporter();
+}
+
+async function otlpExporter(env: Environment, log: TracingLog): Promise<SpanExporter> {
+  const protocol = otlpProtocol(env);
+  checkEndpoint(env, protocol);
+  switch (protocol) {
+    case 'grpc': {
+      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
+      return new OTLPTraceExporter();
+    }
+    case 'http/json': {
+      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
+      return new OTLPTraceExporter();
+    }
+    default: {
+      if (protocol !== 'http/protobuf') {
+        log.warn(
+          `OTEL_EXPORTER_OTLP_PROTOCOL: '${protocol}' is none of grpc, http/json, http/protobuf; using the last`,
+        );
+      }
+      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
+      return new OTLPTraceExporter();
+    }
+  }
+}
+
+function checkEndpoint(env: Environment, protocol: string): void {
+  const endpoint = otlpEndpoint(env);
+  if (endpoint === undefined) return;
+  const grpc = protocol === 'grpc';
+  // gRPC endpoints may be a bare host:port.
+  const url = URL.parse(grpc && !endpoint.value.includes('://') ? `https://${endpoint.value}` : endpoint.value);
+  const schemes = grpc ? ['http:', 'https:', 'unix:'] : ['http:', 'https:'];
+  if (url !== null && schemes.includes(url.protocol)) return;
+  // The value is not repeated: an address may hold a password.
+  throw new Error(`${endpoint.variable}: not a URL such as http://127.0.0.1:${grpc ? 4317 : 4318}`);
+}
+
+export function batchLimits(env: Environment, log: TracingLog): BatchLimits {
+  const maxQueueSize = positive(env, 'OTEL_BSP_MAX_QUEUE_SIZE', 2048, log);
+  return {
+    maxQueueSize,
+    maxExportBatchSize: Math.min(maxQueueSize, positive(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 512, log)),
+    scheduledDelayMillis: positive(env, 'OTEL_BSP_SCHEDULE_DELAY', 5000, log),
+    exportTimeoutMillis: positive(env, 'OTEL_BSP_EXPORT_TIMEOUT', 30_000, log),
+  };
+}

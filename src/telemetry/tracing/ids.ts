@@ -1,0 +1,91 @@
+import { randomFillSync } from 'node:crypto';
+
+/**
+ * Trace and span ids as 32-bit words, most significant first: a trace id is 4 words, a span id 2.
+ * Runs on the traffic thread for every message, so nothing here makes a string or an object.
+ */
+export const TRACE_WORDS = 4;
+export const SPAN_WORDS = 2;
+/** Words of a whole context: trace id, then span id. */
+export const CONTEXT_WORDS = TRACE_WORDS + SPAN_WORDS;
+
+export interface IdPool {
+  /** Writes a new trace id, never all zero, into 4 words of `words` from `at`. */
+  traceId(words: Uint32Array, at: number): void;
+  /** Writes a new span id, never all zero, into 2 words of `words` from `at`. */
+  spanId(words: Uint32Array, at: number): void;
+}
+
+/**
+ * Random ids drawn in bulk: one call into the kernel's generator per `size` words instead of one
+ * per id (0.2 µs a pair against 1 µs).
+ */
+export function createIdPool(size = 4096, fill: (words: Uint32Array) => void = randomFillSync): IdPool {
+  const pool = new Uint32Array(size);
+  let next = size;
+
+  function draw(count: number, words: Uint32Array, at: number): void {
+    let any = 0;
+    do {
+      if (next + count > size) {
+        fill(pool);
+        next = 0;
+      }
+      for (let i = 0; i < count; i++) any |= words[at + i] = pool[next++];
+    } while (any === 0);
+  }
+
+  return {
+    traceId: (words, at) => draw(TRACE_WORDS, words, at),
+    spanId: (words, at) => draw(SPAN_WORDS, words, at),
+  };
+}
+
+const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+/** The two ASCII digits of every byte, one after the other. */
+const HEX = new Uint8Array(512);
+/** Value of an ASCII byte as a lowercase hex digit, -1 for every other byte. */
+const DIGIT = new Int8Array(256).fill(-1);
+for (let byte = 0; byte < 256; byte++) {
+  HEX[byte * 2] = DIGITS[byte >> 4];
+  HEX[byte * 2 + 1] = DIGITS[byte & 15];
+}
+for (let value = 0; value < 16; value++) DIGIT[DIGITS[value]] = value;
+
+/** Writes `count` words from `offset` as lowercase hex, 8 bytes a word, into `target` from `at`. */
+export function writeHex(words: Uint32Array, offset: number, count: number, target: Buffer, at: number): void {
+  for (let i = 0; i < count; i++) {
+    const word = words[offset + i];
+    for (let shift = 24; shift >= 0; shift -= 8) {
+      const digits = ((word >>> shift) & 0xff) * 2;
+      target[at++] = HEX[digits];
+      target[at++] = HEX[digits + 1];
+    }
+  }
+}
+
+/** Value of the two hex digits at `at`, or a negative number. */
+export function readHexByte(buf: Buffer, at: number): number {
+  // -1 has every bit set, so one bad digit makes the whole negative.
+  return (DIGIT[buf[at]] << 4) | DIGIT[buf[at + 1]];
+}
+
+/**
+ * Reads `count` words of lowercase hex at `start` into `words` from `at`.
+ * False if there is any other byte, or nothing but zeros, which no id may be.
+ */
+export function readHex(buf: Buffer, start: number, count: number, words: Uint32Array, at: number): boolean {
+  let any = 0;
+  for (let i = 0; i < count; i++) {
+    let word = 0;
+    let bad = 0;
+    for (let end = start + 8; start < end; start += 2) {
+      const byte = readHexByte(buf, start);
+      bad |= byte;
+      word = (word << 8) | (byte & 0xff);
+    }
+    if (bad < 0) return false;
+    any |= words[at + i] = word;
+  }
+  return any !== 0;
+}

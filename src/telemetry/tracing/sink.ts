@@ -1,0 +1,125 @@
+import type { DeliveryEnded, LifecycleEvent, PublishEnded } from '../../events/lifecycle.ts';
+import { ConnectionTable } from '../connections.ts';
+import type { TracingLog } from './diagnostics.ts';
+import { type Environment, wantedExporters } from './environment.ts';
+import { RateLimit } from './rate.ts';
+import type { ConsumerSpans } from './spans.ts';
+
+/** Counts of spans since the start; with several exporters a span counts once for each. */
+export interface SpanFigures {
+  /** accepted by the endpoint */
+  exported: number;
+  /** the queue was full, the export failed, or the process ended first */
+  dropped: number;
+  /** waiting or on their way */
+  queued: number;
+  /** unsampled losses that got no span because of `maxLossSpansPerSecond` */
+  limited: number;
+}
+
+export interface SpanSink {
+  /** Exports a span if this is a passage that should have one. Never waits. */
+  observe(event: LifecycleEvent): void;
+  /**
+   * Spans that can be observed now without one being dropped. Whoever feeds many at once should
+   * stop here and go on after a turn of the event loop. Infinity if waiting is of no use: nothing
+   * is exported, or the endpoint fails or has not answered for a second.
+   */
+  free(): number;
+  figures(): SpanFigures;
+  /** Flushes for at most `shutdownTimeout`; what is left then counts as dropped. Never rejects. */
+  shutdown(): Promise<void>;
+}
+
+export interface SpanSinkOptions {
+  /** `process.env`: parts of it are read by the SDK itself, from there. */
+  env: Environment;
+  /** What a consumer's span is to the message's own context. */
+  consumer: ConsumerSpans;
+  /** Tracehare's, for service.version. */
+  version: string;
+  log: TracingLog;
+  /** Failed publishes a second that get a span though unsampled. */
+  maxLossSpansPerSecond?: number;
+  /** Milliseconds. */
+  shutdownTimeout?: number;
+}
+
+/**
+ * Exports the lifecycle events of sampled messages, and of lost ones, as OpenTelemetry spans.
+ * The SDK is loaded here and only if the OTEL_* variables name somewhere to export to.
+ * Rejects with a clear line if they are wrong.
+ */
+export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink> {
+  const { env, log } = options;
+  const exporterNames = wantedExporters(env, log);
+  if (exporterNames.length === 0) return quiet;
+
+  const [{ startProvider }, { SpanWriter }] = await Promise.all([import('./provider.ts'), import('./spans.ts')]);
+  const provider = await startProvider(exporterNames, env, options.version, log);
+  const connections = new ConnectionTable();
+  const writer = new SpanWriter(provider.tracer, provider.ids, options.consumer, connections);
+  const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
+  const { batches } = provider;
+  let limited = 0;
+
+  function takesLoss(event: PublishEnded): boolean {
+    if (event.outcome !== 'failed') return false;
+    if (losses.take(performance.now())) return true;
+    limited++;
+    return false;
+  }
+
+  function write(event: PublishEnded | DeliveryEnded): void {
+    // A span that nobody would take need not be made.
+    if (batches.every((batch) => batch.full)) for (const batch of batches) batch.dropped++;
+    else writer.write(event);
+  }
+
+  return {
+    observe(event) {
+      switch (event.type) {
+        case 'publish.ended':
+          if (event.sampled || takesLoss(event)) write(event);
+          break;
+        case 'delivery.ended':
+          if (event.sampled) write(event);
+          break;
+        default:
+          connections.observe(event);
+      }
+    },
+    free: () => Math.min(...batches.map((batch) => batch.free())),
+    figures: () => ({
+      exported: sum(batches.map((batch) => batch.exported)),
+      dropped: sum(batches.map((batch) => batch.dropped)),
+      queued: sum(batches.map((batch) => batch.queued)),
+      limited,
+    }),
+    async shutdown() {
+      // Failures on the way out are counted and reported like any other.
+      await within(options.shutdownTimeout ?? 5000, provider.shutdown());
+      for (const batch of batches) batch.abandon();
+    },
+  };
+}
+
+/** Nothing is exported. */
+const quiet: SpanSink = {
+  observe() {},
+  free: () => Number.POSITIVE_INFINITY,
+  figures: () => ({ exported: 0, dropped: 0, queued: 0, limited: 0 }),
+  shutdown: async () => {},
+};
+
+function sum(counts: number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+/** Settles with `work`, however that ends, or after `ms`. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([work.catch(() => {}), late]);
+  clearTimeout(timer);
+}

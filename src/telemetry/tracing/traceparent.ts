@@ -1,0 +1,53 @@
+import { CONTEXT_WORDS, readHex, readHexByte, SPAN_WORDS, TRACE_WORDS, writeHex } from './ids.ts';
+
+/** Bytes of a version 00 traceparent: `00-` 32 hex `-` 16 hex `-` 2 hex. */
+export const TRACEPARENT_LENGTH = 55;
+export const FLAG_SAMPLED = 0x01;
+
+const DASH = 0x2d;
+const ZERO = 0x30;
+const TRACE_AT = 3;
+const SPAN_AT = 36;
+const FLAGS_AT = 53;
+
+/** Read into first, so that a context that turns out invalid leaves the caller's words alone. */
+const scratch = new Uint32Array(CONTEXT_WORDS);
+
+/**
+ * Reads the W3C traceparent in `buf[start, start + length)` into 6 words of `words` from `at`
+ * (trace id, then span id). Returns its flags byte, or -1 if it is invalid: then start a new trace.
+ *
+ * A version above 00 may be longer, after one more dash; what follows is not looked at.
+ */
+export function parseTraceparent(buf: Buffer, start: number, length: number, words: Uint32Array, at: number): number {
+  if (length < TRACEPARENT_LENGTH || start + length > buf.length) return -1;
+  if (buf[start + 2] !== DASH || buf[start + 35] !== DASH || buf[start + 52] !== DASH) return -1;
+  const version = readHexByte(buf, start);
+  if (version < 0 || version === 0xff) return -1;
+  if (length > TRACEPARENT_LENGTH && (version === 0 || buf[start + TRACEPARENT_LENGTH] !== DASH)) return -1;
+  const flags = readHexByte(buf, start + FLAGS_AT);
+  if (flags < 0) return -1;
+  if (!readHex(buf, start + TRACE_AT, TRACE_WORDS, scratch, 0)) return -1;
+  if (!readHex(buf, start + SPAN_AT, SPAN_WORDS, scratch, TRACE_WORDS)) return -1;
+  for (let i = 0; i < CONTEXT_WORDS; i++) words[at + i] = scratch[i];
+  return flags;
+}
+
+/** Writes the 55 bytes `00-…-…-01` (or `-00`) of the 6 words at `offset` into `target` from `at`. */
+export function formatTraceparent(
+  words: Uint32Array,
+  offset: number,
+  sampled: boolean,
+  target: Buffer,
+  at: number,
+): void {
+  target[at] = ZERO;
+  target[at + 1] = ZERO;
+  target[at + 2] = DASH;
+  writeHex(words, offset, TRACE_WORDS, target, at + TRACE_AT);
+  target[at + 35] = DASH;
+  writeHex(words, offset + TRACE_WORDS, SPAN_WORDS, target, at + SPAN_AT);
+  target[at + 52] = DASH;
+  target[at + FLAGS_AT] = ZERO;
+  target[at + FLAGS_AT + 1] = sampled ? ZERO + 1 : ZERO;
+}

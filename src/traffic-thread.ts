@@ -1,0 +1,107 @@
+import { createServer } from 'node:net';
+import { extname } from 'node:path';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { Command, Report, TrafficOptions } from './control.ts';
+import { RingReader, ringMemory } from './events/ring.ts';
+import type { Fact } from './proxy/plane.ts';
+
+/** Some 16,000 events: three seconds of a busy, fully sampled thread. */
+const RING_BYTES = 4 << 20;
+
+/** A running traffic thread, seen from the main thread. */
+export interface TrafficThread {
+  /** the bound port */
+  port: number;
+  /** the Exposition's end of the thread's cells */
+  metrics: MessagePort;
+  events: RingReader;
+  bypass(): void;
+  learn(fact: Fact): void;
+  /** Resolves when the last connection is gone, in order or not. */
+  drain(timeout: number): Promise<void>;
+}
+
+export type ThreadOptions = Omit<TrafficOptions, 'metrics' | 'ring' | 'index' | 'threads'>;
+
+/**
+ * Starts `threads` traffic threads on one port and waits until all listen. Rejects with the
+ * system's error if they can't. `report` hears everything else they have to say; `died` is called
+ * if one ends by itself.
+ */
+export async function startTraffic(
+  options: ThreadOptions,
+  threads: number,
+  report: (message: Report, from: number) => void,
+  died: (error: Error) => void,
+): Promise<TrafficThread[]> {
+  const shared = threads > 1;
+  if (shared) await probe(options.listen.host, options.listen.port);
+  const started: TrafficThread[] = [];
+  let { port } = options.listen;
+  for (let index = 0; index < threads; index++) {
+    const listen = { ...options.listen, port, shared };
+    const thread = await startThread({ ...options, listen, index, threads }, (message) => report(message, index), died);
+    // port 0: the others join the first one's
+    port = thread.port;
+    started.push(thread);
+  }
+  return started;
+}
+
+/** A shared port can be taken by another process without an error: so ask for it alone first. */
+async function probe(host: string, port: number): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, resolve);
+  });
+  await new Promise((resolve) => server.close(resolve));
+}
+
+async function startThread(
+  options: Omit<TrafficOptions, 'metrics' | 'ring'>,
+  report: (message: Report) => void,
+  died: (error: Error) => void,
+): Promise<TrafficThread> {
+  const { port1, port2 } = new MessageChannel();
+  const ring = ringMemory(RING_BYTES);
+  // from source in development, compiled otherwise: whatever this file is
+  const entry = new URL(`./traffic${extname(import.meta.url)}`, import.meta.url);
+  const worker = new Worker(entry, {
+    name: `traffic-${options.index}`,
+    workerData: { ...options, ring, metrics: port2 } satisfies TrafficOptions,
+    transferList: [port2],
+  });
+  const say = (command: Command): void => worker.postMessage(command);
+  const drained = Promise.withResolvers<void>();
+  let ending = false;
+  worker.on('error', died);
+  worker.on('exit', (code) => {
+    if (!ending) died(new Error(`a traffic thread ended by itself, code ${code}`));
+    drained.resolve();
+  });
+  const port = await new Promise<number>((resolve, reject) => {
+    worker.once('error', reject);
+    worker.on('message', (message: Report) => {
+      if (message.type === 'listening') resolve(message.port);
+      else if (message.type === 'failed') {
+        ending = true;
+        void worker.terminate();
+        reject(Object.assign(new Error(message.error.message), message.error));
+      } else if (message.type === 'drained') drained.resolve();
+      else report(message);
+    });
+  });
+  return {
+    port,
+    metrics: port1,
+    events: new RingReader(ring),
+    bypass: () => say({ type: 'bypass' }),
+    learn: (fact) => say({ type: 'learn', fact }),
+    async drain(timeout) {
+      ending = true;
+      say({ type: 'drain', timeout });
+      await drained.promise;
+    },
+  };
+}

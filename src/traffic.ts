@@ -1,0 +1,110 @@
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import type { Command, Report, TrafficOptions } from './control.ts';
+import { RingWriter } from './events/ring.ts';
+import { Clock } from './proxy/clock.ts';
+import { Dialer, nameOf } from './proxy/dial.ts';
+import { guardedInterceptor, guardedObserver } from './proxy/guard.ts';
+import { Listener } from './proxy/listener.ts';
+import { Plane } from './proxy/plane.ts';
+import type { Treat } from './proxy/treatment.ts';
+import { compileClients } from './rules/clients.ts';
+import { compileRules } from './rules/rules.ts';
+import { foldName } from './telemetry/metrics/fold.ts';
+import { Recorder } from './telemetry/metrics/recording/recorder.ts';
+import { createIdPool } from './telemetry/tracing/ids.ts';
+import { createPropagation } from './telemetry/tracing/propagation.ts';
+import { createSampler } from './telemetry/tracing/sampling.ts';
+
+const SWEEP_MS = 60_000;
+const SAMPLING_REPORT_MS = 1000;
+
+/**
+ * The traffic thread's composition root: the data plane, the cells it counts on and the ring its
+ * events leave by. Everything that isn't traffic is on the main thread (app.ts).
+ */
+async function runTraffic(options: TrafficOptions, report: (message: Report) => void): Promise<Listener> {
+  const { config, env } = options;
+  const share = (limit: number): number => Math.ceil(limit / options.threads);
+  const ring = new RingWriter(options.ring);
+  const recorder = new Recorder({
+    maxTopics: config.metrics.maxTopics,
+    idleAfter: config.metrics.idleAfter,
+    buckets: config.metrics.buckets,
+    openTelemetryNames: config.metrics.openTelemetryNames,
+    port: options.metrics,
+  });
+  const observer = guardedObserver({
+    publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
+    deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
+    traffic: recorder.traffic,
+    emit: (event) => ring.write(event),
+  });
+  const sampler = createSampler(env, {
+    maxTracesPerSecond: share(config.tracing.maxTracesPerSecond),
+    // all threads find the same wrong, one says so
+    ...(options.index === 0 && { warn: (message: string) => report({ type: 'warning', message }) }),
+  });
+  const interceptor = guardedInterceptor(
+    createPropagation({ sampler, ids: createIdPool(), injectUnsampled: config.tracing.injectUnsampled }),
+    () => observer.traffic.observerFailed(),
+  );
+  const ruled = compileRules(config.rules, {
+    loss: config.loss.mode,
+    naming: (exchange, routingKey) => exchange || routingKey,
+  });
+  // whoever named it: generated names are counted, and their spans called, by their stem
+  const treat: Treat = (names) => {
+    const treatment = ruled(names);
+    return { ...treatment, topic: foldName(treatment.topic) };
+  };
+  const plane = new Plane(observer, interceptor, new Clock(), treat, {
+    pipeline: config.pipeline,
+    windowPerChannel: config.limits.windowPerChannel,
+    connections: share(config.limits.connections),
+    settleOnClose: config.loss.settleOnClose,
+    exempt: compileClients(config.loss.exempt),
+  });
+  plane.bypass = config.bypass;
+  plane.onFact = (fact) => report({ type: 'learned', fact });
+  const dialer = new Dialer({
+    servers: config.upstream.servers,
+    security: options.upstreamSecurity,
+    timeout: config.upstream.connectTimeout,
+    result: (upstream, error) => {
+      observer.traffic.upstreamUp(nameOf(upstream), error === undefined);
+      report({ type: 'dialled', upstream: nameOf(upstream), error: error?.message });
+    },
+  });
+  const listener = new Listener(plane, dialer, options.listen.tls, options.index + 1, options.threads);
+
+  parentPort?.on('message', (command: Command) => {
+    if (command.type === 'bypass') plane.bypass = true;
+    else if (command.type === 'learn') plane.learn(command.fact);
+    else {
+      listener
+        .idle(command.timeout)
+        .then(() => listener.close())
+        .then(() => report({ type: 'drained' }));
+    }
+  });
+  setInterval(() => recorder.sweep(performance.now()), SWEEP_MS).unref();
+  let limited = 0;
+  setInterval(() => {
+    if (sampler.limited === limited) return;
+    limited = sampler.limited;
+    report({ type: 'sampling', limited });
+  }, SAMPLING_REPORT_MS).unref();
+
+  const { port } = await listener.listen(options.listen);
+  report({ type: 'listening', port });
+  return listener;
+}
+
+if (!isMainThread && parentPort !== null) {
+  const port = parentPort;
+  const report = (message: Report): void => port.postMessage(message);
+  runTraffic(workerData as TrafficOptions, report).catch((error) => {
+    const { message, code, syscall, port, hostname } = error;
+    report({ type: 'failed', error: { message, code, syscall, port, hostname } });
+  });
+}

@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterEach } from 'vitest';
+import { startAdmin } from '../../src/admin/server.ts';
+import type { AdminSources, SidecarState } from '../../src/admin/sources.ts';
+
+export const STATE: SidecarState = {
+  version: '1.2.3',
+  uptime: 61,
+  listen: '127.0.0.1:5673',
+  upstreams: [{ address: 'broker:5672', up: true }],
+  connections: 2,
+  channels: 3,
+  messages: { published: 10, delivered: 9 },
+  lossRates: [{ topic: '<script>alert(1)</script>', pipeline: '/', side: 'publish', rate: 0.5 }],
+  bypass: false,
+  limits: [],
+};
+const OPEN: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of OPEN.splice(0)) await close();
+});
+
+/** An admin server with these sources, closed after the test. */
+export async function start(sources: Partial<AdminSources> = {}, options: { host?: string; token?: string } = {}) {
+  const admin = await startAdmin(
+    { host: '127.0.0.1', port: 0, ...options },
+    {
+      metrics: async (accept) => ({ contentType: `for ${accept}`, body: 'things_total 1\n' }),
+      ready: () => undefined,
+      upstreamReachable: async () => undefined,
+      state: () => STATE,
+      losses: () => ({ losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 }),
+      lossReasons: ['nacked', 'unroutable'],
+      ...sources,
+    },
+  );
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= admin.close();
+    return closing;
+  };
+  OPEN.push(close);
+  return { ...admin, close };
+}
+
+export interface Asked {
+  method?: string;
+  headers?: Record<string, string>;
+}
+
+/** Over loopback whatever it is bound to. Not fetch: that doesn't let one choose the Host header. */
+export async function ask(address: string, path: string, { method = 'GET', headers = {} }: Asked = {}) {
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }).end();
+  const [response] = await once(sent, 'response');
+  return { status: response.statusCode as number, headers: response.headers, body: await text(response) };
+}

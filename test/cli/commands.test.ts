@@ -1,0 +1,128 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { settings } from '../../src/config/settings.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { run } from '../support/processes.ts';
+import { program, tracehare } from './built.ts';
+
+const folder = temporaryFolder('cli');
+afterAll(() => folder.remove());
+
+function file(name: string, text: string): string {
+  const path = join(folder.path, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('help and version', () => {
+  test.each([[['--help']], [['-h']], [['help']], [['run', '--help']], [['check', '-h']], [['--loss', 'x', '--help']]])(
+    '%j shows every flag, variable and default',
+    async (args) => {
+      const { code, stdout, stderr } = await tracehare(args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      for (const { flag, variable } of settings) expect(stdout).toMatch(new RegExp(`--${flag} .*${variable}\\n`));
+      expect(stdout).toMatch(/--config FILE +TRACEHARE_CONFIG\n/);
+      expect(stdout).toContain('default: amqp://127.0.0.1:5672\n');
+      expect(stdout).toContain('Exit codes:');
+    },
+  );
+
+  test('the six main options come first', async () => {
+    const { stdout } = await tracehare(['--help']);
+    const shown = [...stdout.matchAll(/^ {2}--([a-z-]+) .*TRACEHARE_/gm)].map(([, flag]) => flag);
+    expect(shown.slice(0, 6)).toEqual(['listen', 'upstream', 'admin', 'loss', 'pipeline', 'config']);
+    expect(shown.length).toBe(settings.length + 1);
+  });
+
+  test.each(['--version', '-v'])('%s is the package’s', async (flag) => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(await tracehare([flag])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  test.each([[['--help']], [['--version']], [['check', '/nowhere']]])(
+    '%j loads neither OpenTelemetry nor pino',
+    async (args) => {
+      const hook = file(
+        'hook.mjs',
+        `import { registerHooks } from 'node:module';
+       registerHooks({ load(url, context, next) { process.stderr.write('loaded ' + url + '\\n'); return next(url, context); } });`,
+      );
+      const { stderr } = await run(process.execPath, ['--import', hook, program, ...args]);
+      const loaded = stderr.match(/^loaded .*$/gm) ?? [];
+      expect(loaded).toContainEqual(expect.stringMatching(/dist\/cli\/main\.js$/));
+      expect(loaded.filter((url) => /@opentelemetry|pino|prom-client|dist\/app\.js/.test(url))).toEqual([]);
+    },
+  );
+});
+
+describe('check', () => {
+  test('a right file: ok, exit 0', async () => {
+    const path = file('right.yaml', 'listen: :5673\n');
+    expect(await tracehare(['check', path])).toEqual({ code: 0, stdout: `${path}: ok\n`, stderr: '' });
+  });
+
+  test('a wrong file: each error as file:line:column: path: what is wrong, exit 1', async () => {
+    const path = file('wrong.yaml', 'lisen: :5673\ndrain:\n  timeout: 10\n');
+    const { code, stdout, stderr } = await tracehare(['check', path]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.split('\n')).toEqual([
+      `${path}:1:1: unknown key \`lisen\`, did you mean \`listen\`?`,
+      `${path}:3:12: drain.timeout: expects a number with a unit (ms, s, m or h), such as 250ms or 10s`,
+      '',
+    ]);
+  });
+
+  test('the files that it names must be readable', async () => {
+    const path = file('tls.yaml', `listen:\n  tls: { cert: ${file('cert.pem', '')}, key: /nowhere/key.pem }\n`);
+    const { code, stderr } = await tracehare(['check', path]);
+    const column = 2 + `tls: { cert: ${join(folder.path, 'cert.pem')}, key: `.length + 1;
+    expect(code).toBe(1);
+    expect(stderr).toBe(`${path}:2:${column}: listen.tls.key: /nowhere/key.pem: no such file\n`);
+  });
+
+  test('no such file: one line, exit 1', async () => {
+    expect(await tracehare(['check', '/nowhere.yaml'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: '/nowhere.yaml: no such file\n',
+    });
+  });
+
+  test('variables of the shell have no say', async () => {
+    const path = file('alone.yaml', 'pipeline: p\n');
+    expect((await tracehare(['check', path], { TRACEHARE_LISTEN: 'nonsense' })).code).toBe(0);
+  });
+});
+
+describe('called wrongly: one line on stderr, exit 2', () => {
+  test.each([
+    [['chek', 'x'], 'unknown command `chek`, did you mean `check`?'],
+    [['frobnicate'], 'unknown command `frobnicate`; tracehare --help lists them'],
+    [['check'], 'check needs one file: tracehare check FILE'],
+    [['check', 'a', 'b'], 'check needs one file: tracehare check FILE'],
+    [['check', '--lisen=x', 'a'], 'unknown flag `--lisen`, did you mean `--listen`?'],
+    [['--lisen', 'x'], 'unknown flag `--lisen`, did you mean `--listen`?'],
+    [
+      ['run', '--upstream', 'amqp://guest:guest@host'],
+      "--upstream: must not hold credentials: the app's own pass through; remove user and password",
+    ],
+    [['--config', '/nowhere.yaml'], '--config: /nowhere.yaml: no such file'],
+  ])('%j', async (args, line) => {
+    expect(await tracehare(args)).toEqual({ code: 2, stdout: '', stderr: `tracehare: ${line}\n` });
+  });
+
+  test('a wrong variable, and a wrong file at start', async () => {
+    expect(await tracehare([], { TRACEHARE_LOSS: 'all' })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'tracehare: TRACEHARE_LOSS: expects off, returns or confirms\n',
+    });
+    const path = file('start.yaml', 'loss: all\n');
+    expect(await tracehare([], { TRACEHARE_CONFIG: path })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `tracehare: ${path}:1:7: loss: expects off, returns or confirms\n`,
+    });
+  });
+});

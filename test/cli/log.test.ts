@@ -1,0 +1,51 @@
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { run } from '../support/processes.ts';
+
+const log = fileURLToPath(new URL('../../src/log.ts', import.meta.url));
+
+/** The lines that a process of its own logs. */
+async function logged(code: string) {
+  const program = `import { createLog } from ${JSON.stringify(log)}; ${code}`;
+  const { stderr, stdout } = await run(process.execPath, ['--input-type=module', '-e', program]);
+  expect(stdout.toString()).toBe('');
+  return stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+test('lines have level as a word, time in ISO 8601 and msg, and nothing of the machine', async () => {
+  const [line] = await logged(`createLog('info').warn({ topic: 'orders' }, 'hello');`);
+  expect(line).toEqual({ level: 'warn', time: expect.any(String), topic: 'orders', msg: 'hello' });
+  expect(new Date(line.time).toISOString()).toBe(line.time);
+});
+
+test('what is below the level is not written', async () => {
+  const lines = await logged(`const log = createLog('warn'); log.info('low'); log.error('high');`);
+  expect(lines.map(({ msg }) => msg)).toEqual(['high']);
+});
+
+test('the last of many lines before an exit is not lost', async () => {
+  const lines = await logged(`const log = createLog('info');
+    for (let i = 0; i < 2000; i++) log.info({ i }, 'x'.repeat(100));
+    process.exit(0);`);
+  expect(lines.at(-1).i).toBe(1999);
+});
+
+test.each(['password', 'token', 'secret', 'authorization', 'Authorization'])(
+  '%s is redacted at any depth',
+  async (name) => {
+    const lines = await logged(`const log = createLog('trace');
+    const inner = { ${name}: 's3cret', kept: 'kept' };
+    log.info(inner);
+    log.info({ a: inner });
+    log.info({ config: { admin: { deep: inner } } });
+    log.info({ list: [inner] });
+    log.error({ err: Object.assign(new Error('x'), { options: inner }) });
+    log.child({ ${name}: 's3cret' }).info('child');`);
+    expect(lines).toHaveLength(6);
+    expect(JSON.stringify(lines)).not.toContain('s3cret');
+    expect(JSON.stringify(lines).match(/kept/g)).toHaveLength(10);
+  },
+);

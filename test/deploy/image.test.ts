@@ -1,0 +1,92 @@
+import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/ports.ts';
+import { end, run, signal, start } from '../support/processes.ts';
+import { until } from '../support/wait.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8').replaceAll('\\\n', ' ');
+const lastStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+
+describe('the Dockerfile', () => {
+  test('ends in an image that runs as a numeric user, without npm', () => {
+    expect(lastStage).toMatch(/^USER \d{4,}:\d{4,}$/m);
+    expect(lastStage).toMatch(/^FROM debian:/m);
+    expect(lastStage).toMatch(/^STOPSIGNAL SIGTERM$/m);
+    expect(lastStage).toMatch(/^ENTRYPOINT \["\/app\/entrypoint.sh"\]$/m);
+    expect(lastStage).toMatch(/^HEALTHCHECK .*CMD \["node", "\/app\/healthcheck.mjs"\]$/m);
+  });
+
+  test('opens the admin server to kubelet and Prometheus, and leaves the listener on loopback', () => {
+    expect(lastStage).toContain('TRACEHARE_ADMIN=0.0.0.0:9673');
+    expect(lastStage).not.toContain('TRACEHARE_LISTEN');
+  });
+
+  test('copies only what .dockerignore lets through', () => {
+    const allowed = readFileSync(join(root, '.dockerignore'), 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1));
+    const copied = [...dockerfile.matchAll(/^COPY (?!.*--from)(?:--\S+ )*(.+) \S+$/gm)].flatMap(([, from]) =>
+      from.split(' '),
+    );
+    expect(copied).toContain('src');
+    for (const path of copied) {
+      expect(
+        allowed.some((each) => path === each || path.startsWith(`${each}/`)),
+        path,
+      ).toBe(true);
+      expect(existsSync(join(root, path)), path).toBe(true);
+    }
+  });
+});
+
+describe('what the image runs', () => {
+  // Laid out as in the image.
+  const app = temporaryFolder('image');
+  const nodeFolder = dirname(process.execPath);
+  const entrypoint = join(app.path, 'entrypoint.sh');
+
+  beforeAll(() => {
+    for (const name of ['entrypoint.sh', 'healthcheck.mjs']) cpSync(join(root, 'deploy', name), join(app.path, name));
+    symlinkSync(join(root, 'dist'), join(app.path, 'dist'));
+  });
+  afterAll(() => app.remove());
+
+  test('the sidecar becomes the entrypoint process, in the batch class where that is allowed, and is healthy', async () => {
+    const port = await freePort();
+    const env = {
+      PATH: `${nodeFolder}:${process.env.PATH}`,
+      TRACEHARE_LISTEN: '127.0.0.1:0',
+      TRACEHARE_ADMIN: `127.0.0.1:${port}`,
+    };
+    const health = () => run(process.execPath, [join(app.path, 'healthcheck.mjs')], { env });
+    expect((await health()).code).toBe(1);
+
+    const allowed = (await run('chrt', ['--batch', '0', 'true'])).code === 0;
+    const child = start(entrypoint, [], { env, stdio: 'ignore' });
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/livez`)).ok, 'the sidecar serves');
+    expect((await health()).code).toBe(0);
+    expect(schedulingPolicy(child.pid as number)).toBe(allowed ? 3 : 0);
+    // Only a process that is the sidecar itself drains and ends with 0.
+    signal(child, 'SIGTERM');
+    expect(await end(child)).toBe(0);
+  });
+
+  test('passes its arguments on, also where there is no chrt', async () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const { code, stdout } = await run(entrypoint, ['--version'], { env: { PATH: nodeFolder } });
+    expect(code).toBe(0);
+    expect(stdout.toString()).toContain(version);
+  });
+});
+
+/** Field 41 of proc(5)'s stat: 0 is SCHED_OTHER, 3 SCHED_BATCH. */
+function schedulingPolicy(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The second field, a name in brackets, may hold spaces.
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38]);
+}

@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  AMQP_1_0,
+  AMQP_1_0_SASL,
+  body,
+  frame,
+  HEADER,
+  header,
+  method,
+  PROTOCOL,
+  short,
+  string,
+  u16,
+  u64,
+} from '../support/wire.ts';
+import { opened, publish, returned } from './by-hand.ts';
+import { checkUpstream } from './compare.ts';
+import { Bench, type Pair } from './replay.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await Bench.start();
+});
+afterAll(() => bench.stop());
+
+/** Counters of what was not understood, by metric and reason, as far as they grew in the test. */
+let before: Map<string, number>;
+async function counters(): Promise<Map<string, number>> {
+  const metrics = await bench.sidecar.metrics();
+  const names = ['tracehare_bypassed_connections_total', 'tracehare_unobserved_total'];
+  const samples = names.flatMap((name) => metrics.matching(name));
+  return new Map(samples.map(({ name, labels, value }) => [`${name.split('_')[1]} ${labels.reason}`, value]));
+}
+async function grown(): Promise<Record<string, number>> {
+  const grew = [...(await counters())].map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const);
+  return Object.fromEntries(grew.filter(([, value]) => value !== 0));
+}
+beforeEach(async () => {
+  before = await counters();
+});
+
+let pair: Pair;
+beforeEach(async () => {
+  pair = await bench.open();
+});
+afterEach(() => {
+  pair.app.socket.destroy();
+  pair.broker.socket.destroy();
+});
+
+/** Writes in turn, each as a chunk of its own. */
+async function say(from: keyof Pair, ...chunks: Buffer[]): Promise<void> {
+  for (const chunk of chunks) {
+    bench.write(from, pair, chunk);
+    await bench.read();
+  }
+}
+const hex = (bytes: Buffer): string => bytes.toString('hex');
+
+describe('a connection that does not speak AMQP 0-9-1', () => {
+  test.each([
+    ['AMQP 1.0', AMQP_1_0],
+    ['AMQP 1.0 with SASL', AMQP_1_0_SASL],
+    ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+    ['TLS', Buffer.from([22, 3, 1, 0, 200, 1, 0, 0, 196])],
+    ['nothing known', randomBytes(100_000)],
+    ['almost AMQP', Buffer.from('AMQP\0\0\x09\x02', 'latin1')],
+  ])('is a plain pipe, both ways, and counted: %s', async (_, opening) => {
+    const [question, answer] = [randomBytes(200_000), randomBytes(200_000)];
+    await say('app', opening.subarray(0, 3), opening.subarray(3));
+    await say('broker', opening, answer);
+    await say('app', question, publish(), header(1, 0));
+    const { atBroker, atApp } = await bench.finish(pair);
+    expect(hex(atBroker)).toBe(hex(Buffer.concat([opening, question, publish(), header(1, 0)])));
+    expect(hex(atApp)).toBe(hex(Buffer.concat([opening, answer])));
+    expect(await grown()).toEqual({ 'bypassed unknown_protocol': 1, 'unobserved unknown_protocol': 1 });
+  });
+
+  test('is a plain pipe too where only the broker refuses', async () => {
+    await say('app', PROTOCOL);
+    await say('broker', AMQP_1_0);
+    await say('app', publish());
+    const { atBroker, atApp } = await bench.finish(pair);
+    expect([hex(atBroker), hex(atApp)]).toEqual([hex(Buffer.concat([PROTOCOL, publish()])), hex(AMQP_1_0)]);
+    expect(await grown()).toEqual({ 'bypassed unknown_protocol': 1, 'unobserved unknown_protocol': 1 });
+  });
+});
+
+describe('framing that is lost midway', () => {
+  const garbage = Buffer.from('this is no frame at all, and long enough to show it', 'latin1');
+
+  test('in what the app sends: what was injected before stays, all after it is raw', async () => {
+    const good = Buffer.concat([opened(), publish(), header(1, 3), body(1, Buffer.from('abc'))]);
+    const bad = Buffer.concat([garbage, publish(), header(1, 0)]);
+    await say('app', Buffer.concat([good, bad]));
+    const { atBroker } = await bench.finish(pair);
+    expect(hex(atBroker.subarray(-bad.length))).toBe(hex(bad));
+    expect(checkUpstream(good, atBroker.subarray(0, -bad.length)).sent).toBe(1);
+    expect(await grown()).toEqual({ 'bypassed frame_error': 1, 'unobserved frame_error': 1 });
+  });
+
+  test('while the other side holds the start of a frame: both directions keep their own bytes', async () => {
+    const good = Buffer.concat([opened(), publish(), header(1, 3), body(1, Buffer.from('abc'))]);
+    const deliver = method(1, 60, 60, short('tag'), u64(1), Buffer.of(0), short('ex'), short('key'));
+    await say('app', opened());
+    await say('broker', deliver.subarray(0, 20));
+    expect(pair.app.count).toBe(0);
+    await say('app', Buffer.concat([good.subarray(opened().length), garbage]));
+    await say('broker', deliver.subarray(20));
+    const { atBroker, atApp } = await bench.finish(pair);
+    expect(hex(atApp)).toBe(hex(deliver));
+    expect(hex(atBroker.subarray(-garbage.length))).toBe(hex(garbage));
+    expect(checkUpstream(good, atBroker.subarray(0, -garbage.length)).sent).toBe(1);
+  });
+
+  test('in what the broker sends, while the start of a publish is held: both directions keep their own bytes', async () => {
+    await say('app', Buffer.concat([opened(), publish(1, 'key', true), header(1, 0)]));
+    const sent = pair.broker.received.subarray(opened().length + publish().length);
+    await say('app', publish().subarray(0, 15));
+    await say('broker', Buffer.concat([returned(), sent, garbage]));
+    await say('app', publish().subarray(15));
+    const { atBroker, atApp } = await bench.finish(pair);
+    expect(hex(atApp)).toBe(hex(Buffer.concat([returned(), header(1, 0), garbage])));
+    expect(hex(atBroker.subarray(-publish().length))).toBe(hex(publish()));
+    expect(await grown()).toEqual({ 'bypassed frame_error': 1, 'unobserved frame_error': 1 });
+  });
+
+  test('a frame that is never completed comes out when the connection is given up', async () => {
+    await say('app', Buffer.concat([opened(), publish().subarray(0, 15)]));
+    await say('broker', garbage);
+    const { atBroker } = await bench.finish(pair);
+    expect(hex(atBroker)).toBe(hex(Buffer.concat([opened(), publish().subarray(0, 15)])));
+  });
+});
+
+describe('what can not be read on a connection that can', () => {
+  const table = (bytes: number[]) =>
+    frame(HEADER, 1, Buffer.concat([header(1, 0, []).subarray(7, -5), Buffer.from(bytes)]));
+  const contents: [string, Buffer][] = [
+    ['a table longer than its frame', table([0, 0, 9, 9, 1, 97])],
+    ['an unknown field type', table([0, 0, 0, 3, 1, 97, 85])],
+    ['a key longer than its table', table([0, 0, 0, 2, 200, 97])],
+    ['a header of nothing', frame(HEADER, 1, Buffer.alloc(0))],
+    ['a header without flags', frame(HEADER, 1, header(1, 0).subarray(7, 19))],
+  ];
+  test.each(contents)('content with %s passes raw and is counted, the next is traced', async (_, bad) => {
+    const app = Buffer.concat([opened(), publish(), bad]);
+    const good = Buffer.concat([publish(), header(1, 0)]);
+    await say('app', app, good);
+    const { atBroker } = await bench.finish(pair);
+    expect(hex(atBroker.subarray(0, app.length))).toBe(hex(app));
+    expect(checkUpstream(good, atBroker.subarray(app.length)).sent).toBe(1);
+    expect(await grown()).toEqual({ 'unobserved malformed_content': 1 });
+  });
+
+  const args = (classId: number, methodId: number, ...bytes: number[]) =>
+    method(1, classId, methodId, Buffer.from(bytes));
+  const methodsFromApp: [string, Buffer][] = [
+    ['basic.publish', args(60, 40, 0, 0, 3, 97)],
+    ['basic.publish without its bits', args(60, 40, 0, 0, 1, 97, 1, 98)],
+    ['basic.ack', args(60, 80, 0, 0, 0, 0, 0, 0, 0, 1)],
+    ['basic.nack', args(60, 120)],
+    ['basic.reject', args(60, 90, 0)],
+    ['queue.declare', args(50, 10, 0, 0, 9, 97)],
+    ['basic.consume', args(60, 20, 0)],
+    ['confirm.select', args(85, 10)],
+    ['connection.tune-ok', method(0, 10, 31, u16(1))],
+  ];
+  test.each(methodsFromApp)(
+    '%s of an app, cut short, passes raw and is counted, the next message is traced',
+    async (_, bad) => {
+      const app = Buffer.concat([opened(), bad]);
+      const good = Buffer.concat([publish(), header(1, 0)]);
+      await say('app', app, good);
+      const { atBroker } = await bench.finish(pair);
+      expect(hex(atBroker.subarray(0, app.length))).toBe(hex(app));
+      expect(checkUpstream(good, atBroker.subarray(app.length)).sent).toBe(1);
+      expect(await grown()).toEqual({ 'unobserved malformed_method': 1 });
+    },
+  );
+
+  const methodsFromBroker: [string, Buffer][] = [
+    ['basic.deliver', args(60, 60, 5, 97)],
+    ['basic.deliver to nobody', method(1, 60, 60, short('tag'), u64(1), Buffer.of(0), short(''), short('q'))],
+    ['basic.return', args(60, 50, 1, 56, 9)],
+    ['basic.ack', args(60, 80, 0, 0, 1)],
+    ['channel.close', args(20, 40, 0)],
+    ['connection.close', method(0, 10, 50, Buffer.of(1))],
+  ];
+  test.each(methodsFromBroker)('%s of a broker, cut short, passes raw and is counted', async (_, bad) => {
+    await say('app', opened());
+    await say('broker', bad);
+    const { atApp } = await bench.finish(pair);
+    expect(hex(atApp)).toBe(hex(bad));
+    expect(await grown()).toEqual({ 'unobserved malformed_method': 1 });
+  });
+
+  test('methods that only a broker sends, from an app: pass, and the channel is read on', async () => {
+    const odd = [
+      args(50, 11, 1, 97, ...Array(8).fill(0)),
+      args(60, 71, ...Array(15).fill(0)),
+      args(85, 11),
+      method(5, 10, 31),
+    ];
+    const app = Buffer.concat([opened(), ...odd, args(85, 10, 0), publish(), header(1, 0, [string('a', 'b')])]);
+    await say('app', app);
+    await say('broker', args(85, 11), args(60, 80, 0, 0, 0, 0, 0, 0, 0, 1, 0));
+    const { atBroker } = await bench.finish(pair);
+    expect(checkUpstream(app, atBroker).sent).toBe(1);
+    expect(await grown()).toEqual({});
+  });
+});

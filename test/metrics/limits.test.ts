@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { CellStore } from '../../src/telemetry/metrics/recording/cells.ts';
+import { rig } from './rig.ts';
+
+const SUCCESS = { side: 'publish', status: 'success' };
+
+test('topics beyond the limit share __overflow__, nothing is left uncounted, and the limit shows', async () => {
+  const { recorder, scrape } = rig({ maxTopics: 2 });
+  for (const topic of ['a', 'b', 'c', 'd', 'a']) recorder.publishes(topic, '/').succeeded(0);
+  const metrics = await scrape();
+  const count = (topic: string) => metrics.value('event_throughput_total', { ...SUCCESS, topic });
+  expect([count('a'), count('b'), count('c'), count('__overflow__')]).toEqual([2, 1, undefined, 2]);
+  expect(metrics.value('tracehare_label_values_folded_total', { label: 'topic' })).toBe(2);
+});
+
+test('queues and pipelines have the same limit, each for itself', async () => {
+  const { recorder, scrape } = rig({ maxTopics: 1 });
+  recorder.deliveries('orders', 'p1', 'q1').succeeded(0.1, false);
+  recorder.deliveries('orders', 'p2', 'q2').succeeded(0.1, false);
+  recorder.deliveries('orders', 'p1', 'q1').deadLettered('q3', 'expired');
+  const metrics = await scrape();
+  const overflow = { topic: 'orders', pipeline: '__overflow__', queue: '__overflow__' };
+  expect(metrics.value('event_processing_seconds_count', overflow)).toBe(1);
+  expect(metrics.value('event_dead_lettered_total', { pipeline: 'p1', queue: '__overflow__' })).toBe(1);
+  expect(metrics.value('tracehare_label_values_folded_total', { label: 'pipeline' })).toBe(1);
+  expect(metrics.value('tracehare_label_values_folded_total', { label: 'queue' })).toBe(2);
+});
+
+test('0 is no limit', async () => {
+  const { recorder, scrape } = rig({ maxTopics: 0 });
+  for (let i = 0; i < 600; i++) recorder.publishes(`topic ${i}`, '/').succeeded(0);
+  const metrics = await scrape();
+  expect(metrics.matching('event_throughput_total', SUCCESS)).toHaveLength(600);
+  expect(metrics.matching('tracehare_label_values_folded_total')).toEqual([]);
+});
+
+test('generated names share one series, and one value of the limit', async () => {
+  const { recorder, scrape } = rig({ maxTopics: 1 });
+  recorder.publishes('amq.rabbitmq.reply-to.g1h3.abc==', '/').succeeded(0);
+  recorder.publishes('amq.rabbitmq.reply-to.g1h3.def==', '/').succeeded(0);
+  const metrics = await scrape();
+  expect(metrics.value('event_throughput_total', { ...SUCCESS, topic: 'amq.rabbitmq.reply-to' })).toBe(2);
+});
+
+test('a name asked for again gets the same tally', () => {
+  const { recorder } = rig();
+  const same = (a: object, b: object) => a === b;
+  expect(same(recorder.publishes('orders', '/'), recorder.publishes('orders', '/'))).toBe(true);
+  expect(same(recorder.deliveries('orders', '/', 'q'), recorder.deliveries('orders', '/', 'q'))).toBe(true);
+  expect(same(recorder.publishes('orders', '/'), recorder.publishes('orders', 'other'))).toBe(false);
+});
+
+test('a store without room for a series drops it and counts that, and the others go on', () => {
+  const posted: unknown[] = [];
+  const bounds = { latency: [1, 2, 3] };
+  const store = new CellStore(bounds, { postMessage: (message) => posted.push(message) }, 12);
+  const fits = store.allocate('latency', ['a', '/']);
+  const definitions = posted.length;
+  const dropped = store.allocate('latency', ['b', '/']);
+  expect(posted).toHaveLength(definitions);
+  store.cells[dropped] += 1;
+  store.cells[dropped + 4] += 1;
+  expect([...store.cells.subarray(fits, fits + 5)]).toEqual([0, 0, 0, 0, 0]);
+  expect(posted[1]).toMatchObject({ type: 'define', family: 'series_dropped' });
+  expect(store.cells[(posted[1] as { cell: number }).cell]).toBe(1);
+});

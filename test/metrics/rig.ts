@@ -1,0 +1,36 @@
+import { MessageChannel } from 'node:worker_threads';
+import { Exposition, type ExpositionOptions } from '../../src/telemetry/metrics/exposition/exposition.ts';
+import { Recorder, type RecorderOptions } from '../../src/telemetry/metrics/recording/recorder.ts';
+import { Metrics } from '../support/metrics.ts';
+
+export const SHAPE = {
+  buckets: { latency: [0.01, 0.1, 1], confirm: [0.02, 0.2], processing: [0.01, 0.05, 60] },
+  openTelemetryNames: true,
+};
+
+export type RigOptions = Partial<RecorderOptions> & Pick<Partial<ExpositionOptions>, 'now' | 'server'>;
+
+/** An Exposition that reads one Recorder, and more of them when asked. */
+export function rig(options: RigOptions = {}) {
+  const { now, server, ...recording } = options;
+  const shape = { ...SHAPE, ...recording };
+  const exposition = new Exposition({
+    ...shape,
+    version: '1.2.3',
+    ...(now && { now }),
+    ...(server && { server }),
+  });
+  function thread() {
+    const { port1, port2 } = new MessageChannel();
+    const recorder = new Recorder({ maxTopics: 500, idleAfter: 3_600_000, ...shape, port: port2 });
+    return { recorder, detach: exposition.attach(port1) };
+  }
+  return {
+    exposition,
+    thread,
+    ...thread(),
+    async scrape(accept?: string): Promise<Metrics> {
+      return new Metrics((await exposition.render(accept)).body);
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/** Prints the bytes each message allocates on its way through the real data plane, by path, once all is warm. */
+import { delivering, publishing } from '../../bench/micro/cases.ts';
+import { weigh } from '../../bench/micro/measure.ts';
+
+const MESSAGES = 300_000;
+const input = { loss: [], body: 100, chunk: 64 * 1024, topics: 1, env: {} };
+const paths = {
+  'publish, --loss off': publishing(input, 'off'),
+  'publish, --loss returns': publishing(input, 'returns'),
+  'publish, --loss confirms': publishing(input, 'confirms'),
+  'publish, confirmed for the app': publishing(input, 'returns', {}, true),
+  'deliver, auto-ack': delivering(input, true),
+  'deliver, manual ack': delivering(input, false),
+};
+
+const bytes: Record<string, number> = {};
+for (const [path, step] of Object.entries(paths)) {
+  // compiled, and every window as large as it gets
+  weigh(step, MESSAGES);
+  bytes[path] = weigh(step, MESSAGES);
+}
+console.log(JSON.stringify(bytes));

@@ -1,0 +1,38 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+
+/** OpenTelemetry packages that a process of its own loads when it runs `code` in the tracing folder. */
+function openTelemetryLoadedBy(code: string): string[] {
+  const script = `
+    import { registerHooks } from 'node:module';
+    const loaded = new Set();
+    registerHooks({
+      resolve(specifier, context, next) {
+        if (specifier.startsWith('@opentelemetry/')) loaded.add(specifier);
+        return next(specifier, context);
+      },
+    });
+    const load = (file) => import(new URL(file, ${JSON.stringify(new URL('../../src/telemetry/tracing/', import.meta.url))}));
+    ${code}
+    console.log(JSON.stringify([...loaded]));
+  `;
+  const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
+  return JSON.parse(output);
+}
+
+const createSink = (env: string) => `
+  const { createSpanSink } = await load('sink.ts');
+  await createSpanSink({ env: ${env}, consumer: 'parent', version: '1', log: console });
+`;
+
+test('what the traffic thread needs loads nothing of OpenTelemetry', () => {
+  expect(
+    openTelemetryLoadedBy("for (const file of ['ids.ts', 'traceparent.ts', 'sampling.ts']) await load(file);"),
+  ).toEqual([]);
+});
+
+test('a sink loads the SDK only if there is somewhere to export to', () => {
+  expect(openTelemetryLoadedBy(createSink('{}'))).toEqual([]);
+  const loaded = openTelemetryLoadedBy(createSink("{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }"));
+  expect(loaded).toContain('@opentelemetry/sdk-node');
+});
