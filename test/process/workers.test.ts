@@ -9,6 +9,8 @@ import { until } from '../support/wait.ts';
 import { idle, type Rig, startRig } from './rig.ts';
 
 const DEBUG = 'log: { level: debug }\n';
+/** Every trace is sampled, however fast the machine is: each topic has its exemplar. */
+const ALL_SAMPLED = 'tracing: { maxTracesPerSecond: 1000000 }\n';
 
 /** How many connections each traffic thread has had, so far as the log tells. */
 function spread({ log }: Tracehare, threads: number): number[] {
@@ -74,7 +76,7 @@ function counts(metrics: Metrics): Record<string, number> {
 test('two workers share the connections out, and show what one shows: the truth', async () => {
   const shown: Record<string, number>[] = [];
   for (const workers of [1, 2]) {
-    const rig = await startRig({ args: ['--workers', String(workers)], config: DEBUG });
+    const rig = await startRig({ args: ['--workers', String(workers)], config: DEBUG + ALL_SAMPLED });
     await traffic(rig);
     await idle(rig.sidecar);
     const closed = () => rig.sidecar.log.filter(({ msg }) => msg === 'connection closed').length;
