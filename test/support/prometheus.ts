@@ -12,6 +12,8 @@ export interface PrometheusOptions {
   scrapeInterval?: number;
   /** rule files (paths) */
   rules?: string[];
+  /** `host:port` of the Alertmanager that gets the alerts */
+  alertmanager?: string;
   /** keep exemplars */
   exemplars?: boolean;
 }
@@ -39,6 +41,9 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
   const config = {
     global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
     rule_files: options.rules ?? [],
+    ...(options.alertmanager && {
+      alerting: { alertmanagers: [{ static_configs: [{ targets: [options.alertmanager] }] }] },
+    }),
     scrape_configs: [{ job_name: 'tracehare', static_configs: [{ targets: options.targets }] }],
   };
   const file = join(folder.path, 'prometheus.yml');
