@@ -31,6 +31,8 @@ export interface ChannelContext {
   readonly connection: number;
   readonly vhost: string;
   readonly pipeline: string;
+  /** as app-name.ts has it */
+  readonly app: string;
   /** of the connection */
   readonly inFlight: InFlight;
 }
@@ -56,12 +58,12 @@ export class Channel {
   #got: Consumer | undefined;
 
   constructor(id: number, context: ChannelContext) {
-    const { plane, connection, vhost, pipeline, inFlight } = context;
+    const { plane, connection, vhost, pipeline, app, inFlight } = context;
     this.id = id;
     this.#context = context;
     this.publishes = new Publishes(plane, connection, id);
     this.deliveries = new Deliveries(plane, connection, id, vhost, inFlight);
-    this.publishing = new PublishContent(plane, vhost, pipeline);
+    this.publishing = new PublishContent(plane, vhost, pipeline, app);
     this.delivering = new DeliveryContent(plane, vhost);
   }
 
@@ -291,8 +293,8 @@ export class Channel {
   }
 
   #source(tag: string, queue: string, noAck: boolean): Consumer {
-    const { plane, vhost, pipeline } = this.#context;
-    const routes = plane.deliveryRoutes(vhost, pipeline, queue);
+    const { plane, vhost, pipeline, app } = this.#context;
+    const routes = plane.deliveryRoutes(vhost, pipeline, app, queue);
     return { tag, key: Buffer.from(tag, 'utf8'), queue, noAck, routes, last: undefined };
   }
 

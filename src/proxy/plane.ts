@@ -70,8 +70,8 @@ export class Plane {
     this.#treat = treat;
   }
 
-  publishRoutes(vhost: string, pipeline: string): RouteTable<PublishTally> {
-    return table(this.#publishes, `${vhost}\0${pipeline}`, (exchange, routingKey, key) => {
+  publishRoutes(vhost: string, pipeline: string, app: string): RouteTable<PublishTally> {
+    return table(this.#publishes, `${vhost}\0${pipeline}\0${app}`, (exchange, routingKey, key) => {
       const treatment = this.#treat({ side: 'publish', vhost, exchange, routingKey, queue: '' });
       const { topic, fanout } = treatment;
       const label = treatment.pipeline ?? pipeline;
@@ -84,8 +84,8 @@ export class Plane {
     });
   }
 
-  deliveryRoutes(vhost: string, pipeline: string, queue: string): RouteTable<DeliveryTally> {
-    return table(this.#deliveries, `${vhost}\0${pipeline}\0${queue}`, (exchange, routingKey, key) => {
+  deliveryRoutes(vhost: string, pipeline: string, app: string, queue: string): RouteTable<DeliveryTally> {
+    return table(this.#deliveries, `${vhost}\0${pipeline}\0${app}\0${queue}`, (exchange, routingKey, key) => {
       const treatment = this.#treat({ side: 'consume', vhost, exchange, routingKey, queue });
       const { topic } = treatment;
       const label = treatment.pipeline ?? pipeline;

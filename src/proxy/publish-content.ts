@@ -46,9 +46,9 @@ export class PublishContent {
   #heldStart = 0;
   #heldEnd = 0;
 
-  constructor(plane: Plane, vhost: string, pipeline: string) {
+  constructor(plane: Plane, vhost: string, pipeline: string, app: string) {
     this.#plane = plane;
-    this.#routes = plane.publishRoutes(vhost, pipeline);
+    this.#routes = plane.publishRoutes(vhost, pipeline, app);
     this.#publish = {
       route: undefined as unknown as Route<PublishTally>,
       time: 0,

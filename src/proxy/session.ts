@@ -2,6 +2,7 @@ import { type FieldValue, text } from '../amqp/fields.ts';
 import { readMethod } from '../amqp/methods.ts';
 import { keyOf, methodKey } from '../amqp/spec.ts';
 import type { ClosedBy } from '../events/lifecycle.ts';
+import { appName } from './app-name.ts';
 import { Channel } from './channel.ts';
 import { InFlight } from './in-flight.ts';
 import type { UnknownReason } from './observer.ts';
@@ -40,6 +41,7 @@ export class Session {
   #user = '';
   #properties: Record<string, FieldValue> = {};
   #vhost = '';
+  #app = '';
   #blockedSince = Number.NaN;
   readonly #channels = new Map<number, Channel>();
   #last: Channel | undefined;
@@ -55,6 +57,11 @@ export class Session {
 
   get vhost(): string {
     return this.#vhost;
+  }
+
+  /** As app-name.ts has it; '' before the app said who it is. */
+  get app(): string {
+    return this.#app;
   }
 
   get #client(): Client {
@@ -86,8 +93,8 @@ export class Session {
     if (this.#channels.has(id)) return;
     // another connection of the same client may have had a conflict
     if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
-    const { plane, id: connection, vhost, pipeline, inFlight } = this;
-    this.#channels.set(id, new Channel(id, { plane, connection, vhost, pipeline, inFlight }));
+    const { plane, id: connection, vhost, pipeline, app, inFlight } = this;
+    this.#channels.set(id, new Channel(id, { plane, connection, vhost, pipeline, app, inFlight }));
     plane.observer.traffic.channels(1);
   }
 
@@ -144,6 +151,7 @@ export class Session {
       const { clientProperties, mechanism, response } = readMethod('connection.start-ok', buf, start, end);
       this.#properties = clientProperties;
       this.#user = mechanism === 'PLAIN' ? plainUser(response) : '';
+      this.#app = appName(this.#client);
     } else if (key === TUNE_OK) {
       this.frameMax = readMethod('connection.tune-ok', buf, start, end).frameMax;
     } else if (key === OPEN) {

@@ -107,12 +107,12 @@ export class TowardsApp implements FrameVisitor {
 
   /** False: the frame waits for its header. */
   #return(id: number, buf: Uint8Array, start: number, end: number): boolean {
-    const { plane, vhost, pipeline } = this.#session;
+    const { plane, vhost, pipeline, app } = this.#session;
     const channel = this.#session.channel(id);
     if (channel === undefined) return true;
     this.#release(channel);
     const { code, reply, key, keyEnd } = readReturn(buf, start, end);
-    const route = plane.publishRoutes(vhost, pipeline).find(buf, key, keyEnd, this.#lastReturned);
+    const route = plane.publishRoutes(vhost, pipeline, app).find(buf, key, keyEnd, this.#lastReturned);
     this.#lastReturned = route;
     const held = headerFollows(this.chunk, buf, end, id)
       ? { frame: buf, start, end }
