@@ -1,6 +1,6 @@
 // Makes sure the programs that tests and demo need are installed.
 //
-//   node scripts/provision.mjs [rabbitmq] [prometheus] [pika] [amqp-tools] [openssl]
+//   node scripts/provision.mjs [rabbitmq] [prometheus] [pika] [amqp-tools] [openssl] [kubernetes-tools]
 //
 // Without names: all of them. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
@@ -9,6 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, chmodSync, constants, existsSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { fetchKubernetesTools, kubernetesTools } from './kubernetes-tools.mjs';
 
 // RabbitMQ's own scripts come first: Debian's in /usr/sbin only serve root and the rabbitmq user.
 const RABBITMQ_FOLDERS = ['/usr/lib/rabbitmq/bin', '/opt/rabbitmq/sbin', '/opt/homebrew/sbin', '/usr/local/sbin'];
@@ -37,6 +38,8 @@ const PROGRAMS = {
   pika: { package: 'python3-pika', found: pikaPython },
   'amqp-tools': { package: 'amqp-tools', found: () => commandPath('amqp-publish') },
   openssl: { package: 'openssl', found: () => commandPath('openssl') },
+  // what it takes to unpack them
+  'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
 };
 
 /**
@@ -48,6 +51,11 @@ export function provision(names = Object.keys(PROGRAMS)) {
   if (unknown.length > 0) {
     throw new Error(`unknown program ${unknown.join(', ')}: known are ${Object.keys(PROGRAMS).join(', ')}`);
   }
+  installMissing(names);
+  if (names.includes('kubernetes-tools') && kubernetesTools() === undefined) fetchKubernetesTools();
+}
+
+function installMissing(names) {
   let missing = packagesMissing(names);
   if (missing.length === 0) return;
   if (!commandPath('apt-get') || process.getuid?.() !== 0) {

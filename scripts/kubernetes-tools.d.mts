@@ -1,0 +1,1 @@
+export function kubernetesTools(): { helm: string; kubectl: string } | undefined;
