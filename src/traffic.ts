@@ -6,7 +6,6 @@ import { Dialer, nameOf } from './proxy/dial.ts';
 import { guardedInterceptor, guardedObserver } from './proxy/guard.ts';
 import { Listener } from './proxy/listener.ts';
 import { Plane } from './proxy/plane.ts';
-import type { Treat } from './proxy/treatment.ts';
 import { compileClients } from './rules/clients.ts';
 import { compileRules } from './rules/rules.ts';
 import { foldName } from './telemetry/metrics/fold.ts';
@@ -48,16 +47,12 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     createPropagation({ sampler, ids: createIdPool(), injectUnsampled: config.tracing.injectUnsampled }),
     () => observer.traffic.observerFailed(),
   );
-  const ruled = compileRules(config.rules, {
+  const rules = compileRules(config.rules, {
     loss: config.loss.mode,
     naming: (exchange, routingKey) => exchange || routingKey,
+    fold: foldName,
   });
-  // whoever named it: generated names are counted, and their spans called, by their stem
-  const treat: Treat = (names) => {
-    const treatment = ruled(names);
-    return { ...treatment, topic: foldName(treatment.topic) };
-  };
-  const plane = new Plane(observer, interceptor, new Clock(), treat, {
+  const plane = new Plane(observer, interceptor, new Clock(), rules, {
     pipeline: config.pipeline,
     windowPerChannel: config.limits.windowPerChannel,
     connections: share(config.limits.connections),

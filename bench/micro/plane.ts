@@ -120,27 +120,19 @@ export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
   const interceptor = guardedInterceptor(createPropagation({ sampler, ids: createIdPool(), injectUnsampled }), () =>
     observer.traffic.observerFailed(),
   );
-  const ruled = compileRules(config.rules, {
+  const rules = compileRules(config.rules, {
     loss: config.loss.mode,
     naming: (exchange, routingKey) => exchange || routingKey,
+    fold: foldName,
   });
   const clock = new MovedClock();
-  const plane = new Plane(
-    observer,
-    interceptor,
-    clock,
-    (names) => {
-      const treatment = ruled(names);
-      return { ...treatment, topic: foldName(treatment.topic) };
-    },
-    {
-      pipeline: config.pipeline,
-      windowPerChannel: config.limits.windowPerChannel,
-      connections: config.limits.connections,
-      settleOnClose: config.loss.settleOnClose,
-      exempt: compileClients(config.loss.exempt),
-    },
-  );
+  const plane = new Plane(observer, interceptor, clock, rules, {
+    pipeline: config.pipeline,
+    windowPerChannel: config.limits.windowPerChannel,
+    connections: config.limits.connections,
+    settleOnClose: config.loss.settleOnClose,
+    exempt: compileClients(config.loss.exempt),
+  });
   const appSocket = new NullSocket();
   const brokerSocket = new NullSocket();
   const connection = new Connection(

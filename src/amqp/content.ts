@@ -7,10 +7,13 @@ const BODY_SIZE = 4;
 const FLAGS = 12;
 const HEADERS_FLAG = 0x2000;
 const CONTINUATION = 1;
-/** Occurrences of known headers remembered per message; the rest of them is treated as unknown. */
-const MAX_FOUND = 16;
+/** Occurrences of known and marked headers remembered per message; the rest of them is treated as unknown. */
+const MAX_FOUND = 64;
 
 const NONE = -1;
+/** The bit of marked headers in a set of known ones; there are fewer known names than that. */
+const MARKED_NAME = 30;
+export const MARKED = 1 << MARKED_NAME;
 
 /** A header's name, compared four bytes at a time. */
 class KnownName {
@@ -173,6 +176,55 @@ export class ContentHeader {
     if (at < 0) return Number.NaN;
     const type = this.buf[at];
     return type === 0x6c || type === 0x4c || type === 0x54 ? readU64(this.buf, at + 1) : Number.NaN;
+  }
+
+  /** Offset of the type octet of any header's value, or -1; the last wins. Looks through the whole table. */
+  find(name: Uint8Array): number {
+    let found = NONE;
+    for (let p = this.#firstEntry(); p < this.#tableEnd; ) {
+      const value = p + 1 + this.buf[p];
+      if (this.#isNamed(p, name)) found = value;
+      p = skipValue(this.buf, value, this.#tableEnd);
+    }
+    return found;
+  }
+
+  /** Has every entry of that name, which is no known one, taken away by MARKED. False if there is none. */
+  mark(name: Uint8Array): boolean {
+    let any = false;
+    for (let p = this.#firstEntry(); p < this.#tableEnd && this.#found < MAX_FOUND; ) {
+      const next = skipValue(this.buf, p + 1 + this.buf[p], this.#tableEnd);
+      if (this.#isNamed(p, name)) {
+        this.#insertFound(p, next);
+        any = true;
+      }
+      p = next;
+    }
+    return any;
+  }
+
+  #firstEntry(): number {
+    return this.#hasTable ? this.#table + 4 : this.#tableEnd;
+  }
+
+  #isNamed(entry: number, name: Uint8Array): boolean {
+    if (this.buf[entry] !== name.length) return false;
+    for (let i = 0; i < name.length; i++) if (this.buf[entry + 1 + i] !== name[i]) return false;
+    return true;
+  }
+
+  /** In the order in which they stand, which splicing relies on. */
+  #insertFound(at: number, end: number): void {
+    for (let i = 0; i < this.#found; i++) if (this.#foundAt[i] === at) return;
+    let i = this.#found++;
+    for (; i > 0 && this.#foundAt[i - 1] > at; i--) {
+      this.#foundName[i] = this.#foundName[i - 1];
+      this.#foundAt[i] = this.#foundAt[i - 1];
+      this.#foundEnd[i] = this.#foundEnd[i - 1];
+    }
+    this.#foundName[i] = MARKED_NAME;
+    this.#foundAt[i] = at;
+    this.#foundEnd[i] = end;
   }
 
   /** A short-string property of the message, '' if absent. Makes a string: not for every message. */

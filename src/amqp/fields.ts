@@ -97,7 +97,8 @@ function readArray(buf: Uint8Array, start: number, end: number, depth: number): 
   return values;
 }
 
-function readValue(buf: Uint8Array, at: number, end: number, depth: number): FieldValue {
+/** The value whose type octet is at `at` and which ends at `end` (skipValue). Throws MalformedError. */
+export function readValue(buf: Uint8Array, at: number, end: number, depth = 0): FieldValue {
   const view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
   const p = at + 1;
   switch (String.fromCharCode(buf[at])) {

@@ -34,6 +34,7 @@ const OPENING = 0;
 const FRAMES = 1;
 const STREAMING = 2;
 const LOST = 3;
+const STOPPED = 4;
 
 /**
  * A push decoder that walks chunks as they came: frames that lie whole in a chunk are handed on
@@ -46,7 +47,7 @@ export class FrameDecoder {
   readonly #opening: Opening;
   /** Largest method or header frame that is collected; larger is taken for a loss of framing. */
   maxFrame: number;
-  #state: typeof OPENING | typeof FRAMES | typeof STREAMING | typeof LOST = OPENING;
+  #state: typeof OPENING | typeof FRAMES | typeof STREAMING | typeof LOST | typeof STOPPED = OPENING;
   #opened = 0;
   #carry = Buffer.allocUnsafe(256);
   #carried = 0;
@@ -65,7 +66,7 @@ export class FrameDecoder {
 
   /** What was handed on so far ends with a frame's end: bytes of our own could go in here. */
   get atBoundary(): boolean {
-    return this.#state === FRAMES;
+    return this.#state === FRAMES || this.#state === STOPPED;
   }
 
   /** True once the direction is passed on unread. */
@@ -82,17 +83,30 @@ export class FrameDecoder {
     if (held > 0) this.#visitor.raw(this.#carry, 0, held);
   }
 
-  push(buf: Uint8Array, start: number, end: number): void {
+  /** Called by the visitor at the end of a frame: nothing is handed on after it until the next `push`. */
+  stop(): void {
+    if (this.#state === FRAMES) this.#state = STOPPED;
+  }
+
+  /** Returns where it stopped: `end`, or behind the frame at which the visitor called `stop`. */
+  push(buf: Uint8Array, start: number, end: number): number {
+    this.#goOn();
     let p = start;
     if (this.#state === OPENING) p = this.#open(buf, p, end);
     while (p < end) {
       if (this.#state === FRAMES) p = this.#carried > 0 ? this.#complete(buf, p, end) : this.#walk(buf, p, end);
       else if (this.#state === STREAMING) p = this.#stream(buf, p, end);
+      else if (this.#state === STOPPED) return p;
       else {
         this.#visitor.raw(buf, p, end);
-        return;
+        return end;
       }
     }
+    return end;
+  }
+
+  #goOn(): void {
+    if (this.#state === STOPPED) this.#state = FRAMES;
   }
 
   #open(buf: Uint8Array, start: number, end: number): number {

@@ -39,9 +39,14 @@ export function atLeastOne<T extends z.core.$ZodLooseShape>(shape: T) {
 }
 
 /** A list of entries with keys of their own. It has neither flag nor variable. Left out, it is empty. */
-export function list<T extends z.ZodObject>(entry: T, description: string) {
+export function list<T extends z.ZodObject>(
+  entry: T,
+  description: string,
+  check: z.core.CheckFn<z.output<T>[]> = () => {},
+) {
   return z
     .array(entry, { error: 'expects a list, each entry with a dash' })
+    .check(check)
     .prefault([] as never)
     .describe(description);
 }

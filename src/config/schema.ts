@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { custom, list, optional, section, setting } from './declare.ts';
-import { clientMatch, rule } from './rule-schema.ts';
+import { checkRules, clientMatch, rule } from './rule-schema.ts';
 import {
   address,
   buckets,
@@ -157,6 +157,7 @@ export const schema = z
       rules: list(
         rule,
         'What happens to which messages; of the rules that match, the first that mentions an action decides on it. docs/rules.md explains them.',
+        checkRules,
       ),
     },
     { error: 'expects keys and values, such as listen: 127.0.0.1:5673' },

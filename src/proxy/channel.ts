@@ -6,7 +6,7 @@ import { DeliveryContent } from './delivery-content.ts';
 import type { Returning } from './held-frame.ts';
 import type { InFlight } from './in-flight.ts';
 import type { RequeueReason, UnknownReason } from './observer.ts';
-import type { Plane } from './plane.ts';
+import type { Plane, Scope } from './plane.ts';
 import { PublishContent } from './publish-content.ts';
 import { Publishes } from './publishes.ts';
 
@@ -26,13 +26,9 @@ interface Request {
 const GET_OK = keyOf('basic.get-ok');
 const GET_EMPTY = keyOf('basic.get-empty');
 
-export interface ChannelContext {
+export interface ChannelContext extends Scope {
   readonly plane: Plane;
   readonly connection: number;
-  readonly vhost: string;
-  readonly pipeline: string;
-  /** as app-name.ts has it */
-  readonly app: string;
   /** of the connection */
   readonly inFlight: InFlight;
 }
@@ -58,12 +54,12 @@ export class Channel {
   #got: Consumer | undefined;
 
   constructor(id: number, context: ChannelContext) {
-    const { plane, connection, vhost, pipeline, app, inFlight } = context;
+    const { plane, connection, vhost, inFlight } = context;
     this.id = id;
     this.#context = context;
     this.publishes = new Publishes(plane, connection, id);
     this.deliveries = new Deliveries(plane, connection, id, vhost, inFlight);
-    this.publishing = new PublishContent(plane, vhost, pipeline, app);
+    this.publishing = new PublishContent(plane, context);
     this.delivering = new DeliveryContent(plane, vhost);
   }
 
@@ -293,8 +289,7 @@ export class Channel {
   }
 
   #source(tag: string, queue: string, noAck: boolean): Consumer {
-    const { plane, vhost, pipeline, app } = this.#context;
-    const routes = plane.deliveryRoutes(vhost, pipeline, app, queue);
+    const routes = this.#context.plane.deliveryRoutes(this.#context, queue);
     return { tag, key: Buffer.from(tag, 'utf8'), queue, noAck, routes, last: undefined };
   }
 

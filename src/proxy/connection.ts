@@ -7,6 +7,7 @@ import type { Upstream } from './dial.ts';
 import { Flushing } from './flushing.ts';
 import type { DeliveryTally, PublishTally } from './observer.ts';
 import { Output, type Scratch } from './output.ts';
+import { Pacing } from './pacing.ts';
 import type { Plane } from './plane.ts';
 import type { PublishDetail } from './publish.ts';
 import { Relay } from './relay.ts';
@@ -72,12 +73,14 @@ export class Connection {
       this.#pipe(why === 'protocol' ? 'unknown_protocol' : 'frame_error');
 
     this.#brokerOutput = new Output(scratch);
-    const towardsBroker = new TowardsBroker(session, this.#brokerOutput, this.#brokerFlushes, this, lost);
+    const brokerPacing = new Pacing();
+    const towardsBroker = new TowardsBroker(session, this.#brokerOutput, this.#brokerFlushes, this, brokerPacing, lost);
     this.#towardsBroker = towardsBroker;
     this.#appDecoder = new FrameDecoder(towardsBroker, observedFromApp, 'header');
 
     this.#appOutput = new Output(scratch);
-    this.#towardsApp = new TowardsApp(session, this.#appOutput, this.#appFlushes, this, lost);
+    const appPacing = new Pacing();
+    this.#towardsApp = new TowardsApp(session, this.#appOutput, this.#appFlushes, this, appPacing, lost);
     this.#brokerDecoder = new FrameDecoder(this.#towardsApp, observedFromBroker, 'frame');
 
     const { clock, observer } = plane;
@@ -91,6 +94,7 @@ export class Connection {
       follower: towardsBroker,
       output: this.#brokerOutput,
       flushes: this.#brokerFlushes,
+      pacing: brokerPacing,
     });
     this.#toApp = new Relay({
       ...shared,
@@ -101,6 +105,7 @@ export class Connection {
       follower: this.#towardsApp,
       output: this.#appOutput,
       flushes: this.#appFlushes,
+      pacing: appPacing,
       heldBack: () => session.inFlight.heldBack(),
     });
     this.#join(app, broker, this.#toBroker, this.#toApp);
@@ -141,6 +146,7 @@ export class Connection {
       if (from === this.#app && !to.readableEnded) this.#appVanished = true;
     });
     from.on('close', () => {
+      forth.hurry();
       // nothing more can be delivered to `from`
       back.discard();
       if (to.destroyed) this.#finish();
@@ -217,6 +223,8 @@ export class Connection {
   /** The orderly end from our side (DESIGN, Command line: SIGTERM). `closed` follows. */
   drain(): void {
     if (this.#drain !== 'none') return;
+    this.#toBroker.hurry();
+    this.#toApp.hurry();
     this.#drain = 'asked';
     if (this.#bypassed || !this.#session.isOpen || this.#session.closing !== undefined) {
       this.#hangUp();

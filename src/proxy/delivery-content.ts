@@ -100,6 +100,8 @@ export class DeliveryContent {
       if (Number.isNaN(header.bodySize)) this.#remaining = -2;
       return;
     }
+    const { variants } = this.#delivery.route;
+    if (variants !== undefined) this.#delivery.route = variants.of(header);
     this.#read(header, now);
   }
 
@@ -113,6 +115,7 @@ export class DeliveryContent {
       if (latency < 0) observer.traffic.negativeLatency();
       else this.#latency = latency;
     }
+    context.ratio = delivery.route.treatment.sample;
     interceptor.onDeliver(header, context, delivery.noAck, now);
     delivery.traced = context.traced;
     if (!context.traced) return;

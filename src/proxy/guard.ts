@@ -123,6 +123,22 @@ class GuardedPublishes implements PublishTally {
       this.#failed();
     }
   }
+
+  overRate(): void {
+    try {
+      this.#tally.overRate();
+    } catch {
+      this.#failed();
+    }
+  }
+
+  heldBack(seconds: number): void {
+    try {
+      this.#tally.heldBack(seconds);
+    } catch {
+      this.#failed();
+    }
+  }
 }
 
 class GuardedDeliveries implements DeliveryTally {
@@ -197,6 +213,22 @@ class GuardedDeliveries implements DeliveryTally {
       this.#failed();
     }
   }
+
+  overRate(): void {
+    try {
+      this.#tally.overRate();
+    } catch {
+      this.#failed();
+    }
+  }
+
+  heldBack(seconds: number): void {
+    try {
+      this.#tally.heldBack(seconds);
+    } catch {
+      this.#failed();
+    }
+  }
 }
 
 const nothing = (): void => {};
@@ -211,6 +243,8 @@ const NO_PUBLISHES: PublishTally = {
   confirmed: nothing,
   unroutedAsExpected: nothing,
   fanout: nothing,
+  overRate: nothing,
+  heldBack: nothing,
 };
 const NO_DELIVERIES: DeliveryTally = {
   passed: nothing,
@@ -221,6 +255,8 @@ const NO_DELIVERIES: DeliveryTally = {
   unknown: nothing,
   deadLettered: nothing,
   unsettled: nothing,
+  overRate: nothing,
+  heldBack: nothing,
 };
 
 type Call = (a?: unknown, b?: unknown) => void;

@@ -26,6 +26,8 @@ export interface TraceContext {
   /** the message came with a context of its own: words 6–7 name its span */
   hasParent: boolean;
   sampled: boolean;
+  /** told by the data plane: the share of new traces that a rule samples; undefined: none says so */
+  ratio: number | undefined;
 }
 
 /**

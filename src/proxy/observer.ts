@@ -29,7 +29,15 @@ export type LossReason =
 export type UnknownReason = 'unconfirmed_at_close' | 'connection_lost' | 'channel_error' | 'autoack_in_flight';
 export type RequeueReason = 'reject' | 'nack' | 'recover' | 'channel_closed' | 'connection_closed';
 
-export interface PublishTally {
+/** Messages under a rate limit (proxy/pacing.ts). */
+export interface PacedTally {
+  /** One came faster than the limit of its rule. */
+  overRate(): void;
+  /** Reading stopped behind a message for so long. */
+  heldBack(seconds: number): void;
+}
+
+export interface PublishTally extends PacedTally {
   /** A whole publish went towards the broker. */
   passed(bodyBytes: number): void;
   succeeded(seconds: number): void;
@@ -46,7 +54,7 @@ export interface PublishTally {
   fanout(deliveries: number): void;
 }
 
-export interface DeliveryTally {
+export interface DeliveryTally extends PacedTally {
   /** A whole delivery or get-ok went towards the app. */
   passed(bodyBytes: number, redelivered: boolean, get: boolean): void;
   /**

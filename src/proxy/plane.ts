@@ -3,8 +3,8 @@ import { MalformedError } from '../amqp/fields.ts';
 import type { Clock } from './clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from './interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from './observer.ts';
-import { type MakeRoute, RouteTable } from './routes.ts';
-import type { LossMode, Treat } from './treatment.ts';
+import { type MakeRoute, type Route, RouteTable, Variants } from './routes.ts';
+import type { Client, LossMode, Rules, Treatment } from './treatment.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -17,11 +17,13 @@ export interface PlaneOptions {
   exempt(client: Client): boolean;
 }
 
-/** What a client says of itself. */
-export interface Client {
-  product: string;
-  connectionName: string;
-  user: string;
+/** Whose messages: connections of one vhost and app share their routes, if the same rules fit their clients. */
+export interface Scope {
+  readonly vhost: string;
+  readonly pipeline: string;
+  /** as app-name.ts has it */
+  readonly app: string;
+  readonly client: Client;
 }
 
 /** Something learned from one connection that matters to others, also to those of other threads. */
@@ -47,9 +49,15 @@ export class Plane {
   readonly options: PlaneOptions;
   /** scratch for the message at hand: only one is ever at hand on a thread */
   readonly header = new ContentHeader(observedHeaders);
-  readonly context: TraceContext = { ids: new Uint32Array(8), traced: false, hasParent: false, sampled: false };
+  readonly context: TraceContext = {
+    ids: new Uint32Array(8),
+    traced: false,
+    hasParent: false,
+    sampled: false,
+    ratio: undefined,
+  };
   readonly edit: HeaderEdit = { entries: Buffer.alloc(4096), added: 0, remove: 0 };
-  readonly #treat: Treat;
+  readonly #rules: Rules;
   readonly #publishes = new Map<string, RouteTable<PublishTally>>();
   readonly #deliveries = new Map<string, RouteTable<DeliveryTally>>();
   readonly #facts: Record<Fact['kind'], Set<string>> = {
@@ -62,36 +70,44 @@ export class Plane {
   /** every new connection is a plain pipe */
   bypass = false;
 
-  constructor(observer: Observer, interceptor: Interceptor, clock: Clock, treat: Treat, options: PlaneOptions) {
+  constructor(observer: Observer, interceptor: Interceptor, clock: Clock, rules: Rules, options: PlaneOptions) {
     this.observer = observer;
     this.interceptor = interceptor;
     this.clock = clock;
     this.options = options;
-    this.#treat = treat;
+    this.#rules = rules;
   }
 
-  publishRoutes(vhost: string, pipeline: string, app: string): RouteTable<PublishTally> {
-    return table(this.#publishes, `${vhost}\0${pipeline}\0${app}`, (exchange, routingKey, key) => {
-      const treatment = this.#treat({ side: 'publish', vhost, exchange, routingKey, queue: '' });
-      const { topic, fanout } = treatment;
-      const label = treatment.pipeline ?? pipeline;
-      const tally = this.observer.publishes(topic, label);
-      if (fanout !== undefined) tally.fanout(fanout);
+  publishRoutes({ vhost, pipeline, app, client }: Scope): RouteTable<PublishTally> {
+    const group = this.#rules.group(client);
+    return table(this.#publishes, [vhost, pipeline, app, group], (exchange, routingKey, key) => {
       // an answer that nobody waits for any more is returned and delivered alike (FACTS, 0)
       const answers = exchange === '' && routingKey.startsWith(REPLY_TO);
-      const shadow = treatment.loss !== 'off' && !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
-      return { key, exchange, routingKey, topic, pipeline: label, queue: '', tally, treatment, answers, shadow };
+      const mayShadow = !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
+      const names = { key, exchange, routingKey, queue: '', answers };
+      const treatment = this.#rules.treat({ side: 'publish', vhost, exchange, routingKey, queue: '', group });
+      return withVariants(treatment, (treatment) => {
+        const { topic, fanout } = treatment;
+        const label = treatment.pipeline ?? pipeline;
+        const tally = this.observer.publishes(topic, label);
+        if (fanout !== undefined) tally.fanout(fanout);
+        const shadow = treatment.loss !== 'off' && mayShadow;
+        return { ...names, topic, pipeline: label, tally, treatment, variants: undefined, shadow };
+      });
     });
   }
 
-  deliveryRoutes(vhost: string, pipeline: string, app: string, queue: string): RouteTable<DeliveryTally> {
-    return table(this.#deliveries, `${vhost}\0${pipeline}\0${app}\0${queue}`, (exchange, routingKey, key) => {
-      const treatment = this.#treat({ side: 'consume', vhost, exchange, routingKey, queue });
-      const { topic } = treatment;
-      const label = treatment.pipeline ?? pipeline;
-      const tally = this.observer.deliveries(topic, label, queue);
-      const publishing = { answers: false, shadow: false };
-      return { key, exchange, routingKey, topic, pipeline: label, queue, tally, treatment, ...publishing };
+  deliveryRoutes({ vhost, pipeline, app, client }: Scope, queue: string): RouteTable<DeliveryTally> {
+    const group = this.#rules.group(client);
+    return table(this.#deliveries, [vhost, pipeline, app, group, queue], (exchange, routingKey, key) => {
+      const names = { key, exchange, routingKey, queue, answers: false, shadow: false };
+      const treatment = this.#rules.treat({ side: 'consume', vhost, exchange, routingKey, queue, group });
+      return withVariants(treatment, (treatment) => {
+        const { topic } = treatment;
+        const label = treatment.pipeline ?? pipeline;
+        const tally = this.observer.deliveries(topic, label, queue);
+        return { ...names, topic, pipeline: label, tally, treatment, variants: undefined };
+      });
     });
   }
 
@@ -146,7 +162,15 @@ export class Plane {
   }
 }
 
-function table<T>(tables: Map<string, RouteTable<T>>, name: string, make: MakeRoute<T>): RouteTable<T> {
+function withVariants<T>(treatment: Treatment, make: (treatment: Treatment) => Route<T>): Route<T> {
+  const base = make(treatment);
+  const { byMessage } = treatment;
+  if (byMessage !== undefined) base.variants = new Variants(byMessage, base, make);
+  return base;
+}
+
+function table<T>(tables: Map<string, RouteTable<T>>, names: string[], make: MakeRoute<T>): RouteTable<T> {
+  const name = names.join('\0');
   let routes = tables.get(name);
   if (routes === undefined) {
     if (tables.size >= MAX_QUEUES) tables.clear();

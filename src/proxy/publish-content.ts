@@ -3,10 +3,11 @@ import { type ContentHeader, writeKey } from '../amqp/content.ts';
 import { MalformedError, readU16, text, writeU64 } from '../amqp/fields.ts';
 import { FRAME_HEAD } from '../amqp/spec.ts';
 import { sampledDetail } from './detail.ts';
+import { changeHeaders } from './header-change.ts';
 import { SENT, TRACEPARENT, X_DELAY } from './interceptor.ts';
 import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
-import type { Plane } from './plane.ts';
+import type { Plane, Scope } from './plane.ts';
 import {
   HAS_PARENT,
   LATE,
@@ -46,9 +47,9 @@ export class PublishContent {
   #heldStart = 0;
   #heldEnd = 0;
 
-  constructor(plane: Plane, vhost: string, pipeline: string, app: string) {
+  constructor(plane: Plane, scope: Scope) {
     this.#plane = plane;
-    this.#routes = plane.publishRoutes(vhost, pipeline, app);
+    this.#routes = plane.publishRoutes(scope);
     this.#publish = {
       route: undefined as unknown as Route<PublishTally>,
       time: 0,
@@ -91,6 +92,8 @@ export class PublishContent {
       if (Number.isNaN(header.bodySize)) this.#remaining = -2;
       return false;
     }
+    const { variants } = this.#publish.route;
+    if (variants !== undefined) this.#publish.route = variants.of(header);
     if (this.#publish.route.answers || header.value(X_DELAY) >= 0) this.#publish.bits |= RETURN_IS_EMPTY;
     return this.#trace(header, frameMax, now);
   }
@@ -98,29 +101,41 @@ export class PublishContent {
   #trace(header: ContentHeader, frameMax: number, now: number): boolean {
     const { edit, context, interceptor, clock, observer } = this.#plane;
     const publish = this.#publish;
+    const { treatment } = publish.route;
     edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
     const stamp = shadowStamp(clock.micros(now), (publish.bits & SHADOW) !== 0);
     writeU64(SENT_ENTRY, SENT_VALUE, stamp);
     edit.added = copyBytes(SENT_ENTRY, 0, SENT_VALUE + 8, edit.entries, 0);
     // ours come in this order, sent and then traceparent: a returned message tells by it whose is whose
     const sentOnly = edit.added;
+    context.ratio = treatment.sample;
     interceptor.onPublish(header, context, edit, now);
     if (context.traced) {
       for (let i = 0; i < IDS; i++) publish.ids[i] = context.ids[i];
       publish.bits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
       if (context.sampled) publish.detail = this.#detail(header);
     }
-    if (!publish.route.treatment.propagate) {
+    const { propagate, headers } = treatment;
+    const traceAdded = edit.added > sentOnly;
+    if (!propagate) {
       publish.stamp = header.integer(SENT);
-      return false;
+      if (headers === undefined) return false;
+      edit.added = 0;
+      edit.remove = 0;
+    }
+    if (headers !== undefined) {
+      changeHeaders(headers, header, edit);
+      if (edit.added === 0 && edit.remove === 0) return false;
     }
     if (frameMax > 0 && header.splicedSize(edit.remove, edit.added) > frameMax) {
       observer.traffic.unobserved('frame_max');
       publish.stamp = header.integer(SENT);
       return false;
     }
-    publish.stamp = stamp;
-    publish.bits |= SENT_ADDED | (edit.added > sentOnly ? TRACE_ADDED : 0) | (header.hasTable ? 0 : TABLE_ADDED);
+    if (propagate) {
+      publish.stamp = stamp;
+      publish.bits |= SENT_ADDED | (traceAdded ? TRACE_ADDED : 0) | (header.hasTable ? 0 : TABLE_ADDED);
+    }
     return true;
   }
 

@@ -4,6 +4,7 @@ import { readChunks } from './chunks.ts';
 import type { Chunk } from './held-frame.ts';
 import type { Direction, TrafficTally } from './observer.ts';
 import type { Output, Scratch } from './output.ts';
+import type { Pacing } from './pacing.ts';
 
 /** What the relay needs of whoever follows its frames. */
 interface Follower {
@@ -21,7 +22,7 @@ export const HIGH_WATER_MARK = 64 * 1024;
 
 /**
  * One direction of a connection: reads a chunk, has its frames followed, writes what comes out in
- * one piece, and stops reading while the other side can't take more.
+ * one piece, and stops reading while the other side can't take more or a rate limit says so.
  */
 export class Relay {
   readonly #direction: Direction;
@@ -36,6 +37,12 @@ export class Relay {
   readonly #clock: { now(): number };
   readonly #reading: { keep(): void };
   readonly #heldBack: (now: number) => void;
+  readonly #pacing: Pacing;
+  /** a rate limit has stopped the reading, and ends with this timer */
+  #waiting: NodeJS.Timeout | undefined;
+  #waitingSince = 0;
+  /** what has been read and not yet followed: the reader's buffer, which nothing is read into meanwhile */
+  #rest: Buffer | undefined;
   /** what is read now goes nowhere: the other side is gone; it is followed all the same */
   #discarding = false;
   readonly #written = (): void => this.#settle();
@@ -51,6 +58,7 @@ export class Relay {
     flushes: Flushes;
     tally: TrafficTally;
     clock: { now(): number };
+    pacing: Pacing;
     /** the socket could not take all it was given */
     heldBack?: (now: number) => void;
   }) {
@@ -65,8 +73,12 @@ export class Relay {
     this.#tally = parts.tally;
     this.#clock = parts.clock;
     this.#heldBack = parts.heldBack ?? (() => {});
+    this.#pacing = parts.pacing;
+    this.#pacing.onWait = () => this.#decoder.stop();
     this.#reading = readChunks(this.#from, (chunk) => this.#receive(chunk));
-    this.#to.on('drain', () => this.#from.resume());
+    this.#to.on('drain', () => {
+      if (this.#waiting === undefined) this.#from.resume();
+    });
   }
 
   #receive(chunk: Buffer): void {
@@ -74,10 +86,35 @@ export class Relay {
     this.#follower.now = now;
     this.#follower.chunk.bytes = chunk;
     this.#output.begin(chunk);
-    this.#decoder.push(chunk, 0, chunk.length);
+    const followed = this.#decoder.push(chunk, 0, chunk.length);
     this.send();
-    this.#tally.bytes(this.#direction, chunk.length);
+    this.#tally.bytes(this.#direction, followed);
     this.#tally.added(this.#direction, (this.#clock.now() - now) / 1000);
+    if (this.#pacing.wait > 0) this.#wait(followed < chunk.length ? chunk.subarray(followed) : undefined);
+  }
+
+  #wait(rest: Buffer | undefined): void {
+    this.#from.pause();
+    this.#rest = rest;
+    this.#waitingSince = this.#clock.now();
+    this.#waiting = setTimeout(() => this.#goOn(), Math.ceil(this.#pacing.wait));
+  }
+
+  #goOn(): void {
+    if (this.#waiting === undefined) return;
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
+    this.#pacing.waited((this.#clock.now() - this.#waitingSince) / 1000);
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#receive(rest);
+    if (this.#waiting === undefined && !this.#to.writableNeedDrain) this.#from.resume();
+  }
+
+  /** The connection ends: what a rate limit still holds back goes now, and nothing is held back any more. */
+  hurry(): void {
+    this.#pacing.end();
+    this.#goOn();
   }
 
   /** Writes what the output holds. */
@@ -107,6 +144,7 @@ export class Relay {
   /** Nothing can be written any more; what still comes is read for what it tells, and for its end. */
   discard(): void {
     this.#discarding = true;
+    this.hurry();
     this.#from.resume();
   }
 }

@@ -1,5 +1,6 @@
+import type { ContentHeader } from '../amqp/content.ts';
 import { text } from '../amqp/fields.ts';
-import type { Treatment } from './treatment.ts';
+import type { ByMessage, Treatment } from './treatment.ts';
 
 /** Where messages of one exchange and routing key are counted; made once, then found by bytes. */
 export interface Route<T> {
@@ -14,15 +15,47 @@ export interface Route<T> {
   readonly tally: T;
   /** what configuration says of its messages */
   readonly treatment: Treatment;
+  /** the route instead of this one for messages that rules tell apart by more than names; undefined: there are none */
+  variants: Variants<T> | undefined;
   /** publishes: answers over direct reply-to, which a broker returns and delivers alike */
   readonly answers: boolean;
   /** publishes: our own mandatory bit may go on them; an exchange may turn out not to take it */
   shadow: boolean;
 }
 
+/** Routes of one exchange and routing key, by the rules that a message's headers and chance fulfil. */
+export class Variants<T> {
+  readonly #by: ByMessage;
+  readonly #make: (treatment: Treatment) => Route<T>;
+  readonly #base: Route<T>;
+  readonly #made = new Map<number, Route<T>>();
+
+  constructor(by: ByMessage, base: Route<T>, make: (treatment: Treatment) => Route<T>) {
+    this.#by = by;
+    this.#base = base;
+    this.#make = make;
+  }
+
+  /** Throws MalformedError. */
+  of(header: ContentHeader): Route<T> {
+    const mask = this.#by.mask(header);
+    if (mask === 0) return this.#base;
+    let route = this.#made.get(mask);
+    if (route === undefined) {
+      // routes in use stay valid, as those of a table that starts anew
+      if (this.#made.size >= MAX_VARIANTS) this.#made.clear();
+      route = this.#make(this.#by.treatment(mask));
+      this.#made.set(mask, route);
+    }
+    return route;
+  }
+}
+
 export type MakeRoute<T> = (exchange: string, routingKey: string, key: Uint8Array) => Route<T>;
 
 const INITIAL = 64;
+/** combinations of rules remembered per route */
+const MAX_VARIANTS = 64;
 
 /**
  * Routes by the bytes that name them, without making strings: exchange and routing key stand next

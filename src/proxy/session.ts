@@ -6,8 +6,8 @@ import { appName } from './app-name.ts';
 import { Channel } from './channel.ts';
 import { InFlight } from './in-flight.ts';
 import type { UnknownReason } from './observer.ts';
-import type { Client, Plane } from './plane.ts';
-import type { LossMode } from './treatment.ts';
+import type { Plane } from './plane.ts';
+import type { Client, LossMode } from './treatment.ts';
 
 const START_OK = keyOf('connection.start-ok');
 const TUNE_OK = keyOf('connection.tune-ok');
@@ -38,7 +38,7 @@ export class Session {
   readonly inFlight = new InFlight();
   /** how far this client may be shadowed */
   shadowing: LossMode = 'off';
-  #user = '';
+  #client: Client = { product: '', connectionName: '', user: '' };
   #properties: Record<string, FieldValue> = {};
   #vhost = '';
   #app = '';
@@ -64,9 +64,8 @@ export class Session {
     return this.#app;
   }
 
-  get #client(): Client {
-    const { product, connection_name } = this.#properties;
-    return { product: string(product), connectionName: string(connection_name), user: this.#user };
+  get client(): Client {
+    return this.#client;
   }
 
   /** Publishes on this channel, or on any (0), that only we await confirms for. */
@@ -93,8 +92,8 @@ export class Session {
     if (this.#channels.has(id)) return;
     // another connection of the same client may have had a conflict
     if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
-    const { plane, id: connection, vhost, pipeline, app, inFlight } = this;
-    this.#channels.set(id, new Channel(id, { plane, connection, vhost, pipeline, app, inFlight }));
+    const { plane, id: connection, vhost, pipeline, app, client, inFlight } = this;
+    this.#channels.set(id, new Channel(id, { plane, connection, vhost, pipeline, app, client, inFlight }));
     plane.observer.traffic.channels(1);
   }
 
@@ -149,8 +148,13 @@ export class Session {
   fromApp(key: number, buf: Uint8Array, start: number, end: number): void {
     if (key === START_OK) {
       const { clientProperties, mechanism, response } = readMethod('connection.start-ok', buf, start, end);
+      const { product, connection_name } = clientProperties;
       this.#properties = clientProperties;
-      this.#user = mechanism === 'PLAIN' ? plainUser(response) : '';
+      this.#client = {
+        product: string(product),
+        connectionName: string(connection_name),
+        user: mechanism === 'PLAIN' ? plainUser(response) : '',
+      };
       this.#app = appName(this.#client);
     } else if (key === TUNE_OK) {
       this.frameMax = readMethod('connection.tune-ok', buf, start, end).frameMax;
@@ -171,9 +175,9 @@ export class Session {
         at,
         connection,
         vhost: this.#vhost,
-        user: this.#user,
-        name: string(this.#properties.connection_name),
-        product: string(this.#properties.product),
+        user: this.#client.user,
+        name: this.#client.connectionName,
+        product: this.#client.product,
         version: string(this.#properties.version),
         platform: string(this.#properties.platform),
       });

@@ -7,6 +7,7 @@ import { type Chunk, headerFollows, type Returning } from './held-frame.ts';
 import { SENT, TRACEPARENT } from './interceptor.ts';
 import type { DeliveryTally, PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
+import type { Pacing } from './pacing.ts';
 import { LATE, SHADOW } from './publish.ts';
 import { addedHeaders, readReturn } from './publish-content.ts';
 import type { Route } from './routes.ts';
@@ -47,6 +48,7 @@ export class TowardsApp implements FrameVisitor {
   readonly #output: Output;
   readonly #flushing: Flushing<DeliveryTally, DeliveryDetail>;
   readonly #drain: Endings;
+  readonly #pacing: Pacing;
   readonly #lost: (why: 'protocol' | 'frame') => void;
   #lastReturned: Route<PublishTally> | undefined;
   /** our connection.close went to the app: nothing follows it, but outcomes still count */
@@ -60,12 +62,14 @@ export class TowardsApp implements FrameVisitor {
     output: Output,
     flushing: Flushing<DeliveryTally, DeliveryDetail>,
     drain: Endings,
+    pacing: Pacing,
     lost: (why: 'protocol' | 'frame') => void,
   ) {
     this.#session = session;
     this.#output = output;
     this.#flushing = flushing;
     this.#drain = drain;
+    this.#pacing = pacing;
     this.#lost = lost;
   }
 
@@ -107,12 +111,12 @@ export class TowardsApp implements FrameVisitor {
 
   /** False: the frame waits for its header. */
   #return(id: number, buf: Uint8Array, start: number, end: number): boolean {
-    const { plane, vhost, pipeline, app } = this.#session;
+    const { plane } = this.#session;
     const channel = this.#session.channel(id);
     if (channel === undefined) return true;
     this.#release(channel);
     const { code, reply, key, keyEnd } = readReturn(buf, start, end);
-    const route = plane.publishRoutes(vhost, pipeline, app).find(buf, key, keyEnd, this.#lastReturned);
+    const route = plane.publishRoutes(this.#session).find(buf, key, keyEnd, this.#lastReturned);
     this.#lastReturned = route;
     const held = headerFollows(this.chunk, buf, end, id)
       ? { frame: buf, start, end }
@@ -209,6 +213,8 @@ export class TowardsApp implements FrameVisitor {
     const delivery = channel.delivering.ended();
     if (delivery === undefined) return;
     if (channel.deliveries.passed(delivery)) this.#flushing.add(channel.deliveries, delivery, delivery.tag);
+    const { rateLimit } = delivery.route.treatment;
+    if (rateLimit !== undefined) this.#pacing.passed(rateLimit, delivery.route.tally, this.now);
   }
 
   raw(buf: Uint8Array, start: number, end: number): void {

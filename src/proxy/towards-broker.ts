@@ -6,6 +6,7 @@ import type { Flushing } from './flushing.ts';
 import { type Chunk, headerFollows } from './held-frame.ts';
 import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
+import type { Pacing } from './pacing.ts';
 import type { Passed, PublishDetail } from './publish.ts';
 import type { Session } from './session.ts';
 
@@ -44,6 +45,7 @@ export class TowardsBroker implements FrameVisitor {
   readonly #output: Output;
   readonly #flushing: Flushing<PublishTally, PublishDetail>;
   readonly #closing: Closings;
+  readonly #pacing: Pacing;
   readonly #lost: (why: 'protocol' | 'frame') => void;
   /** a publish's frame may be held beyond its chunk */
   #holding = false;
@@ -56,12 +58,14 @@ export class TowardsBroker implements FrameVisitor {
     output: Output,
     flushing: Flushing<PublishTally, PublishDetail>,
     closing: Closings,
+    pacing: Pacing,
     lost: (why: 'protocol' | 'frame') => void,
   ) {
     this.#session = session;
     this.#output = output;
     this.#flushing = flushing;
     this.#closing = closing;
+    this.#pacing = pacing;
     this.#lost = lost;
   }
 
@@ -181,6 +185,8 @@ export class TowardsBroker implements FrameVisitor {
     if (publish === undefined) return;
     const { publishes } = channel;
     if (publishes.passed(publish)) this.#flushing.add(publishes, publish as Passed, publishes.sequence);
+    const { rateLimit } = publish.route.treatment;
+    if (rateLimit !== undefined) this.#pacing.passed(rateLimit, publish.route.tally, this.now);
   }
 
   raw(buf: Uint8Array, start: number, end: number): void {

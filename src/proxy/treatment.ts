@@ -1,3 +1,6 @@
+import type { ContentHeader } from '../amqp/content.ts';
+import type { RateLimit } from './pacing.ts';
+
 /** How much is done to learn what became of publishes (DESIGN, Command line: --loss). */
 export type LossMode = 'off' | 'returns' | 'confirms';
 
@@ -9,6 +12,8 @@ export interface PassageNames {
   routingKey: string;
   /** '' for publishes */
   queue: string;
+  /** of the client whose connection it is (Rules.group) */
+  group: string;
 }
 
 /** What configuration says of the messages of one route. */
@@ -26,10 +31,45 @@ export interface Treatment {
   deadLetters: boolean;
   /** first deliveries each publish should lead to; undefined: nobody said */
   fanout: number | undefined;
+  /** share of its new traces that are sampled; undefined: as the sampler decides */
+  sample: number | undefined;
+  /** of publishes */
+  headers: HeaderChange | undefined;
+  rateLimit: RateLimit | undefined;
+  /** some rules depend on more than names: then this treatment is that of messages which none of them fits */
+  byMessage: ByMessage | undefined;
 }
 
-/** Decides by names alone, so that its answer can be kept with the route. */
-export type Treat = (names: PassageNames) => Treatment;
+/** What is done to the headers that an app set. */
+export interface HeaderChange {
+  /** whole table entries, as on the wire, and their names alone */
+  readonly add: readonly { readonly name: Uint8Array; readonly entry: Uint8Array }[];
+  readonly remove: readonly Uint8Array[];
+  /** `add` replaces a header of that name; otherwise the app's stays */
+  readonly replace: boolean;
+}
+
+/** What is known of a message only when its content header is there. */
+export interface ByMessage {
+  /** A bit for each of the rules that fit this message; at most 30. Throws MalformedError. */
+  mask(header: ContentHeader): number;
+  treatment(mask: number): Treatment;
+}
+
+/** What a client says of itself; '' where it says nothing. */
+export interface Client {
+  product: string;
+  connectionName: string;
+  user: string;
+}
+
+/** The rules as the data plane asks them. */
+export interface Rules {
+  /** The same text for all clients that the same rules fit, '' for none: they share their routes. */
+  group(client: Client): string;
+  /** Decides by names alone, so that its answer can be kept with the route. */
+  treat(names: PassageNames): Treatment;
+}
 
 /** Who is never shadowed, by what a client says of itself; every key given must match. */
 export interface ClientMatch {

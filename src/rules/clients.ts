@@ -1,8 +1,7 @@
-import type { ClientMatch } from '../proxy/treatment.ts';
+import { appName } from '../proxy/app-name.ts';
+import type { Client, ClientMatch } from '../proxy/treatment.ts';
 import { compilePattern } from './pattern.ts';
-
-/** What a client says of itself; '' where it says nothing. */
-export type Client = Required<ClientMatch>;
+import type { RuleMatch } from './rule.ts';
 
 /** Whether one of `matches` fits a client; every key it gives must. Throws PatternError. */
 export function compileClients(matches: readonly ClientMatch[]): (client: Client) => boolean {
@@ -11,4 +10,14 @@ export function compileClients(matches: readonly ClientMatch[]): (client: Client
   );
   return (client) =>
     compiled.some((patterns) => patterns.every(([key, pattern]) => pattern.match(client[key]) !== undefined));
+}
+
+/** What a rule's match asks of the client; undefined: nothing. Throws PatternError. */
+export function compileClientMatch({ app, connection }: RuleMatch): ((client: Client) => boolean) | undefined {
+  if (app === undefined && connection === undefined) return undefined;
+  const byApp = app === undefined ? undefined : compilePattern(app);
+  const byConnection = connection === undefined ? undefined : compilePattern(connection);
+  return (client) =>
+    (byApp === undefined || byApp.match(appName(client)) !== undefined) &&
+    (byConnection === undefined || byConnection.match(client.connectionName) !== undefined);
 }

@@ -9,6 +9,11 @@ export interface Rule {
   pipeline?: string;
   propagate?: boolean;
   loss?: RuleLoss;
+  /** share of new traces, 0 to 1 */
+  sample?: number;
+  headers?: RuleHeaders;
+  /** messages a second on each connection */
+  rateLimit?: number;
 }
 
 export interface RuleMatch {
@@ -18,6 +23,22 @@ export interface RuleMatch {
   /** never matches a publish */
   queue?: string;
   side?: 'publish' | 'consume';
+  /** the app's name (proxy/app-name.ts) */
+  app?: string;
+  /** client property connection_name */
+  connection?: string;
+  /** by name: the value's pattern, or whether there is one at all */
+  headers?: Record<string, string | boolean>;
+  /** 0 to 1, drawn for each message */
+  probability?: number;
+}
+
+/** One action: the first rule that mentions it decides on all of it. */
+export interface RuleHeaders {
+  add?: Record<string, string>;
+  remove?: string[];
+  /** `add` replaces what the app set */
+  replace?: boolean;
 }
 
 /** Each key is an action of its own. */

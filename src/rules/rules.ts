@@ -1,4 +1,7 @@
-import type { LossMode, PassageNames, Treat } from '../proxy/treatment.ts';
+import type { ByMessage, Client, HeaderChange, LossMode, PassageNames, Rules, Treatment } from '../proxy/treatment.ts';
+import { compileClientMatch } from './clients.ts';
+import { compileHeaders } from './header-change.ts';
+import { compileMessageMatch, type MessageMatch } from './message.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 import type { Rule, RuleMatch } from './rule.ts';
 import { compileTopic, type TopicOf } from './topic.ts';
@@ -7,16 +10,38 @@ import { compileTopic, type TopicOf } from './topic.ts';
 export interface Defaults {
   loss: LossMode;
   naming(exchange: string, routingKey: string): string;
+  /** generated names by their stem, whoever named them */
+  fold(topic: string): string;
 }
 
 /** Captures are counted through the patterns in this order. */
 export const matched = ['vhost', 'exchange', 'routingKey', 'queue'] as const;
 
+/** Rules that ask more than names, of all there are: a bit for each in a small integer. */
+export const MOST_BY_MESSAGE = 30;
+
+/** Actions as they are applied: an object that is the same for all routes of a rule. */
+interface Says extends Omit<Rule, 'match' | 'topic' | 'loss' | 'headers' | 'rateLimit'> {
+  headers?: HeaderChange;
+  rateLimit?: { perSecond: number };
+}
+
 interface CompiledRule {
-  /** the captures, or undefined when the rule does not match */
+  /** the captures, or undefined when the names don't match */
   match(names: PassageNames): readonly string[] | undefined;
+  client: ((client: Client) => boolean) | undefined;
+  message: MessageMatch | undefined;
   topic: TopicOf | undefined;
-  says: Rule;
+  loss: Rule['loss'];
+  says: Says;
+}
+
+/** A rule whose names and client match. */
+interface Candidate {
+  rule: CompiledRule;
+  captures: readonly string[];
+  /** in a mask of ByMessage; 0: it applies to every message */
+  bit: number;
 }
 
 /**
@@ -24,46 +49,81 @@ interface CompiledRule {
  * an action of its own. Meant to be asked once per route: it compares every rule each time.
  * Throws PatternError when a rule can't be used.
  */
-export function compileRules(rules: readonly Rule[], defaults: Defaults): Treat {
+export function compileRules(rules: readonly Rule[], defaults: Defaults): Rules {
   const compiled = rules.map(compileRule);
-  return (names) => {
-    let topic = '';
-    let said: Omit<Rule, 'match' | 'topic' | 'loss'> = {};
-    let loss: Rule['loss'] = {};
-    for (const rule of compiled) {
-      const captures = rule.match(names);
-      if (captures === undefined) continue;
-      // captures can leave it empty, which names nothing
-      if (topic === '' && rule.topic) topic = rule.topic(captures);
-      said = { ...rule.says, ...said };
-      loss = { ...rule.says.loss, ...loss };
+  const groups = new WeakMap<Client, string>();
+
+  function group(client: Client): string {
+    let found = groups.get(client);
+    if (found === undefined) {
+      found = compiled.flatMap((rule, index) => (rule.client?.(client) ? [index] : [])).join();
+      groups.set(client, found);
     }
-    return {
-      topic: topic || defaults.naming(names.exchange, names.routingKey),
-      pipeline: said.pipeline,
-      propagate: said.propagate ?? true,
-      loss: loss.mode ?? defaults.loss,
-      unroutableExpected: loss.unroutable === 'expected',
-      deadLetters: loss.deadLetters ?? false,
-      fanout: loss.fanout,
-    };
+    return found;
+  }
+
+  function treat(names: PassageNames): Treatment {
+    const fitting = new Set(names.group.split(','));
+    let bits = 0;
+    const candidates = compiled.flatMap((rule, index): Candidate[] => {
+      if (rule.client !== undefined && !fitting.has(String(index))) return [];
+      const captures = rule.match(names);
+      if (captures === undefined) return [];
+      return [{ rule, captures, bit: rule.message === undefined ? 0 : 1 << bits++ }];
+    });
+    const treatment = (mask: number): Treatment => merge(candidates, mask, names, defaults);
+    return { ...treatment(0), byMessage: byMessage(candidates, treatment) };
+  }
+
+  return { group, treat };
+}
+
+function byMessage(candidates: readonly Candidate[], treatment: ByMessage['treatment']): ByMessage | undefined {
+  const asking = candidates.filter(({ bit }) => bit !== 0);
+  if (asking.length === 0) return undefined;
+  return {
+    mask(header) {
+      let mask = 0;
+      for (const { rule, bit } of asking) if (rule.message?.(header)) mask |= bit;
+      return mask;
+    },
+    treatment,
   };
 }
 
-function compileRule(rule: Rule): CompiledRule {
+function merge(candidates: readonly Candidate[], mask: number, names: PassageNames, defaults: Defaults): Treatment {
+  let topic = '';
+  let said: Says = {};
+  let loss: Rule['loss'] = {};
+  for (const { rule, captures, bit } of candidates) {
+    if (bit !== 0 && (mask & bit) === 0) continue;
+    // captures can leave it empty, which names nothing
+    if (topic === '' && rule.topic) topic = rule.topic(captures);
+    said = { ...rule.says, ...said };
+    loss = { ...rule.loss, ...loss };
+  }
+  return {
+    topic: defaults.fold(topic || defaults.naming(names.exchange, names.routingKey)),
+    pipeline: said.pipeline,
+    propagate: said.propagate ?? true,
+    loss: loss.mode ?? defaults.loss,
+    unroutableExpected: loss.unroutable === 'expected',
+    deadLetters: loss.deadLetters ?? false,
+    fanout: loss.fanout,
+    sample: said.sample,
+    headers: names.side === 'publish' ? said.headers : undefined,
+    rateLimit: said.rateLimit,
+    byMessage: undefined,
+  };
+}
+
+function compileRule({ match, topic, loss, headers, rateLimit, ...says }: Rule): CompiledRule {
   const patterns = matched.flatMap((key): [keyof RuleMatch & keyof PassageNames, Pattern][] => {
-    const text = rule.match[key];
+    const text = match[key];
     return text === undefined ? [] : [[key, compilePattern(text)]];
   });
-  const topic =
-    rule.topic === undefined
-      ? undefined
-      : compileTopic(
-          rule.topic,
-          patterns.map(([, { groups }]) => groups),
-        );
   // a publish has no queue, whatever pattern an empty name would match
-  const side = rule.match.queue === undefined ? rule.match.side : 'consume';
+  const side = match.queue === undefined ? match.side : 'consume';
   return {
     match(names) {
       if (side !== undefined && side !== names.side) return undefined;
@@ -75,7 +135,20 @@ function compileRule(rule: Rule): CompiledRule {
       }
       return captures;
     },
-    topic,
-    says: rule,
+    client: compileClientMatch(match),
+    message: compileMessageMatch(match),
+    topic:
+      topic === undefined
+        ? undefined
+        : compileTopic(
+            topic,
+            patterns.map(([, { groups }]) => groups),
+          ),
+    loss,
+    says: {
+      ...says,
+      ...(headers && { headers: compileHeaders(headers) }),
+      ...(rateLimit !== undefined && { rateLimit: { perSecond: rateLimit } }),
+    },
   };
 }

@@ -8,7 +8,7 @@ import type { Interceptor } from '../../src/proxy/interceptor.ts';
 import { Listener } from '../../src/proxy/listener.ts';
 import type { DeliveryTally, Observer, PublishTally, TrafficTally } from '../../src/proxy/observer.ts';
 import { Plane } from '../../src/proxy/plane.ts';
-import type { LossMode, Treat } from '../../src/proxy/treatment.ts';
+import type { LossMode, Rules } from '../../src/proxy/treatment.ts';
 import { compileRules } from '../../src/rules/rules.ts';
 import { checkDownstream, checkUpstream } from '../identity/compare.ts';
 import { bytesFrom, startRecorder } from '../support/recorder.ts';
@@ -59,15 +59,16 @@ class Watchers {
 }
 
 /** app → recorder → data plane → recorder → broker, in this very process: what is not caught fails the run. */
-async function startPlane(watchers: Watchers, loss: LossMode, treat?: Treat) {
+async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
   const vhost = await createVhost();
   atEnd(() => vhost.remove());
   const atBroker = await startRecorder(inject('broker').port);
   atEnd(() => atBroker.stop());
   const observer = guardedObserver(watchers.observer);
   const interceptor = guardedInterceptor(watchers.interceptor, () => observer.traffic.observerFailed());
-  const ruled = compileRules([], { loss, naming: (exchange, routingKey) => exchange || routingKey });
-  const plane = new Plane(observer, interceptor, new Clock(), treat ?? ruled, {
+  const naming = (exchange: string, routingKey: string) => exchange || routingKey;
+  const noRules = compileRules([], { loss, naming, fold: (topic) => topic });
+  const plane = new Plane(observer, interceptor, new Clock(), rules ?? noRules, {
     pipeline: undefined,
     windowPerChannel: 1000,
     connections: 10,
@@ -232,9 +233,10 @@ test.each(['returns', 'confirms'] as const)(
 
 test('rules that throw, and whoever is told what was learned: passed unread and counted', async () => {
   const watchers = new Watchers(() => false);
-  const rig = await startPlane(watchers, 'off', () => {
+  const treat = () => {
     throw new Error('a rule fails');
-  });
+  };
+  const rig = await startPlane(watchers, 'off', { group: () => '', treat });
   rig.plane.onFact = () => {
     throw new Error('nobody listens');
   };

@@ -22,6 +22,9 @@ export const FAMILY_LABELS = {
   redelivered: ['topic', 'pipeline'],
   requeued: ['topic', 'pipeline', 'reason'],
   unsettled: ['topic', 'pipeline', 'queue'],
+  /** messages that came faster than their rule's rate limit, and how long reading stopped for it */
+  over_rate: ['topic', 'pipeline', 'side'],
+  held_back: ['topic', 'pipeline', 'side'],
   latency: ['topic', 'pipeline'],
   confirm: ['topic', 'pipeline'],
   /** publish to outcome; `error` is the loss reason, '' on success */

@@ -60,7 +60,7 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
   function start(context: TraceContext, now: number): void {
     ids.traceId(context.ids, TRACE);
     context.hasParent = false;
-    context.sampled = sampler.root(context.ids, TRACE, now);
+    context.sampled = sampler.root(context.ids, TRACE, now, context.ratio);
   }
 
   function inject(context: TraceContext, edit: HeaderEdit): void {

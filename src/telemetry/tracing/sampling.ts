@@ -6,8 +6,8 @@ import { RateLimit } from './rate.ts';
  * The trace id is 4 words of `traceId` from `at`; `nowMs` is a steady clock in milliseconds.
  */
 export interface Sampler {
-  /** A trace that starts with this message. */
-  root(traceId: Uint32Array, at: number, nowMs: number): boolean;
+  /** A trace that starts with this message. `ratio`: what a rule says, which then decides alone. */
+  root(traceId: Uint32Array, at: number, nowMs: number, ratio?: number): boolean;
   /** A message that came with a valid context of its own. */
   child(parentSampled: boolean, traceId: Uint32Array, at: number, nowMs: number): boolean;
   /** Whether a context that says unsampled is always obeyed. */
@@ -23,7 +23,7 @@ export interface SamplingOptions {
   warn?: (message: string) => void;
 }
 
-type Decide = (traceId: Uint32Array, at: number, nowMs: number) => boolean;
+type Decide = (traceId: Uint32Array, at: number) => boolean;
 
 const always: Decide = () => true;
 const never: Decide = () => false;
@@ -34,7 +34,8 @@ const never: Decide = () => false;
  * decisions are those of the OpenTelemetry SDK, so that a trace is kept or left by all alike.
  */
 export function createSampler(env: Environment, options: SamplingOptions): Sampler {
-  if (isTrue(env.OTEL_SDK_DISABLED)) return independent(never);
+  // nothing is exported then, whatever rules say
+  if (isTrue(env.OTEL_SDK_DISABLED)) return { byParent: false, limited: 0, root: never, child: () => false };
   const warn = options.warn ?? (() => {});
   const name = text(env.OTEL_TRACES_SAMPLER);
   switch (name) {
@@ -65,13 +66,18 @@ function independent(decide: Decide): Sampler {
   return {
     byParent: false,
     limited: 0,
-    root: decide,
-    child: (_parentSampled, traceId, at, nowMs) => decide(traceId, at, nowMs),
+    root: ruled(decide),
+    child: (_parentSampled, traceId, at) => decide(traceId, at),
   };
 }
 
 function parentBased(root: Decide): Sampler {
-  return { byParent: true, limited: 0, root, child: (parentSampled) => parentSampled };
+  return { byParent: true, limited: 0, root: ruled(root), child: (parentSampled) => parentSampled };
+}
+
+function ruled(decide: Decide): Sampler['root'] {
+  return (traceId, at, _nowMs, ratio) =>
+    ratio === undefined ? decide(traceId, at) : isBelow(boundOf(ratio), traceId, at);
 }
 
 class Limited implements Sampler {
@@ -83,7 +89,8 @@ class Limited implements Sampler {
     this.#rate = new RateLimit(maxTracesPerSecond);
   }
 
-  root(_traceId: Uint32Array, _at: number, nowMs: number): boolean {
+  root(traceId: Uint32Array, at: number, nowMs: number, ratio?: number): boolean {
+    if (ratio !== undefined) return isBelow(boundOf(ratio), traceId, at);
     if (this.#rate.take(nowMs)) return true;
     this.limited++;
     return false;
@@ -96,9 +103,14 @@ class Limited implements Sampler {
 
 /** The SDK's TraceIdRatioBasedSampler: the id's words folded into one, compared with a bound. */
 function ratio(value: string | undefined, warn: (message: string) => void): Decide {
-  const share = ratioOf(value, warn);
-  const bound = share === 1 ? 2 ** 32 : Math.floor(share * (2 ** 32 - 1));
-  return (traceId, at) => (traceId[at] ^ traceId[at + 1] ^ traceId[at + 2] ^ traceId[at + 3]) >>> 0 < bound;
+  const bound = boundOf(ratioOf(value, warn));
+  return (traceId, at) => isBelow(bound, traceId, at);
+}
+
+const boundOf = (share: number): number => (share === 1 ? 2 ** 32 : Math.floor(share * (2 ** 32 - 1)));
+
+function isBelow(bound: number, traceId: Uint32Array, at: number): boolean {
+  return (traceId[at] ^ traceId[at + 1] ^ traceId[at + 2] ^ traceId[at + 3]) >>> 0 < bound;
 }
 
 function ratioOf(value: string | undefined, warn: (message: string) => void): number {

@@ -26,6 +26,22 @@ export const SIDECAR_METRICS: readonly CellMetric[] = [
     'queue',
   ),
   counter(
+    'tracehare_rate_limited_messages_total',
+    'Messages that came faster than the rateLimit of their rule.',
+    'over_rate',
+    'topic',
+    'pipeline',
+    'side',
+  ),
+  counter(
+    'tracehare_rate_limited_seconds_total',
+    'Time connections were not read behind such messages, added up.',
+    'held_back',
+    'topic',
+    'pipeline',
+    'side',
+  ),
+  counter(
     'tracehare_connections_closed_total',
     'Connections ended, by who ended them and the AMQP reply code (0: none).',
     'connections_closed',

@@ -21,6 +21,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #latency = NONE;
   #processing = NONE;
   #unsettled = NONE;
+  #overRate = NONE;
+  #heldBack = NONE;
   readonly #lost = new Map<string, number>();
   readonly #unknown = new Map<string, number>();
   readonly #requeued = new Map<string, number>();
@@ -104,13 +106,23 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.cells[this.#unsettled] += change;
   }
 
+  overRate(): void {
+    if (this.#overRate === NONE) this.#overRate = this.claim('over_rate', this.#topic(SIDE));
+    this.cells[this.#overRate] += 1;
+  }
+
+  heldBack(seconds: number): void {
+    if (this.#heldBack === NONE) this.#heldBack = this.claim('held_back', this.#topic(SIDE));
+    this.cells[this.#heldBack] += seconds;
+  }
+
   protected override open(): number {
     return this.#unsettled === NONE ? 0 : this.cells[this.#unsettled];
   }
 
   protected override forget(): void {
     this.#delivered = this.#got = this.#bytes = this.#success = this.#failed = this.#redelivered = NONE;
-    this.#first = this.#latency = this.#processing = this.#unsettled = NONE;
+    this.#first = this.#latency = this.#processing = this.#unsettled = this.#overRate = this.#heldBack = NONE;
     for (const offsets of [this.#lost, this.#unknown, this.#requeued, this.#processingFailed]) offsets.clear();
     this.#dead.clear();
   }

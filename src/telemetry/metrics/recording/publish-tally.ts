@@ -19,6 +19,8 @@ export class PublishCells extends Tally implements PublishTally {
   #sent = NONE;
   #expected = NONE;
   #fanout = NONE;
+  #overRate = NONE;
+  #heldBack = NONE;
   /** as told: kept when the tally is freed, for it is told only once */
   #deliveries = NOT_CONFIGURED;
   readonly #lost = new Map<string, number>();
@@ -88,9 +90,19 @@ export class PublishCells extends Tally implements PublishTally {
     this.#showFanout();
   }
 
+  overRate(): void {
+    if (this.#overRate === NONE) this.#overRate = this.claim('over_rate', [...this.names, SIDE]);
+    this.cells[this.#overRate] += 1;
+  }
+
+  heldBack(seconds: number): void {
+    if (this.#heldBack === NONE) this.#heldBack = this.claim('held_back', [...this.names, SIDE]);
+    this.cells[this.#heldBack] += seconds;
+  }
+
   protected override forget(): void {
     this.#passed = this.#bytes = this.#success = this.#failed = this.#confirm = this.#sent = NONE;
-    this.#expected = this.#fanout = NONE;
+    this.#expected = this.#fanout = this.#overRate = this.#heldBack = NONE;
     for (const offsets of [this.#lost, this.#late, this.#unknown, this.#sentFailed]) offsets.clear();
   }
 
