@@ -1,6 +1,7 @@
 // Makes sure the programs that tests and demo need are installed.
 //
-//   node scripts/provision.mjs [rabbitmq] [prometheus] [pika] [amqp-tools] [openssl] [kubernetes-tools]
+//   node scripts/provision.mjs [rabbitmq] [prometheus] [pika] [amqp-tools] [openssl] [systemd]
+//                              [kubernetes-tools]
 //
 // Without names: all of them. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
@@ -38,6 +39,7 @@ const PROGRAMS = {
   pika: { package: 'python3-pika', found: pikaPython },
   'amqp-tools': { package: 'amqp-tools', found: () => commandPath('amqp-publish') },
   openssl: { package: 'openssl', found: () => commandPath('openssl') },
+  systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },
   // what it takes to unpack them
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
 };

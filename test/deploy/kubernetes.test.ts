@@ -8,6 +8,7 @@ import { tracehare } from '../cli/built.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { problems } from './kubernetes-schema.ts';
 import {
+  CLOSING,
   deploy,
   type Manifest,
   ofKind,
@@ -117,8 +118,7 @@ describe.each(VARIANTS)('the %s', (variant) => {
     const timeout =
       Number.parseInt(parse(data?.['tracehare.yaml'] as string).drain?.timeout ?? '', 10) ||
       defaults.drain.timeout / 1000;
-    // and one second each for connections to close and for the last scrape to be answered
-    expect(podOf(deployment()).spec.terminationGracePeriodSeconds).toBeGreaterThan(timeout + 2);
+    expect(podOf(deployment()).spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(timeout + CLOSING);
   });
 
   test('is found by Prometheus, in one way', () => {

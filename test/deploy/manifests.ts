@@ -40,6 +40,9 @@ export interface Manifest {
   spec?: unknown;
 }
 
+/** Seconds that the end may take after the drain: 4 for connections to close, 5 for spans to go, 1 for open requests. */
+export const CLOSING = 10;
+
 export const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
 
 /** What `helm template` makes of the example's chart, Tracehare's chart packed into it, with these values. */
