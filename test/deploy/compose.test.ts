@@ -123,7 +123,8 @@ describe('the provisioning', () => {
     const { providers } = parse(text('dashboards/grafana/provisioning/dashboards/tracehare.yml'));
     const home = services.grafana.environment?.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH;
     expect(home).toBe(`${providers[0].options.path}/overview.json`);
-    expect(services.grafana.volumes).toContain(`./dashboards/grafana/overview.json:${home}:ro`);
+    expect(services.grafana.volumes).toContain(`./dashboards/grafana:${providers[0].options.path}:ro`);
+    expect(existsSync(`${root}dashboards/grafana/overview.json`)).toBe(true);
     for (const kind of ['datasources', 'dashboards']) {
       const folder = `grafana/provisioning/${kind}`;
       expect(services.grafana.volumes).toContain(`./dashboards/${folder}:/etc/${folder}:ro`);

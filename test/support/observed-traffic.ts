@@ -13,6 +13,8 @@ export interface ObservedTrafficOptions {
   rules?: string[];
   /** `host:port` of an Alertmanager that gets the alerts */
   alertmanager?: string;
+  /** further sidecars to scrape, `host:port` of their admin servers */
+  targets?: string[];
   /** default: the shared one */
   broker?: SharedBroker;
 }
@@ -81,7 +83,10 @@ export async function startObservedTraffic(options: ObservedTrafficOptions = {})
     const sidecars = await startSidecars(vhost, otlp);
     ending.push(() => Promise.all(Object.values(sidecars).map((sidecar) => sidecar.kill())));
     const prometheus = await startPrometheus({
-      targets: Object.values(sidecars).map(({ adminPort }) => `127.0.0.1:${adminPort}`),
+      targets: [
+        ...Object.values(sidecars).map(({ adminPort }) => `127.0.0.1:${adminPort}`),
+        ...(options.targets ?? []),
+      ],
       scrapeInterval: 500,
       exemplars: true,
       ...(options.rules && { rules: options.rules }),

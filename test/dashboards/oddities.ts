@@ -1,0 +1,162 @@
+import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import type { RabbitMQ } from '../support/rabbitmq.ts';
+import { startTracehare, type Tracehare } from '../support/tracehare.ts';
+import { createVhost, type Vhost } from '../support/vhost.ts';
+import { until } from '../support/wait.ts';
+
+/** What is rare: limits so low that they bite at once, and rules that expect something. */
+const CONFIG = `
+limits: { connections: 2, windowPerChannel: 5 }
+metrics: { maxTopics: 6 }
+loss: confirms
+tracing: { maxTracesPerSecond: 1, maxLossSpansPerSecond: 0 }
+rules:
+  - match: { exchange: prices }
+    loss: { unroutable: expected }
+  - match: { exchange: expiring }
+    loss: { fanout: 1 }
+    rateLimit: 10
+`;
+
+export interface Oddities {
+  sidecar: Tracehare;
+  /** Does every rare thing once more; what it leads to shows with the next scrape. */
+  again(): Promise<void>;
+  /** Makes the broker block whoever publishes, for a moment. */
+  block(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A sidecar to which things happen that are rare. The broker is its own: it is made to block. */
+export async function startOddities(broker: RabbitMQ): Promise<Oddities> {
+  const vhost = await createVhost({ port: broker.port, managementPort: broker.management.port });
+  const sidecar = await startTracehare({
+    upstream: `amqp://127.0.0.1:${broker.port}`,
+    args: ['--pipeline', 'odd'],
+    config: CONFIG,
+    // Nobody listens there: spans are made, and lost.
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
+  });
+  const url = vhost.url(sidecar.port);
+  let names = 0;
+  return {
+    sidecar,
+    async again() {
+      await nothingDelivered(url);
+      await tooManyConnections(url, sidecar);
+      await transactionAfterPublish(url);
+      await tooManyUnsettled(url);
+      await fromTheFuture(vhost, url);
+      await oneMoreName(url, `name-${names++}`);
+    },
+    block: () => block(broker, url),
+    async stop() {
+      await sidecar.kill();
+      await vhost.remove();
+    },
+  };
+}
+
+async function during(url: string, work: (channel: ConfirmChannel, connection: ChannelModel) => Promise<void>) {
+  const connection = await connect(url);
+  connection.on('error', () => {});
+  try {
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', () => {});
+    await work(channel, connection);
+  } finally {
+    await connection.close().catch(() => {});
+  }
+}
+
+/** Where that is expected, and where one delivery is (it expires), and where neither is. */
+function nothingDelivered(url: string): Promise<void> {
+  return during(url, async (channel) => {
+    await channel.assertExchange('prices', 'topic');
+    await channel.assertExchange('expiring', 'fanout');
+    await channel.assertQueue('short-lived', { messageTtl: 1 });
+    await channel.bindQueue('short-lived', 'expiring', '');
+    await channel.bindQueue('short-lived', 'prices', 'wanted');
+    for (const key of ['wanted', 'unwanted']) channel.publish('prices', key, Buffer.from('odd'));
+    for (let index = 0; index < 15; index++) channel.publish('expiring', '', Buffer.from('faster than 10 a second'));
+    // unsampled: more traces than one a second; and losses without a span, for the limit of those is 0
+    for (let index = 0; index < 5; index++) channel.publish('', 'nobody', Buffer.from('odd'));
+    await channel.waitForConfirms();
+  });
+}
+
+/** Two are; who comes while they are there is refused, and who comes after they are gone is not. */
+async function tooManyConnections(url: string, sidecar: Tracehare): Promise<void> {
+  await during(url, () =>
+    during(url, () =>
+      connect(url).then(
+        () => {},
+        () => {},
+      ),
+    ),
+  );
+  await until(async () => (await sidecar.metrics()).sum('tracehare_connections') === 0, 'all have gone');
+}
+
+function oneMoreName(url: string, name: string): Promise<void> {
+  return during(url, async (channel) => {
+    channel.sendToQueue(name, Buffer.from('odd'));
+    await channel.waitForConfirms();
+  });
+}
+
+/** The sidecar selected confirms on the channel before. */
+async function transactionAfterPublish(url: string): Promise<void> {
+  const connection = await connect(url);
+  connection.on('error', () => {});
+  const channel = (await connection.createChannel()) as unknown as { [name: string]: (...args: unknown[]) => unknown };
+  channel.on('error', () => {});
+  channel.publish('', 'nobody', Buffer.from('odd'));
+  const TX_SELECT = 0x5a000a;
+  const TX_SELECT_OK = 0x5a000b;
+  await (channel.rpc as (...args: unknown[]) => Promise<unknown>)(TX_SELECT, {}, TX_SELECT_OK).catch(() => {});
+  await connection.close().catch(() => {});
+}
+
+function tooManyUnsettled(url: string): Promise<void> {
+  return during(url, async (channel) => {
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    let delivered = 0;
+    await channel.consume(queue, () => delivered++);
+    for (let index = 0; index < 10; index++) channel.sendToQueue(queue, Buffer.from('odd'));
+    await until(() => delivered === 10, 'ten are delivered');
+  });
+}
+
+/** As a host whose clock is wrong would stamp it. */
+async function fromTheFuture(vhost: Vhost, url: string): Promise<void> {
+  await during(vhost.url(), async (channel) => {
+    await channel.assertQueue('future');
+    const stamp = { '!': 'int64', value: (Date.now() + 3_600_000) * 1000 };
+    channel.sendToQueue('future', Buffer.from('odd'), { headers: { 'x-tracehare-sent': stamp } });
+    await channel.waitForConfirms();
+  });
+  await during(url, async (channel) => {
+    const message = await channel.get('future');
+    if (message) channel.ack(message);
+  });
+}
+
+/** A memory alarm: the broker blocks whoever publishes. */
+async function block(broker: RabbitMQ, url: string): Promise<void> {
+  await broker.ctl('set_vm_memory_high_watermark', '0.000001');
+  try {
+    await during(url, async (channel, connection) => {
+      let told = false;
+      connection.once('blocked', () => {
+        told = true;
+      });
+      channel.sendToQueue('nobody', Buffer.from('odd'));
+      await until(() => told, 'the broker blocks');
+      await broker.ctl('set_vm_memory_high_watermark', 'absolute', '64GB');
+      await channel.waitForConfirms();
+    });
+  } finally {
+    await broker.ctl('set_vm_memory_high_watermark', 'absolute', '64GB');
+  }
+}
