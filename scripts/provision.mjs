@@ -1,6 +1,6 @@
 // Makes sure the programs that tests and demo need are installed.
 //
-//   node scripts/provision.mjs [rabbitmq] [prometheus] [pika] [amqp-tools] [openssl] [systemd]
+//   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [openssl] [systemd]
 //                              [kubernetes-tools]
 //
 // Without names: all of them. On Debian (or a relative) as root, what is missing is installed with
@@ -36,6 +36,10 @@ export function commandPath(name) {
 const PROGRAMS = {
   rabbitmq: { package: 'rabbitmq-server', found: () => rabbitmqFolder() && commandPath('epmd') },
   prometheus: { package: 'prometheus', found: () => commandPath('prometheus') },
+  alertmanager: {
+    package: 'prometheus-alertmanager',
+    found: () => commandPath('prometheus-alertmanager') && commandPath('amtool'),
+  },
   pika: { package: 'python3-pika', found: pikaPython },
   'amqp-tools': { package: 'amqp-tools', found: () => commandPath('amqp-publish') },
   openssl: { package: 'openssl', found: () => commandPath('openssl') },

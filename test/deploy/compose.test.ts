@@ -37,7 +37,7 @@ function reachableFrom(name: string): string[] {
 describe('the compose stack', () => {
   test('has every service it promises and refers to nothing that is not there', () => {
     expect(Object.keys(services).sort()).toEqual(
-      [...apps, ...sidecars, 'grafana', 'jaeger', 'prometheus', 'rabbitmq'].sort(),
+      [...apps, ...sidecars, 'alertmanager', 'grafana', 'jaeger', 'prometheus', 'rabbitmq'].sort(),
     );
     for (const [name, service] of Object.entries(services)) {
       for (const network of service.networks) expect(compose.networks, name).toHaveProperty(network);
@@ -65,7 +65,7 @@ describe('the compose stack', () => {
     const published = Object.values(services).flatMap(({ ports = [] }) => ports);
     for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
     const own = published.map((port) => port.split(':')[1]);
-    expect(own.sort()).toEqual(['15672', '16686', '3000', '4317', '4318', '9090', '9673', '9674']);
+    expect(own.sort()).toEqual(['15672', '16686', '3000', '4317', '4318', '9090', '9093', '9673', '9674']);
   });
 
   test.each(apps.map((app, index) => [app, sidecars[index]]))(
@@ -107,6 +107,16 @@ describe('the provisioning', () => {
     const targets = job.static_configs.flatMap((each: { targets: string[] }) => each.targets);
     expect(targets).toEqual(sidecars.map((sidecar) => `${sidecar}:9673`));
     expect(reachableFrom('prometheus')).toEqual(expect.arrayContaining(sidecars));
+  });
+
+  test('Prometheus sends its alerts to an Alertmanager it can reach, with the configuration of dashboards/', () => {
+    const [{ targets }] = prometheus.alerting.alertmanagers[0].static_configs;
+    expect(targets).toEqual(['alertmanager:9093']);
+    expect(reachableFrom('prometheus')).toContain('alertmanager');
+    const path = '/etc/alertmanager/alertmanager.yml';
+    expect(services.alertmanager.volumes).toContain(`./dashboards/prometheus/alertmanager.yml:${path}:ro`);
+    expect(services.alertmanager.command).toContain(`--config.file=${path}`);
+    expect(services.prometheus.volumes).toContain('./dashboards/prometheus/rules:/etc/prometheus/rules:ro');
   });
 
   test('Grafana asks services it can reach, and an exemplar leads to its trace in Jaeger', () => {
