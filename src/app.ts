@@ -149,6 +149,7 @@ export async function start(config: Config, log: Logger): Promise<RunningApp> {
     ready: () => (state.draining ? 'draining' : undefined),
     upstreamReachable: () => upstreams.reachable(),
     losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
+    topology: (query) => exposition.topology(query),
     lossReasons: LOSS_REASONS,
     state: look,
   }).catch(async (error) => {
@@ -175,13 +176,17 @@ export async function start(config: Config, log: Logger): Promise<RunningApp> {
   };
 }
 
-function exposed({ metrics: { buckets, openTelemetryNames, maxTopics }, upstream: { servers } }: Config): Exposition {
+function exposed({
+  metrics: { buckets, openTelemetryNames, maxTopics, maxEdges },
+  upstream: { servers },
+}: Config): Exposition {
   const [{ host, port }] = servers;
   return new Exposition({
     version,
     buckets,
     openTelemetryNames,
     maxTopics,
+    maxEdges,
     // with several nobody knows which one a message went to
     ...(servers.length === 1 && { server: { address: host, port } }),
   });

@@ -27,6 +27,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const ring = new RingWriter(options.ring);
   const recorder = new Recorder({
     maxTopics: config.metrics.maxTopics,
+    maxEdges: config.metrics.maxEdges,
     idleAfter: config.metrics.idleAfter,
     buckets: config.metrics.buckets,
     openTelemetryNames: config.metrics.openTelemetryNames,
@@ -35,6 +36,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const observer = guardedObserver({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
+    hop: (hop) => recorder.hop(hop),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
   });

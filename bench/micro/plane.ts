@@ -107,11 +107,12 @@ export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
   const reader = new RingReader(memory);
   const { port1 } = new MessageChannel();
   port1.unref();
-  const { maxTopics, idleAfter, buckets, openTelemetryNames } = config.metrics;
-  const recorder = new Recorder({ maxTopics, idleAfter, buckets, openTelemetryNames, port: port1 });
+  const { maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames } = config.metrics;
+  const recorder = new Recorder({ maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames, port: port1 });
   const observer = guardedObserver({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
+    hop: (hop) => recorder.hop(hop),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
   });

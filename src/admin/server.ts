@@ -5,6 +5,7 @@ import { lossQuery, QueryError } from './loss-query.ts';
 import { PAGE, PAGE_POLICY } from './page.ts';
 import { type Answer, respond } from './respond.ts';
 import type { AdminSources } from './sources.ts';
+import { topologyQuery } from './topology-query.ts';
 
 export interface AdminOptions {
   host: string;
@@ -89,6 +90,7 @@ function router(
     ],
     ['/api/state', guarded(() => json(sources.state()))],
     ['/api/losses', guarded((_, query) => json(sources.losses(lossQuery(query, sources.lossReasons))))],
+    ['/api/topology', guarded((_, query) => json(sources.topology(topologyQuery(query))))],
   ]);
   const missing: Handler = () => ({
     status: 404,

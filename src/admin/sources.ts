@@ -8,6 +8,7 @@ export interface AdminSources {
   upstreamReachable(): Promise<string | undefined>;
   state(): SidecarState;
   losses(query: LossQuery): LossAnswer;
+  topology(query: TopologyQuery): TopologyAnswer;
   /** what LossQuery.reason can be */
   readonly lossReasons: readonly string[];
 }
@@ -57,4 +58,30 @@ export interface LossAnswer {
   dropped: number;
   /** lifecycle events of any kind that were dropped on their way: losses may be among them, counted but not logged */
   eventsDropped: number;
+}
+
+/** What `GET /api/topology` is asked for: every key given must match. */
+export interface TopologyQuery {
+  pipeline?: string;
+  vhost?: string;
+}
+
+/** `GET /api/topology`: who talks to whom, as the traffic shows; edges nobody used for metrics.idleAfter are gone. */
+export interface TopologyAnswer {
+  nodes: { id: string; kind: string; name: string; vhost: string }[];
+  edges: {
+    id: string;
+    /** ids of nodes */
+    source: string;
+    target: string;
+    /** publish, route or deliver */
+    kind: string;
+    vhost: string;
+    messages: number;
+    lost: number;
+    /** messages a second over the last 60 s */
+    rate: number;
+    /** ISO 8601 */
+    lastSeen: string;
+  }[];
 }

@@ -25,6 +25,8 @@ export interface Config {
   metrics: {
     /** values a label may have before the rest goes under __overflow__; 0: no limit */
     maxTopics: number;
+    /** edges of the service map before the rest goes under __overflow__; 0: no service map */
+    maxEdges: number;
     /** idle label values are freed after this long */
     idleAfter: number;
     /** upper bounds in seconds */

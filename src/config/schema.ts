@@ -121,6 +121,11 @@ export const schema = z
       }),
       metrics: section('What is counted, and how finely.', {
         maxTopics: setting(count(0), 500, 'values a label may have before the rest is __overflow__; 0: no limit'),
+        maxEdges: setting(
+          count(0),
+          1000,
+          'edges of the service map before the rest is __overflow__; 0: no service map',
+        ),
         idleAfter: setting(duration('1ms'), '1h', 'label values without traffic are freed after this long'),
         buckets: section('Upper bounds of the histogram buckets.', {
           latency: setting(

@@ -98,6 +98,7 @@ export class Deliveries {
     const { route, tag, detail } = delivery;
     this.#lastTag = tag;
     route.tally.passed(delivery.size, delivery.redelivered, delivery.get);
+    route.hop.passed(delivery.redelivered);
     if (delivery.noAck) return true;
     const open = this.#unsettled;
     // a tag that does not grow is no delivery tag we can follow
@@ -167,6 +168,7 @@ export class Deliveries {
     } else {
       const lost = !route.treatment.deadLetters && !this.#plane.deadLetters(this.#vhost, route.queue);
       route.tally.failed('rejected', seconds, lost);
+      if (lost) route.hop.lost();
       this.#ended(slot, tag, now, { settlement: how, outcome: 'failed', reason: 'rejected', lost });
     }
   }
@@ -194,6 +196,7 @@ export class Deliveries {
   /** An auto-ack delivery that was still in our hands when the connection ended: to the broker it is done with. */
   unflushed(delivered: Delivered, tag: number, now: number): void {
     delivered.route.tally.failed('autoack_undelivered', Number.NaN, true);
+    delivered.route.hop.lost();
     const { route, time, size } = delivered;
     const detail = delivered.detail ?? plainDetail(NO_IDS, 0, 0);
     this.#emit({ route, time, size, detail }, tag, now, UNDELIVERED);

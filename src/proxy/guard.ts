@@ -1,6 +1,7 @@
 import type { Interceptor } from './interceptor.ts';
 import type {
   DeliveryTally,
+  HopTally,
   LossReason,
   Observer,
   PublishTally,
@@ -39,6 +40,14 @@ export function guardedObserver(observer: Observer): Observer {
       } catch {
         failed();
         return NO_DELIVERIES;
+      }
+    },
+    hop(hop) {
+      try {
+        return new GuardedHop(observer.hop(hop), failed);
+      } catch {
+        failed();
+        return NO_HOP;
       }
     },
     emit(event) {
@@ -231,6 +240,32 @@ class GuardedDeliveries implements DeliveryTally {
   }
 }
 
+class GuardedHop implements HopTally {
+  readonly #tally: HopTally;
+  readonly #failed: () => void;
+
+  constructor(tally: HopTally, failed: () => void) {
+    this.#tally = tally;
+    this.#failed = failed;
+  }
+
+  passed(redelivered: boolean): void {
+    try {
+      this.#tally.passed(redelivered);
+    } catch {
+      this.#failed();
+    }
+  }
+
+  lost(): void {
+    try {
+      this.#tally.lost();
+    } catch {
+      this.#failed();
+    }
+  }
+}
+
 const nothing = (): void => {};
 
 /** Where routes count whose tally could not be had. */
@@ -258,6 +293,7 @@ const NO_DELIVERIES: DeliveryTally = {
   overRate: nothing,
   heldBack: nothing,
 };
+const NO_HOP: HopTally = { passed: nothing, lost: nothing };
 
 type Call = (a?: unknown, b?: unknown) => void;
 

@@ -12,6 +12,8 @@ export interface Observer {
   publishes(topic: string, pipeline: string): PublishTally;
   /** The tally of one topic's deliveries out of one queue. */
   deliveries(topic: string, pipeline: string, queue: string): DeliveryTally;
+  /** The tally of one step of the service map; asked once per route and then kept. */
+  hop(hop: Hop): HopTally;
   /** Details, for those who can live with gaps: bounded, dropped and counted when full. */
   emit(event: LifecycleEvent): void;
   readonly traffic: TrafficTally;
@@ -74,6 +76,26 @@ export interface DeliveryTally extends PacedTally {
   deadLettered(fromQueue: string, reason: string): void;
   /** Change of the number of deliveries awaiting settlement. */
   unsettled(change: number): void;
+}
+
+/** What one app sends to an exchange, or gets out of a queue. */
+export interface Hop {
+  side: 'publish' | 'consume';
+  vhost: string;
+  pipeline: string;
+  /** as app-name.ts has it */
+  app: string;
+  exchange: string;
+  routingKey: string;
+  /** '' for publishes */
+  queue: string;
+}
+
+export interface HopTally {
+  /** One message took it; a redelivered one was routed to its queue before. */
+  passed(redelivered: boolean): void;
+  /** One of them is definitely lost. */
+  lost(): void;
 }
 
 export type Direction = 'upstream' | 'downstream';

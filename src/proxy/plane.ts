@@ -91,8 +91,9 @@ export class Plane {
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.publishes(topic, label);
         if (fanout !== undefined) tally.fanout(fanout);
+        const hop = this.observer.hop({ side: 'publish', vhost, pipeline: label, app, exchange, routingKey, queue: '' });
         const shadow = treatment.loss !== 'off' && mayShadow;
-        return { ...names, topic, pipeline: label, tally, treatment, variants: undefined, shadow };
+        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, shadow };
       });
     });
   }
@@ -106,7 +107,8 @@ export class Plane {
         const { topic } = treatment;
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.deliveries(topic, label, queue);
-        return { ...names, topic, pipeline: label, tally, treatment, variants: undefined };
+        const hop = this.observer.hop({ side: 'consume', vhost, pipeline: label, app, exchange, routingKey, queue });
+        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined };
       });
     });
   }

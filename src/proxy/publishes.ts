@@ -108,7 +108,7 @@ export class Publishes {
     const sequence = ++this.sequence;
     if ((publish.bits & (MANDATORY | SHADOW)) === MANDATORY) this.#asksForReturns = true;
     this.#history.goesTo(publish.route);
-    if (this.mode !== 'tx') publish.route.tally.passed(publish.size);
+    if (this.mode !== 'tx') countPassed(publish.route, publish.size);
     if (this.discarded !== undefined) {
       // what no commit will follow was never published
       if (this.mode === 'tx') return false;
@@ -155,7 +155,7 @@ export class Publishes {
 
   #confirmOne(slot: number, sequence: number, ack: boolean, now: number): void {
     const confirmed = sequence > this.#plainUntil;
-    if (confirmed) this.#tally(slot).confirmed((now - this.#open.times[slot]) / 1000);
+    if (confirmed) this.#route(slot).tally.confirmed((now - this.#open.times[slot]) / 1000);
     if (!ack) this.#lost(slot, sequence, 'nacked', now, true);
     else if ((this.#open.bits[slot] & RETURNED) !== 0) this.#lost(slot, sequence, 'unroutable', now, true);
     else this.#succeeded(slot, sequence, now, confirmed ? ACKED : ROUTED);
@@ -241,7 +241,7 @@ export class Publishes {
   /** tx.commit-ok: all that passed before the commit count, as if they had just been flushed. */
   committed(sequence: number, now: number): void {
     this.#open.takeUpTo(sequence, (slot, n) => {
-      this.#tally(slot).passed(this.#open.sizes[slot]);
+      countPassed(this.#route(slot), this.#open.sizes[slot]);
       if ((this.#open.bits[slot] & RETURNED) !== 0) this.#lost(slot, n, 'unroutable', now, false);
       else this.#succeeded(slot, n, now, ROUTED);
     });
@@ -261,7 +261,7 @@ export class Publishes {
       const end = unknown(reason, code, reply);
       this.#open.takeUpTo(this.#plainUntil, (slot, n) => this.#unknown(slot, n, reason, now, end));
       this.#open.takeUpTo(committing, (slot, n) => {
-        this.#tally(slot).passed(this.#open.sizes[slot]);
+        countPassed(this.#route(slot), this.#open.sizes[slot]);
         this.#unknown(slot, n, reason, now, end);
       });
       this.rolledBack(this.sequence);
@@ -320,6 +320,7 @@ export class Publishes {
     const route = open.routes[slot] as Route<PublishTally>;
     // one of several: counted, but the span of this one must not claim to be it
     route.tally.lost(reason, (now - open.times[slot]) / 1000);
+    route.hop.lost();
     this.#events.lost(route, reason, keys.size === 1 ? route.routingKey : '', '', now);
     if (open.details[slot] !== undefined) this.#ended(slot, n, now, unknown('channel_error', code, reply));
     open.release(slot);
@@ -331,6 +332,7 @@ export class Publishes {
       return;
     }
     route.tally.lostLate(reason);
+    route.hop.lost();
     this.#events.lost(route, reason, routingKey, traceId, now);
   }
 
@@ -339,12 +341,12 @@ export class Publishes {
     return sequence > this.#appFrom ? sequence - this.#appFrom : sequence;
   }
 
-  #tally(slot: number): PublishTally {
-    return (this.#open.routes[slot] as Route<PublishTally>).tally;
+  #route(slot: number): Route<PublishTally> {
+    return this.#open.routes[slot] as Route<PublishTally>;
   }
 
   #succeeded(slot: number, sequence: number, now: number, end: End): void {
-    this.#tally(slot).succeeded((now - this.#open.times[slot]) / 1000);
+    this.#route(slot).tally.succeeded((now - this.#open.times[slot]) / 1000);
     if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
   }
 
@@ -364,11 +366,12 @@ export class Publishes {
       return;
     }
     route.tally.lost(reason, (now - this.#open.times[slot]) / 1000);
+    route.hop.lost();
     this.#ended(slot, sequence, now, { outcome: 'failed', reason, confirmed, code, reply });
   }
 
   #unknown(slot: number, sequence: number, reason: UnknownReason, now: number, end: End): void {
-    this.#tally(slot).unknown(reason);
+    this.#route(slot).tally.unknown(reason);
     if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
   }
 
@@ -379,6 +382,11 @@ export class Publishes {
     const publish = { route, detail, time: open.times[slot], size: open.sizes[slot] };
     this.#events.ended(publish, this.#number(sequence), now, end);
   }
+}
+
+function countPassed({ tally, hop }: Route<PublishTally>, bodyBytes: number): void {
+  tally.passed(bodyBytes);
+  hop.passed(false);
 }
 
 /** The returned message's context against an open publish's: its own span if we started it, else its parent. */

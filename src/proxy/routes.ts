@@ -1,5 +1,6 @@
 import type { ContentHeader } from '../amqp/content.ts';
 import { text } from '../amqp/fields.ts';
+import type { HopTally } from './observer.ts';
 import type { ByMessage, Treatment } from './treatment.ts';
 
 /** Where messages of one exchange and routing key are counted; made once, then found by bytes. */
@@ -13,6 +14,7 @@ export interface Route<T> {
   /** deliveries: the queue they come out of; '' for publishes */
   readonly queue: string;
   readonly tally: T;
+  readonly hop: HopTally;
   /** what configuration says of its messages */
   readonly treatment: Treatment;
   /** the route instead of this one for messages that rules tell apart by more than names; undefined: there are none */

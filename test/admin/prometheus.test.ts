@@ -12,6 +12,7 @@ test("a real Prometheus scrapes it all, exemplars too, and answers DESIGN's quer
       metrics: (accept) => exposition.render(accept),
       ready: () => undefined,
       upstreamReachable: async () => undefined,
+      topology: () => ({ nodes: [], edges: [] }),
       losses: () => {
         throw new Error('not asked for');
       },

@@ -175,7 +175,9 @@ describe('anything else', () => {
     const { address } = await start();
     const answer = await ask(address, '/metric');
     expect(answer.status).toBe(404);
-    expect(answer.body).toBe('nothing here; there is /metrics, /livez, /readyz, /, /api/state, /api/losses\n');
+    expect(answer.body).toBe(
+      'nothing here; there is /metrics, /livez, /readyz, /, /api/state, /api/losses, /api/topology\n',
+    );
   });
 
   test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])('%s is 405', async (method) => {

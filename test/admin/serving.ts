@@ -32,6 +32,7 @@ export async function start(sources: Partial<AdminSources> = {}, options: { host
       upstreamReachable: async () => undefined,
       state: () => STATE,
       losses: () => ({ losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 }),
+      topology: () => ({ nodes: [], edges: [] }),
       lossReasons: ['nacked', 'unroutable'],
       ...sources,
     },

@@ -12,6 +12,7 @@ test('nothing given: everything is what the documentation says', () => {
     tracing: { maxTracesPerSecond: 50, maxLossSpansPerSecond: 50, injectUnsampled: true, consumer: 'parent' },
     metrics: {
       maxTopics: 500,
+      maxEdges: 1000,
       idleAfter: 3_600_000,
       buckets: {
         latency: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],

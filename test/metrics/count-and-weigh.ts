@@ -9,6 +9,7 @@ const recorder = new Recorder({
   buckets: { latency: buckets, confirm: buckets, processing: buckets },
   openTelemetryNames: true,
   maxTopics: 500,
+  maxEdges: 1000,
   idleAfter: 3_600_000,
   port: new MessageChannel().port1,
 });

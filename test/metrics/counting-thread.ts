@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { Recorder } from '../../src/telemetry/metrics/recording/recorder.ts';
 
 const { port, shape, count } = workerData;
-const recorder = new Recorder({ ...shape, maxTopics: 500, idleAfter: 3_600_000, port });
+const recorder = new Recorder({ ...shape, maxTopics: 500, maxEdges: 1000, idleAfter: 3_600_000, port });
 const tally = recorder.publishes('orders', '/');
 for (let i = 0; i < count; i++) {
   tally.passed(7);

@@ -22,7 +22,7 @@ export function rig(options: RigOptions = {}) {
   });
   function thread() {
     const { port1, port2 } = new MessageChannel();
-    const recorder = new Recorder({ maxTopics: 500, idleAfter: 3_600_000, ...shape, port: port2 });
+    const recorder = new Recorder({ maxTopics: 500, maxEdges: 1000, idleAfter: 3_600_000, ...shape, port: port2 });
     return { recorder, detach: exposition.attach(port1) };
   }
   return {

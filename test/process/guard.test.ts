@@ -6,7 +6,7 @@ import { Dialer } from '../../src/proxy/dial.ts';
 import { guardedInterceptor, guardedObserver } from '../../src/proxy/guard.ts';
 import type { Interceptor } from '../../src/proxy/interceptor.ts';
 import { Listener } from '../../src/proxy/listener.ts';
-import type { DeliveryTally, Observer, PublishTally, TrafficTally } from '../../src/proxy/observer.ts';
+import type { DeliveryTally, HopTally, Observer, PublishTally, TrafficTally } from '../../src/proxy/observer.ts';
 import { Plane } from '../../src/proxy/plane.ts';
 import type { LossMode, Rules } from '../../src/proxy/treatment.ts';
 import { compileRules } from '../../src/rules/rules.ts';
@@ -30,10 +30,12 @@ class Watchers {
   get observer(): Observer {
     const publishes = this.#watch<PublishTally>('publish');
     const deliveries = this.#watch<DeliveryTally>('delivery');
+    const hop = this.#watch<HopTally>('hop');
     return this.#watch<Observer>('observer', {
       traffic: this.#watch<TrafficTally>('traffic', { observerFailed: () => void this.failures++ }),
       publishes: () => publishes,
       deliveries: () => deliveries,
+      hop: () => hop,
     });
   }
 
@@ -173,6 +175,7 @@ async function unchanged({ atApp, atBroker }: Awaited<ReturnType<typeof startPla
 const REACHED = [
   'observer.publishes',
   'observer.deliveries',
+  'observer.hop',
   'observer.emit',
   'publish.passed',
   'publish.succeeded',
@@ -185,6 +188,8 @@ const REACHED = [
   'delivery.requeued',
   'delivery.deadLettered',
   'delivery.unsettled',
+  'hop.passed',
+  'hop.lost',
   'traffic.connections',
   'traffic.bypassed',
   'traffic.connectionClosed',

@@ -30,6 +30,8 @@ export const FAMILY_LABELS = {
   /** publish to outcome; `error` is the loss reason, '' on success */
   sent: ['topic', 'pipeline', 'error'],
   processing: ['topic', 'pipeline', 'queue', 'error'],
+  edge_messages: ['pipeline', 'kind', 'edge'],
+  edge_lost: ['pipeline', 'kind', 'edge'],
   connections: [],
   channels: [],
   connections_closed: ['by', 'code'],

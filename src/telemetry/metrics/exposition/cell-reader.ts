@@ -40,10 +40,10 @@ export class CellReader {
   /** by label, beside what the threads fold by themselves */
   readonly #folded = new Map<string, CellRange>();
 
-  /** `maxValues`: of topic, of pipeline and of queue, over all threads; 0: no limit. */
-  constructor(bounds: FamilyBounds, maxValues = 0) {
+  /** `maxValues`: of topic, of pipeline and of queue, over all threads, `maxEdges`: of edge; 0: no limit. */
+  constructor(bounds: FamilyBounds, maxValues = 0, maxEdges = 0) {
     this.bounds = bounds;
-    this.#limits = new LabelLimits(maxValues, (label) => this.#fold(label));
+    this.#limits = new LabelLimits(maxValues, maxEdges, (label) => this.#fold(label));
   }
 
   /** Follow series from now on; ask before the first `attach`. `cumulative`: counts, which must not go back. */

@@ -11,12 +11,23 @@ import { preferredFormat } from './negotiate.ts';
 import { openTelemetryMetrics, type ServerAddress } from './opentelemetry-metrics.ts';
 import { Registries } from './registries.ts';
 import { BUILD_INFO, LOSS_RATE, SIDECAR_METRICS } from './sidecar-metrics.ts';
+import {
+  nodeInfo,
+  TOPOLOGY_METRICS,
+  TOPOLOGY_NODES,
+  Topology,
+  type TopologyEdge,
+  type TopologyNode,
+  type TopologyQuery,
+} from './topology.ts';
 import { histogramValues, type MetricValue, singleValues } from './values.ts';
 
 export interface ExpositionOptions extends Shape {
   version: string;
   /** values of topic, of pipeline and of queue, over all threads; default 0: no limit */
   maxTopics?: number;
+  /** edges of the service map, over all threads; default 0: no limit */
+  maxEdges?: number;
   /** the upstream, if there is only one */
   server?: ServerAddress;
   /** steady clock, milliseconds; default performance.now */
@@ -38,14 +49,16 @@ export class Exposition {
   readonly #registries = new Registries();
   readonly #reader: CellReader;
   readonly #lossRate: LossRate;
+  readonly #topology: Topology;
   readonly #exemplars: Record<string, Exemplars> = {};
   readonly #figures: Record<'connections' | 'channels' | 'passed' | 'folded', Groups>;
   readonly #now: () => number;
 
-  constructor({ version, server, maxTopics, now = () => performance.now(), ...shape }: ExpositionOptions) {
+  constructor({ version, server, maxTopics, maxEdges, now = () => performance.now(), ...shape }: ExpositionOptions) {
     this.#now = now;
-    this.#reader = new CellReader(familyBounds(shape), maxTopics);
+    this.#reader = new CellReader(familyBounds(shape), maxTopics, maxEdges);
     this.#lossRate = this.#makeLossRate();
+    this.#topology = new Topology(this.#reader);
     this.#figures = {
       connections: this.#reader.groups([{ family: 'connections' }], false),
       channels: this.#reader.groups([{ family: 'channels' }], false),
@@ -57,6 +70,8 @@ export class Exposition {
     if (shape.openTelemetryNames) for (const metric of openTelemetryMetrics(server)) this.#addCells(metric);
     this.register(BUILD_INFO, () => [{ labels: { version, node_version: process.version }, value: 1 }]);
     for (const metric of SIDECAR_METRICS) this.#addCells(metric);
+    for (const metric of TOPOLOGY_METRICS) this.#addCells(metric);
+    this.register(TOPOLOGY_NODES, () => nodeInfo(this.#topology));
     this.#registries.addProcessFigures();
   }
 
@@ -65,10 +80,11 @@ export class Exposition {
     return this.#reader.attach(port);
   }
 
-  /** Call once a second: the loss rate's window moves by it. */
+  /** Call once a second: the windows of the loss rate and of the service map move by it. */
   snapshot(): void {
     this.#reader.drain();
     this.#lossRate.snapshot(this.#now());
+    this.#topology.snapshot(this.#now(), Date.now());
   }
 
   /** Shows a metric whose values someone else knows; `collect` is asked at each scrape. */
@@ -116,6 +132,12 @@ export class Exposition {
       lossRates: [...this.#lossRate.rates()],
       folded: Object.fromEntries([...folded].map((group) => [group.labels.label, total(group)])),
     };
+  }
+
+  /** The service map. */
+  topology(query: TopologyQuery): { nodes: TopologyNode[]; edges: TopologyEdge[] } {
+    this.snapshot();
+    return { nodes: this.#topology.nodes(query), edges: this.#topology.edges(query) };
   }
 
   /** A series may have been defined since the last drain; if it still isn't there, the exemplar is dropped. */

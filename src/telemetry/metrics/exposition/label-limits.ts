@@ -2,7 +2,7 @@ import { LabelValues, OVERFLOW } from '../recording/label-values.ts';
 import type { LimitedLabel } from '../recording/tally.ts';
 import type { Labels } from './groups.ts';
 
-const LIMITED: readonly LimitedLabel[] = ['topic', 'pipeline', 'queue'];
+const LIMITED: readonly LimitedLabel[] = ['topic', 'pipeline', 'queue', 'edge'];
 
 /**
  * The limits of label values over all traffic threads: each thread holds its own values within
@@ -14,9 +14,9 @@ export class LabelLimits {
   readonly #refused: Map<string, LabelValues>;
   readonly #folded: (label: LimitedLabel) => void;
 
-  /** `max` values of each label, 0: no limit; `folded` is told of each value that is put under OVERFLOW. */
-  constructor(max: number, folded: (label: LimitedLabel) => void) {
-    this.#admitted = new Map(LIMITED.map((label) => [label, new LabelValues(max)]));
+  /** `max` values of each label, `maxEdges` of edge, 0: no limit; `folded` is told of each value that is put under OVERFLOW. */
+  constructor(max: number, maxEdges: number, folded: (label: LimitedLabel) => void) {
+    this.#admitted = new Map(LIMITED.map((label) => [label, new LabelValues(label === 'edge' ? maxEdges : max)]));
     this.#refused = new Map(LIMITED.map((label) => [label, new LabelValues(0)]));
     this.#folded = folded;
   }

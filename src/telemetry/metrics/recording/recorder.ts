@@ -1,8 +1,10 @@
-import type { DeliveryTally, Observer, PublishTally, TrafficTally } from '../../../proxy/observer.ts';
+import type { DeliveryTally, Hop, HopTally, Observer, PublishTally, TrafficTally } from '../../../proxy/observer.ts';
+import { type Edge, edgeKey, edgesOf } from '../edges.ts';
 import { familyBounds, type Shape } from '../families.ts';
 import { foldName } from '../fold.ts';
 import { type CellMessage, CellStore } from './cells.ts';
 import { DeliveryCells } from './delivery-tally.ts';
+import { EdgeCells, RoutedHop } from './edge-tally.ts';
 import { LabelValues } from './label-values.ts';
 import { PublishCells } from './publish-tally.ts';
 import type { LimitedLabel, Tally, TallyOwner } from './tally.ts';
@@ -11,11 +13,15 @@ import { TrafficCells } from './traffic-tally.ts';
 export interface RecorderOptions extends Shape {
   /** values of topic, of pipeline and of queue before the rest goes under __overflow__; 0: no limit */
   maxTopics: number;
+  /** edges of the service map before the rest goes under __overflow__; 0: no service map */
+  maxEdges: number;
   /** milliseconds without a count after which a topic's series are freed; 0: never */
   idleAfter: number;
   /** towards the main thread's Exposition */
   port: { postMessage(message: CellMessage): void };
 }
+
+const NO_HOP: HopTally = { passed() {}, lost() {} };
 
 /**
  * The metrics half of an Observer, for one traffic thread: all but `emit`. Tallies are shared by
@@ -30,14 +36,17 @@ export class Recorder implements Omit<Observer, 'emit'>, TallyOwner {
   readonly #live = new Set<Tally>();
   readonly #publishes = new Map<string, PublishCells>();
   readonly #deliveries = new Map<string, DeliveryCells>();
+  readonly #edges = new Map<string, EdgeCells>();
+  readonly #maxEdges: number;
 
   constructor(options: RecorderOptions) {
     this.store = new CellStore(familyBounds(options), options.port);
     this.#traffic = new TrafficCells(this.store);
+    this.#maxEdges = options.maxEdges;
     this.#durations = options.openTelemetryNames;
     this.#idleAfter = options.idleAfter === 0 ? Number.POSITIVE_INFINITY : options.idleAfter;
     const limit = () => new LabelValues(options.maxTopics);
-    this.#values = { topic: limit(), pipeline: limit(), queue: limit() };
+    this.#values = { topic: limit(), pipeline: limit(), queue: limit(), edge: new LabelValues(options.maxEdges) };
   }
 
   get traffic(): TrafficTally {
@@ -57,6 +66,18 @@ export class Recorder implements Omit<Observer, 'emit'>, TallyOwner {
     return this.#remembered(this.#deliveries, [t, p, q], () => new DeliveryCells(this, t, p, q));
   }
 
+  hop(hop: Hop): HopTally {
+    if (this.#maxEdges === 0) return NO_HOP;
+    const [last, routed] = edgesOf(hop).map((edge) => this.#edge(hop.pipeline, edge));
+    return routed === undefined ? last : new RoutedHop(routed, last);
+  }
+
+  #edge(pipeline: string, edge: Edge): EdgeCells {
+    const p = this.admit('pipeline', pipeline);
+    const key = this.admit('edge', edgeKey(edge));
+    return this.#remembered(this.#edges, [p, edge.kind, key], () => new EdgeCells(this, p, edge.kind, key));
+  }
+
   /** Frees what has been idle for `idleAfter`. Call once a minute, with any steady clock in milliseconds. */
   sweep(nowMs: number): void {
     this.store.recycle();
@@ -65,7 +86,7 @@ export class Recorder implements Omit<Observer, 'emit'>, TallyOwner {
       tally.free();
       this.#live.delete(tally);
     }
-    for (const tallies of [this.#publishes, this.#deliveries]) {
+    for (const tallies of [this.#publishes, this.#deliveries, this.#edges]) {
       for (const [key, tally] of tallies) if (!this.#live.has(tally)) tallies.delete(key);
     }
   }

@@ -2,7 +2,7 @@ import type { FamilyName } from '../families.ts';
 import { type CellStore, NONE } from './cells.ts';
 
 /** The labels whose number of values is limited. */
-export type LimitedLabel = 'topic' | 'pipeline' | 'queue';
+export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge';
 
 /** What a tally needs of the recorder that made it. */
 export interface TallyOwner {
