@@ -85,13 +85,14 @@ export class Plane {
       const answers = exchange === '' && routingKey.startsWith(REPLY_TO);
       const mayShadow = !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
       const names = { key, exchange, routingKey, queue: '', answers };
-      const treatment = this.#rules.treat({ side: 'publish', vhost, exchange, routingKey, queue: '', group });
+      const passage = { side: 'publish', vhost, exchange, routingKey, queue: '' } as const;
+      const treatment = this.#rules.treat({ ...passage, group });
       return withVariants(treatment, (treatment) => {
         const { topic, fanout } = treatment;
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.publishes(topic, label);
         if (fanout !== undefined) tally.fanout(fanout);
-        const hop = this.observer.hop({ side: 'publish', vhost, pipeline: label, app, exchange, routingKey, queue: '' });
+        const hop = this.observer.hop({ ...passage, pipeline: label, app });
         const shadow = treatment.loss !== 'off' && mayShadow;
         return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, shadow };
       });
@@ -102,12 +103,13 @@ export class Plane {
     const group = this.#rules.group(client);
     return table(this.#deliveries, [vhost, pipeline, app, group, queue], (exchange, routingKey, key) => {
       const names = { key, exchange, routingKey, queue, answers: false, shadow: false };
-      const treatment = this.#rules.treat({ side: 'consume', vhost, exchange, routingKey, queue, group });
+      const passage = { side: 'consume', vhost, exchange, routingKey, queue } as const;
+      const treatment = this.#rules.treat({ ...passage, group });
       return withVariants(treatment, (treatment) => {
         const { topic } = treatment;
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.deliveries(topic, label, queue);
-        const hop = this.observer.hop({ side: 'consume', vhost, pipeline: label, app, exchange, routingKey, queue });
+        const hop = this.observer.hop({ ...passage, pipeline: label, app });
         return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined };
       });
     });
