@@ -17,6 +17,8 @@ bucket. Labels without a value are left out.
 - \`topic\`: by default the exchange, or the routing key on the default exchange.
 - \`pipeline\`: the group of topics one deployment serves; by default the vhost.
 - \`side\`: \`publish\` or \`consume\`.
+- \`id\`, \`source\`, \`target\`, \`title\`, \`subtitle\`: fields of Grafana's node graph, see
+  [operations.md](operations.md#service-map).
 - \`queue\`: where the message was delivered from; of dead letters, where it died.
 
 Generated names are counted under their stem: direct reply-to keys as \`amq.rabbitmq.reply-to\`,

@@ -79,6 +79,19 @@ function showLosses({ losses, total, dropped }) {
     (total - dropped).toLocaleString('en') + ' at ';
   at('losses-kept').append(link('api/losses'));
 }
+function showMap({ nodes, edges }) {
+  const names = new Map(nodes.map((node) => [node.id, node.kind + ' ' + (node.name || '(no name)')]));
+  edges.sort((a, b) => b.rate - a.rate || b.messages - a.messages);
+  fill('map', edges.slice(0, 20).map((e) => [
+    e.kind, name(names.get(e.source) + ' → ' + names.get(e.target)), name(e.vhost),
+    e.messages.toLocaleString('en') + (e.lost > 0 ? ', lost ' + e.lost.toLocaleString('en') : ''),
+    e.rate.toFixed(1) + ' /s',
+  ]));
+  at('no-map').hidden = edges.length > 0;
+  at('map-more').hidden = edges.length === 0;
+  at('map-more').textContent = edges.length.toLocaleString('en') + ' in all, at ';
+  at('map-more').append(link('api/topology'));
+}
 function link(path) {
   const node = document.createElement('a');
   node.href = path;
@@ -94,6 +107,7 @@ async function refresh() {
   try {
     show(await ask('api/state'));
     showLosses(await ask('api/losses?limit=5'));
+    showMap(await ask('api/topology'));
     at('trouble').textContent = '';
   } catch (error) {
     at('trouble').textContent = 'not refreshed: ' + error.message;
@@ -111,6 +125,10 @@ const ENDPOINTS = [
   [
     'api/losses',
     'messages definitely lost, newest first; parameters topic, reason, side, since, until (ISO 8601 or seconds since the epoch), limit',
+  ],
+  [
+    'api/topology',
+    'the service map: apps, exchanges and queues with messages, losses, rate and last use; parameters pipeline, vhost',
   ],
 ];
 
@@ -133,6 +151,10 @@ export const PAGE = `<!doctype html>
 <table><tbody id="losses"></tbody></table>
 <p id="no-losses">None since start.</p>
 <p id="losses-kept" hidden></p>
+<h2>Who talks to whom, busiest first</h2>
+<table><tbody id="map"></tbody></table>
+<p id="no-map">No message has passed.</p>
+<p id="map-more" hidden></p>
 <h2>Limits that bit</h2>
 <table><tbody id="limits"></tbody></table>
 <p id="no-limits">None.</p>
