@@ -1,6 +1,7 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { choice, dashboard, linkTo, linkToTraces, reloadMarks, UIDS } from './shared/frame.ts';
 import { heatmap, lines, row, stat, table } from './shared/panels.ts';
+import { edges, serviceMap } from './shared/topology.ts';
 
 // Every message of every sidecar, from the recorded sums (docs/alerts.md): as many series at 300 sidecars as at 3.
 
@@ -156,6 +157,19 @@ export function overview(): Dashboard {
         ],
         width: 12,
       }),
+    )
+
+    .withPanel(
+      serviceMap(
+        {
+          title: 'Who talks to whom',
+          description:
+            'Apps, exchanges and queues as seen in the traffic, with messages per second. Arrows end where a message was seen: what no sidecar delivers has no arrow to a queue.',
+          width: 24,
+          height: 12,
+        },
+        edges('pipeline=~"$pipeline"'),
+      ),
     )
 
     .withRow(row('End-to-end latency'))

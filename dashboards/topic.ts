@@ -1,6 +1,7 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { choice, dashboard, linkTo, linkToTraces, reloadMarks, UIDS, values } from './shared/frame.ts';
 import { heatmap, lines, row, stat } from './shared/panels.ts';
+import { edgesOf, participants, serviceMap } from './shared/topology.ts';
 
 // One topic, from the scraped series: few enough of one topic, and they can tell sidecars apart and carry exemplars.
 
@@ -16,6 +17,8 @@ const END_TO_END = mean('event_latency_seconds');
 const CONFIRM = mean('event_confirm_seconds');
 /** Of end to end, the part before the confirm: a broker may well deliver before it confirms. */
 const CONFIRM_PART = `(${CONFIRM} < ${END_TO_END} or ${END_TO_END} and ${CONFIRM})`;
+
+const AROUND = edgesOf(`\${topic:regex}`, 'pipeline=~"$pipeline", instance=~"$instance"');
 
 const threeQuantiles = (metric: string) => [
   { expr: quantile(0.99, metric), legend: 'p99', exemplar: true as const },
@@ -236,6 +239,32 @@ export function topic(): Dashboard {
         ],
         width: 8,
       }),
+    )
+
+    .withRow(row('Who publishes and who consumes $topic'))
+    .withPanel(
+      serviceMap(
+        {
+          title: 'Service map',
+          description:
+            'The exchange or queue called like the topic, who publishes to it, and who consumes from it or from the queues it routes to, with messages per second. Where a rule names topics otherwise, see the map of the overview.',
+          width: 12,
+          height: 10,
+        },
+        AROUND,
+      ),
+    )
+    .withPanel(
+      participants(
+        {
+          title: 'Publishers and consumers',
+          description:
+            'The same by app: what it does, where, how many messages per second, and how many are lost per minute.',
+          width: 12,
+          height: 10,
+        },
+        AROUND,
+      ),
     )
 
     .withRow(row('Outcomes of $topic'))

@@ -11,6 +11,7 @@ export interface Child {
   lines: string[];
   /** Resolves when it has ended, with a line that says how and why. */
   ended: Promise<string>;
+  signal(name: NodeJS.Signals): void;
   /** SIGTERM, and SIGKILL after `patience` milliseconds; resolves when it has ended. */
   stop(patience: number): Promise<void>;
 }
@@ -37,6 +38,7 @@ export function startChild(name: string, script: string, args: string[], env: Re
       child.once('error', (error) => resolve(`${name} could not be started: ${error.message}`));
       child.once('close', (code, name_) => resolve(`${name} ended (${name_ ?? `exit code ${code}`})${why(lines)}`));
     }),
+    signal: (name_) => signal(child, name_),
     async stop(patience) {
       signal(child, 'SIGTERM');
       const kill = setTimeout(() => signal(child, 'SIGKILL'), patience);

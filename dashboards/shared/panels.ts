@@ -54,7 +54,7 @@ type Shape = Builder<Panel> & {
 };
 
 /** What cannot be undone by a panel: called last by each of the makers below. */
-function finish<Made extends Shape>(
+export function finish<Made extends Shape>(
   panel: Made,
   spec: Common,
   query: (query: Query, refId: string) => DataqueryBuilder,

@@ -64,6 +64,7 @@ function filledIn(expr: string, topic = '.*'): string {
     .replaceAll('$__range', '5m')
     .replaceAll('$pipeline', '.*')
     .replaceAll('$instance', '.*')
+    .replaceAll('${' + 'topic:regex}', topic)
     .replaceAll('$topic', topic);
 }
 
@@ -72,7 +73,7 @@ const valuesOf = (selector: string, label: string) =>
 
 /** Series with a value above 0; where one topic must be chosen, of the first that has some. */
 async function answer({ expr }: Asked): Promise<Series[]> {
-  const topics = expr.includes('="$topic"') ? await valuesOf('event_throughput_total', 'topic') : ['.*'];
+  const topics = /"\$topic"|topic:regex/.test(expr) ? await valuesOf('event_throughput_total', 'topic') : ['.*'];
   for (const topic of topics) {
     const series = (await traffic.prometheus.query(filledIn(expr, topic))).filter(({ value }) => value > 0);
     if (series.length > 0) return series;

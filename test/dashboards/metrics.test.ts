@@ -39,7 +39,8 @@ for (const name of readdirSync(new URL('../../dashboards/prometheus/rules/', imp
 }
 
 const NAME = /(?<![\w:"$.])(?:[a-z_]+:[\w:]+|(?:event|messaging|tracehare|process|nodejs)_\w+)/g;
-const namesIn = (expr: string): string[] => [...expr.matchAll(NAME)].map(([name]) => name);
+/** What is quoted is a value. */
+const namesIn = (expr: string): string[] => [...expr.replace(/"[^"]*"/g, '""').matchAll(NAME)].map(([name]) => name);
 
 /** Exported metrics behind an expression, through the rules. */
 function behind(expr: string, seen = new Set<string>()): string[] {

@@ -1,0 +1,111 @@
+/** Draws the dashboards' main panels as docs/dashboard-*.svg, from a run of the demo: `npm run plots`. */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard';
+import type { Prometheus } from '../test/support/prometheus.ts';
+import { dashboards } from './generate.ts';
+import { type Answer, ask } from './plots/ask.ts';
+import { picture } from './plots/picture.ts';
+import { withDemo } from './plots/run.ts';
+
+const SECONDS = 150;
+/** The rates of the first minute are of less than a minute. */
+const SKIPPED_SECONDS = 30;
+const STEP_SECONDS = 2;
+
+interface Shown {
+  topic: string;
+  panels: string[];
+}
+
+const SHOWN: Record<string, Shown> = {
+  overview: {
+    topic: '.*',
+    panels: [
+      'Published',
+      'Consumed',
+      'Latency, 95th percentile',
+      'Worst loss rate',
+      'Lost in this time range',
+      'Unknown in this time range',
+      'Throughput by topic and side',
+      'Top topics',
+      'End-to-end latency',
+      'End-to-end latency, distribution',
+      'Loss rate by topic and side',
+      'Lost by reason',
+      'Redelivered and requeued',
+    ],
+  },
+  topic: {
+    topic: 'orders',
+    panels: [
+      'Published',
+      'Consumed',
+      'Latency, 95th percentile',
+      'Failed',
+      'Unsettled deliveries',
+      'Worst loss rate of a sidecar',
+      'From publish to settlement, mean',
+      'End-to-end latency',
+      'Confirm',
+      'Processing by queue, 95th percentile',
+      'Unsettled deliveries by queue',
+      'Rejected, requeued, redelivered',
+      'Lost and unknown by reason',
+    ],
+  },
+  sidecars: {
+    topic: '.*',
+    panels: [
+      'Sidecars',
+      'Without a broker',
+      'In bypass',
+      'Connections',
+      'Added latency, 99th percentile',
+      'Spans dropped',
+      'Added latency by direction',
+      'CPU, busiest sidecars',
+      'Memory, largest sidecars',
+      'Event loop, slowest sidecars',
+      'Connections and channels',
+      'Blocked by the broker',
+      'Telemetry dropped',
+      'Limits that bit',
+      'Spans exported',
+    ],
+  },
+};
+
+async function answers(prometheus: Prometheus, name: string, { topic, panels }: Shown): Promise<Answer[]> {
+  const end = Math.floor(Date.now() / 1000);
+  const choice = {
+    start: end - SECONDS + SKIPPED_SECONDS,
+    end,
+    step: STEP_SECONDS,
+    variables: { pipeline: '.*', instance: '.*', topic },
+  };
+  const all = (dashboards[name].panels ?? []) as Panel[];
+  return Promise.all(
+    panels.map((title) => {
+      const panel = all.find((each) => each.title === title);
+      if (panel === undefined) throw new Error(`${name} has no panel "${title}"`);
+      return ask(prometheus, panel, choice);
+    }),
+  );
+}
+
+function draw(name: string, of: Answer[]): void {
+  const { title = '' } = dashboards[name];
+  const { topic } = SHOWN[name];
+  const svg = picture(`${title}${topic === '.*' ? '' : `: ${topic}`}`, 'two minutes of the demo; minutes:seconds', of);
+  writeFileSync(fileURLToPath(new URL(`../docs/dashboard-${name}.svg`, import.meta.url)), svg);
+}
+
+await withDemo(SECONDS, async (prometheus) => {
+  for (const [name, shown] of Object.entries(SHOWN)) {
+    const of = await answers(prometheus, name, shown);
+    writeFileSync(`/tmp/plots-${name}.json`, JSON.stringify(of));
+    draw(name, of);
+  }
+});

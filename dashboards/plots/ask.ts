@@ -1,0 +1,63 @@
+import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard';
+import type { Dataquery } from '@grafana/grafana-foundation-sdk/prometheus';
+import type { Prometheus } from '../../test/support/prometheus.ts';
+
+export interface Line {
+  /** as the panel's legend has it */
+  name: string;
+  labels: Record<string, string>;
+  /** of its query within the panel, from 0 */
+  query: number;
+  /** seconds since the epoch, and the value */
+  points: [time: number, value: number][];
+}
+
+/** What a panel would show. */
+export interface Answer {
+  panel: Panel;
+  lines: Line[];
+  exemplars: [time: number, value: number][];
+}
+
+/** What the reader has chosen; times in seconds since the epoch. */
+export interface Choice {
+  start: number;
+  end: number;
+  step: number;
+  variables: Record<string, string>;
+}
+
+interface Matrix {
+  result: { metric: Record<string, string>; values: [number, string][] }[];
+}
+type Exemplars = { exemplars: { value: string; timestamp: number }[] }[];
+
+/** Asks Prometheus what Grafana would ask it for the panel. */
+export async function ask(prometheus: Prometheus, panel: Panel, choice: Choice): Promise<Answer> {
+  const answer: Answer = { panel, lines: [], exemplars: [] };
+  const { start, end, step } = choice;
+  for (const [query, target] of ((panel.targets ?? []) as Dataquery[]).entries()) {
+    const range = { query: filledIn(target.expr, choice), start: String(start), end: String(end), step: String(step) };
+    const { result } = (await prometheus.api('query_range', range)) as Matrix;
+    for (const { metric, values } of result) {
+      const points = values.map(([time, value]): [number, number] => [time, Number(value.replace('Inf', 'Infinity'))]);
+      answer.lines.push({ name: legend(target.legendFormat ?? '', metric), labels: metric, query, points });
+    }
+    if (!target.exemplar) continue;
+    for (const { exemplars } of (await prometheus.api('query_exemplars', range)) as Exemplars)
+      for (const { timestamp, value } of exemplars) answer.exemplars.push([timestamp, Number(value)]);
+  }
+  return answer;
+}
+
+function filledIn(expr: string, { start, end, step, variables }: Choice): string {
+  const own = { __rate_interval: `${4 * step}s`, __range: `${Math.round(end - start)}s`, ...variables };
+  return Object.entries(own).reduce(
+    (text, [name, value]) => text.replaceAll(`\${${name}:regex}`, value).replaceAll(`$${name}`, value),
+    expr,
+  );
+}
+
+function legend(format: string, labels: Record<string, string>): string {
+  return format.replace(/\{\{(\w+)\}\}/g, (_, label) => labels[label] ?? '');
+}

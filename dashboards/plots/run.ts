@@ -1,0 +1,72 @@
+import { readdirSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Child, startChild } from '../../demo/child.ts';
+import { startSidecar } from '../../demo/sidecar.ts';
+import { startOtlpReceiver } from '../../test/support/otlp.ts';
+import { type Prometheus, startPrometheus } from '../../test/support/prometheus.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../test/support/rabbitmq.ts';
+
+/** What goes wrong, when. Beside it the demo's own: wrong routing keys, rejects, requeues. */
+const SCRIPT: { at: number; what: string; act(run: Cast): Promise<unknown> | unknown }[] = [
+  { at: 70, what: 'the payment service stands still', act: ({ payment }) => payment.signal('SIGSTOP') },
+  { at: 78, what: 'and goes on', act: ({ payment }) => payment.signal('SIGCONT') },
+  {
+    at: 110,
+    what: 'the broker runs out of memory and blocks publishers',
+    act: ({ broker }) => broker.ctl('set_vm_memory_high_watermark', '0.000001'),
+  },
+  {
+    at: 118,
+    what: 'and has memory again',
+    act: ({ broker }) => broker.ctl('set_vm_memory_high_watermark', 'absolute', '64GB'),
+  },
+];
+
+interface Cast {
+  broker: RabbitMQ;
+  payment: Child;
+}
+
+/**
+ * The demo's apps and sidecars with a Prometheus beside them, for `seconds`; `then` is called with what
+ * Prometheus has of it, while all is still running.
+ */
+export async function withDemo(seconds: number, then: (prometheus: Prometheus) => Promise<void>): Promise<void> {
+  const ending: (() => Promise<unknown>)[] = [];
+  try {
+    const broker = await startRabbitMQ();
+    ending.push(() => broker.stop());
+    const traces = await startOtlpReceiver();
+    ending.push(() => traces.close());
+    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = traces.url;
+    const apps: Child[] = [];
+    const admins: string[] = [];
+    for (const name of ['order-service', 'payment-service']) {
+      const sidecar = await startSidecar(name, `amqp://127.0.0.1:${broker.port}`, { listen: 0, admin: 0 });
+      ending.push(() => sidecar.child.stop(1_000));
+      admins.push(new URL(sidecar.admin).host);
+      const app = startChild(name, `demo/${name}.ts`, [], { AMQP_URL: `amqp://guest:guest@${sidecar.listen}` });
+      ending.push(() => app.stop(3_000));
+      apps.push(app);
+    }
+    const prometheus = await startPrometheus({ targets: admins, rules: rules(), exemplars: true });
+    ending.push(() => prometheus.stop());
+    const began = Date.now();
+    const until = (at: number) => pause(Math.max(0, began + at * 1000 - Date.now()));
+    for (const { at, what, act } of SCRIPT) {
+      await until(at);
+      console.log(`${at} s: ${what}`);
+      await act({ broker, payment: apps[1] });
+    }
+    await until(seconds);
+    await then(prometheus);
+  } finally {
+    for (const end of ending.reverse()) await end();
+  }
+}
+
+function rules(): string[] {
+  const folder = new URL('../prometheus/rules/', import.meta.url);
+  return readdirSync(folder).map((name) => fileURLToPath(new URL(name, folder)));
+}
