@@ -71,6 +71,7 @@ describe('what the image runs', () => {
     await until(async () => (await fetch(`http://127.0.0.1:${port}/livez`)).ok, 'the sidecar serves');
     expect((await health()).code).toBe(0);
     expect(schedulingPolicy(child.pid as number)).toBe(allowed ? 3 : 0);
+    expect(readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').split('\0')).toContain('--disable-sigusr1');
     // Only a process that is the sidecar itself drains and ends with 0.
     signal(child, 'SIGTERM');
     expect(await end(child)).toBe(0);

@@ -35,7 +35,7 @@ test('systemd accepts the unit, and would not accept a key it does not know', as
 
 test('the unit runs what the package installs, and waits for the drain', () => {
   const { bin } = JSON.parse(readFileSync(join(deploy, '../package.json'), 'utf8'));
-  const [, program, flag] = setting('ExecStart').split(' ');
+  const [, , program, flag] = setting('ExecStart').split(' ');
   expect(program).toBe(`/opt/tracehare/${bin.tracehare}`);
   expect(flag).toBe(`--${configFile.flag}`);
   expect(existsSync(join(deploy, '../README.md'))).toBe(true);
