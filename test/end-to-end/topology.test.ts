@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TopologyAnswer } from '../../src/admin/sources.ts';
+import { startPrometheus } from '../support/prometheus.ts';
 import type { Tracehare } from '../support/tracehare.ts';
 import { createVhost, type Vhost } from '../support/vhost.ts';
 import { until } from '../support/wait.ts';
@@ -140,6 +142,7 @@ test.each([1, 2])(
       expect(await topology(sidecar, query)).toEqual({ nodes: [], edges: [] });
     }
   },
+  60_000,
 );
 
 test('names that nobody chose share a node, and a library that names nothing is shown with its user', async () => {
@@ -158,7 +161,29 @@ test('names that nobody chose share a node, and a library that names nothing is 
     [`app:amqplib/guest > queue:${v}:amq.gen-*`, 3],
     [`queue:${v}:amq.gen-* > app:amqplib/guest`, 3],
   ]);
-});
+
+  // the queries that docs/operations.md has for a node graph
+  const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const [edgesQuery, nodesQuery] = [...page.matchAll(/```promql\n(.*?)```/gs)].map(([, query]) => query);
+  const prometheus = await startPrometheus({ targets: [`127.0.0.1:${sidecar.adminPort}`] });
+  try {
+    const nodes = await until(async () => {
+      const found = await prometheus.query(nodesQuery);
+      return found.length > 0 && found;
+    }, 'it was scraped twice');
+    expect(nodes.map(({ labels: { id, title, subtitle } }) => [id, title, subtitle]).sort()).toEqual([
+      ['app:amqplib/guest', 'amqplib/guest', 'app'],
+      [`queue:${v}:amq.gen-*`, 'amq.gen-*', `queue in ${v}`],
+    ]);
+    const drawn = await prometheus.query(edgesQuery);
+    expect(drawn.map(({ labels: { source, target, kind } }) => `${kind} ${source} > ${target}`).sort()).toEqual([
+      `deliver queue:${v}:amq.gen-* > app:amqplib/guest`,
+      `publish app:amqplib/guest > queue:${v}:amq.gen-*`,
+    ]);
+  } finally {
+    await prometheus.stop();
+  }
+}, 60_000);
 
 test('metrics.maxEdges bounds the map: the rest is one edge of each kind, and no count is lost', async () => {
   const sidecar = await site.sidecar({ args: ['--workers', '2'], config: 'metrics: { maxEdges: 5 }' });

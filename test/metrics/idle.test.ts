@@ -79,6 +79,25 @@ test('unsettled deliveries keep their series however long they stay open', async
   expect((await scrape()).matching('tracehare_unsettled_deliveries')).toEqual([]);
 });
 
+test('an edge of the service map that nobody uses goes, and makes room for another', async () => {
+  const { recorder, exposition, pass } = hours({ maxEdges: 1 });
+  const hop = (exchange: string) =>
+    recorder.hop({ side: 'publish', vhost: '/', pipeline: '/', app: 'shop', exchange, routingKey: '', queue: '' });
+  const edges = () => exposition.topology({}).edges.map(({ target, messages }) => [target, messages]);
+  const old = hop('old');
+  old.passed(false);
+  expect(edges()).toEqual([['exchange:/:old', 1]]);
+  pass(70);
+  expect(exposition.topology({})).toEqual({ nodes: [], edges: [] });
+  hop('young').passed(false);
+  expect(edges()).toEqual([['exchange:/:young', 1]]);
+  old.passed(false);
+  expect(edges()).toEqual([
+    ['exchange:__overflow__', 1],
+    ['exchange:/:young', 1],
+  ]);
+});
+
 test('freed names make room under the limit', async () => {
   const { recorder, scrape, pass } = hours({ maxTopics: 1 });
   recorder.publishes('a', '/').succeeded(0);
