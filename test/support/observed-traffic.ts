@@ -34,6 +34,8 @@ export interface AppsCount {
   dead: number;
   /** out of `stuck`, and never settled */
   stuck: number;
+  /** out of `poisoned`: one message that is nacked with requeue each time it comes */
+  poisoned: number;
   /** into the queue `hasty`; their channel closes before most confirms come, and the sidecar can't know */
   unawaited: number;
   /** connections that speak HTTP to the sidecar */
@@ -57,10 +59,11 @@ export interface ObservedTraffic {
 }
 
 /**
- * Three sidecars under traffic with known faults (wrong routing keys, rejects, requeues and their
- * redeliveries, dead letters, a consumer that settles nothing, channels that close before their confirms
- * come, connections that are no AMQP, more topics than the limit), and a Prometheus that scrapes them every
- * 500 ms with exemplars on. `npm run build` comes first. To be used in a file's beforeAll:
+ * Three sidecars under traffic with known faults, and a Prometheus that scrapes them every 500 ms with
+ * exemplars on. The faults: wrong routing keys, rejects, requeues and their redeliveries, dead letters, a
+ * poisoned message, a consumer that settles nothing, one that is slower than its publisher (`slow`), channels
+ * that close before their confirms come, connections that are no AMQP, more topics than the limit.
+ * `npm run build` comes first. To be used in a file's beforeAll:
  *
  *     traffic = await startObservedTraffic({ rules });
  *     await until(async () => (await traffic.prometheus.query(expression)).length > 0, 'it shows');
@@ -108,7 +111,7 @@ export function shortened(rules: string): string {
   const seconds: Record<string, string> = {
     '30s': '1s',
     '1m': '2s',
-    '2m': '1s',
+    '2m': '6s',
     '5m': '3s',
     '9m30s': '3s',
     '10m': '4s',
@@ -118,11 +121,13 @@ export function shortened(rules: string): string {
     '6h': '6s',
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7].map((day) => [`${day}d`, `${day}s`])),
   };
-  return rules.replace(/(?<=\[|offset |for: |interval: )\d\w*(?=\]|\b)/g, (duration) => {
-    const short = seconds[duration];
-    if (short === undefined) throw new Error(`no short form of ${duration}: add one to shortened()`);
-    return short;
-  });
+  return rules
+    .replace(/(?<=\[|offset |for: |interval: )\d\w*(?=\]|\b)/g, (duration) => {
+      const short = seconds[duration];
+      if (short === undefined) throw new Error(`no short form of ${duration}: add one to shortened()`);
+      return short;
+    })
+    .replace(/< 300\b/g, '< 3');
 }
 
 async function startSidecars(vhost: Vhost, otlp: OtlpReceiver) {
@@ -154,6 +159,7 @@ function startApps(publishUrl: string, consumeUrl: string, { publisher, lonely }
     requeued: 0,
     dead: 0,
     stuck: 0,
+    poisoned: 0,
     unawaited: 0,
     foreign: 0,
   };
@@ -196,18 +202,28 @@ function startApps(publishUrl: string, consumeUrl: string, { publisher, lonely }
     for (const kind of ROUND) if (kind !== 'nobody') await channel.bindQueue('orders.in', 'orders', kind);
     await channel.assertQueue('morgue');
     await channel.assertQueue('mortal', { deadLetterExchange: '', deadLetterRoutingKey: 'morgue' });
-    await channel.assertQueue('stuck');
+    for (const queue of ['stuck', 'poisoned', 'slow']) await channel.assertQueue(queue);
     await channel.assertQueue('hasty', { maxLength: 10 });
     for (let index = 0; index < 20; index++) await channel.assertQueue(`many.${index}`);
     await connection.close();
   }
   async function consume(): Promise<void> {
     const connection = await open(consumeUrl);
-    const taking = async (queue: string, prefetch: number, take: (message: ConsumeMessage, on: Channel) => void) => {
+    const taking = async (
+      queue: string,
+      prefetch: number,
+      take: (message: ConsumeMessage, on: Channel) => void | Promise<void>,
+    ) => {
       const channel = await connection.createChannel();
       channel.on('error', () => {});
       await channel.prefetch(prefetch);
-      await channel.consume(queue, (message) => message && take(message, channel));
+      await channel.consume(queue, async (message) => {
+        try {
+          if (message !== null) await take(message, channel);
+        } catch {
+          // the channel has ended meanwhile
+        }
+      });
     };
     await taking('orders.in', 50, (message, channel) => {
       const { routingKey, redelivered } = message.fields;
@@ -227,7 +243,18 @@ function startApps(publishUrl: string, consumeUrl: string, { publisher, lonely }
       count.dead++;
       channel.ack(message);
     });
-    await taking('stuck', 5, () => count.stuck++);
+    await taking('stuck', 5, () => {
+      count.stuck++;
+    });
+    await taking('poisoned', 1, async (message, channel) => {
+      count.poisoned++;
+      await idle(50);
+      channel.nack(message, false, true);
+    });
+    await taking('slow', 1, async (message, channel) => {
+      await idle(400);
+      channel.ack(message);
+    });
   }
   async function order(channel: Channel): Promise<void> {
     for (const kind of ROUND) {
@@ -239,7 +266,9 @@ function startApps(publishUrl: string, consumeUrl: string, { publisher, lonely }
   }
   let next = 0;
   async function others(channel: Channel): Promise<void> {
-    for (const queue of ['mortal', 'stuck', `many.${next++ % 20}`]) channel.sendToQueue(queue, Buffer.from(queue));
+    if (next === 0) channel.sendToQueue('poisoned', Buffer.from('poison'));
+    for (const queue of ['mortal', 'stuck', 'slow', `many.${next++ % 20}`])
+      channel.sendToQueue(queue, Buffer.from(queue));
     await (channel as Awaited<ReturnType<ChannelModel['createConfirmChannel']>>).waitForConfirms();
   }
   /** Closes a channel with confirms outstanding, talks HTTP, and connects where no broker is. */
