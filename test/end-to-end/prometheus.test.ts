@@ -22,8 +22,10 @@ beforeAll(async () => {
   vhost = await createVhost();
   site = new Site(vhost);
   spans = await Spans.start();
-  front = await site.sidecar({ env: spans.from('front'), args: ['--loss', 'confirms'] });
-  back = await site.sidecar({ env: spans.from('back') });
+  // an exemplar is looked for behind more messages than the default samples a second
+  const all = { OTEL_TRACES_SAMPLER: 'always_on' };
+  front = await site.sidecar({ env: spans.from('front', all), args: ['--loss', 'confirms'] });
+  back = await site.sidecar({ env: spans.from('back', all) });
   crowded = await site.sidecar({ args: ['--loss', 'off'] });
   prometheus = await startPrometheus({
     targets: [front, back, crowded].map(target),
