@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from './interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from './observer.ts';
 import { type MakeRoute, type Route, RouteTable, Variants } from './routes.ts';
+import { SentStamp } from './sent-stamp.ts';
 import type { Client, LossMode, Rules, Treatment } from './treatment.ts';
 
 export interface PlaneOptions {
@@ -56,7 +57,8 @@ export class Plane {
     sampled: false,
     ratio: undefined,
   };
-  readonly edit: HeaderEdit = { entries: Buffer.alloc(4096), added: 0, remove: 0 };
+  readonly edit: HeaderEdit = headerEdit();
+  readonly sent: SentStamp;
   readonly #rules: Rules;
   readonly #publishes = new Map<string, RouteTable<PublishTally>>();
   readonly #deliveries = new Map<string, RouteTable<DeliveryTally>>();
@@ -76,6 +78,7 @@ export class Plane {
     this.clock = clock;
     this.options = options;
     this.#rules = rules;
+    this.sent = new SentStamp(this.edit, clock);
   }
 
   publishRoutes({ vhost, pipeline, app, client }: Scope): RouteTable<PublishTally> {
@@ -164,6 +167,11 @@ export class Plane {
   failed(error: unknown): void {
     this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
   }
+}
+
+function headerEdit(): HeaderEdit {
+  const entries = Buffer.alloc(4096);
+  return { entries, view: new DataView(entries.buffer, entries.byteOffset, entries.length), added: 0, remove: 0 };
 }
 
 function withVariants<T>(treatment: Treatment, make: (treatment: Treatment) => Route<T>): Route<T> {

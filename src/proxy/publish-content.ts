@@ -1,6 +1,5 @@
-import { copyBytes } from '../amqp/bytes.ts';
-import { type ContentHeader, writeKey } from '../amqp/content.ts';
-import { MalformedError, readU16, text, writeU64 } from '../amqp/fields.ts';
+import type { ContentHeader } from '../amqp/content.ts';
+import { MalformedError, readU16, text } from '../amqp/fields.ts';
 import { FRAME_HEAD } from '../amqp/spec.ts';
 import { sampledDetail } from './detail.ts';
 import { changeHeaders } from './header-change.ts';
@@ -18,7 +17,6 @@ import {
   SAMPLED,
   SENT_ADDED,
   SHADOW,
-  shadowStamp,
   TABLE_ADDED,
   TRACE_ADDED,
   TRACED,
@@ -28,10 +26,6 @@ import { IDS } from './window.ts';
 
 /** behind class and method id */
 const ARGUMENTS = FRAME_HEAD + 4;
-
-/** The key and type of our stamp, written once: only its eight bytes change. */
-const SENT_ENTRY = Buffer.alloc(64);
-const SENT_VALUE = writeKey(SENT_ENTRY, 0, 'x-tracehare-sent', 'l');
 
 /** Follows the frames of one publish at a time, from basic.publish to its last body byte. */
 export class PublishContent {
@@ -99,15 +93,13 @@ export class PublishContent {
   }
 
   #trace(header: ContentHeader, frameMax: number, now: number): boolean {
-    const { edit, context, interceptor, clock, observer } = this.#plane;
+    const { edit, context, interceptor, sent, observer } = this.#plane;
     const publish = this.#publish;
     const { treatment } = publish.route;
     edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
-    const stamp = shadowStamp(clock.micros(now), (publish.bits & SHADOW) !== 0);
-    writeU64(SENT_ENTRY, SENT_VALUE, stamp);
-    edit.added = copyBytes(SENT_ENTRY, 0, SENT_VALUE + 8, edit.entries, 0);
+    const stamp = sent.write(now, (publish.bits & SHADOW) !== 0);
+    edit.added = sent.bytes;
     // ours come in this order, sent and then traceparent: a returned message tells by it whose is whose
-    const sentOnly = edit.added;
     context.ratio = treatment.sample;
     interceptor.onPublish(header, context, edit, now);
     if (context.traced) {
@@ -116,10 +108,11 @@ export class PublishContent {
       if (context.sampled) publish.detail = this.#detail(header);
     }
     const { propagate, headers } = treatment;
-    const traceAdded = edit.added > sentOnly;
+    const traceAdded = edit.added > sent.bytes;
     if (!propagate) {
       publish.stamp = header.integer(SENT);
       if (headers === undefined) return false;
+      sent.overwritten();
       edit.added = 0;
       edit.remove = 0;
     }

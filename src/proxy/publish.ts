@@ -56,10 +56,3 @@ export interface Returned {
 
 /** `Publishes.returned`: the outcome was counted before, so the publish's bits are gone. */
 export const LATE = 1024;
-
-/**
- * The last bit of our stamp tells who asked for a return, when the record of its publish is gone: a
- * microsecond more or less says nothing else.
- */
-export const shadowStamp = (micros: number, shadow: boolean): number => micros - (micros % 2) + (shadow ? 1 : 0);
-export const isShadowStamp = (stamp: number): boolean => stamp % 2 === 1;

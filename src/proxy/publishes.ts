@@ -3,7 +3,6 @@ import type { LossReason, PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
 import {
   HAS_PARENT,
-  isShadowStamp,
   LATE,
   MANDATORY,
   type Passed,
@@ -17,6 +16,7 @@ import {
 import { ACKED, detailOf, type End, PublishEvents, ROUTED, unknown } from './publish-events.ts';
 import { PublishHistory, refusalOf } from './refusal.ts';
 import type { Route } from './routes.ts';
+import { isShadowStamp } from './sent-stamp.ts';
 import { IDS, Window } from './window.ts';
 
 /** A mandatory publish without confirms counts as routed if no return came by then. */

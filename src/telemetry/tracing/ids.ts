@@ -42,25 +42,23 @@ export function createIdPool(size = 4096, fill: (words: Uint32Array) => void = r
 }
 
 const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
-/** The two ASCII digits of every byte, one after the other. */
-const HEX = new Uint8Array(512);
+/** The two ASCII digits of every byte, as one big-endian 16-bit number. */
+const HEX = new Uint16Array(256);
 /** Value of an ASCII byte as a lowercase hex digit, -1 for every other byte. */
 const DIGIT = new Int8Array(256).fill(-1);
 for (let byte = 0; byte < 256; byte++) {
-  HEX[byte * 2] = DIGITS[byte >> 4];
-  HEX[byte * 2 + 1] = DIGITS[byte & 15];
+  HEX[byte] = (DIGITS[byte >> 4] << 8) | DIGITS[byte & 15];
 }
 for (let value = 0; value < 16; value++) DIGIT[DIGITS[value]] = value;
 
 /** Writes `count` words from `offset` as lowercase hex, 8 bytes a word, into `target` from `at`. */
-export function writeHex(words: Uint32Array, offset: number, count: number, target: Buffer, at: number): void {
-  for (let i = 0; i < count; i++) {
+export function writeHex(words: Uint32Array, offset: number, count: number, target: DataView, at: number): void {
+  for (let i = 0; i < count; i++, at += 8) {
     const word = words[offset + i];
-    for (let shift = 24; shift >= 0; shift -= 8) {
-      const digits = ((word >>> shift) & 0xff) * 2;
-      target[at++] = HEX[digits];
-      target[at++] = HEX[digits + 1];
-    }
+    target.setUint16(at, HEX[word >>> 24]);
+    target.setUint16(at + 2, HEX[(word >>> 16) & 0xff]);
+    target.setUint16(at + 4, HEX[(word >>> 8) & 0xff]);
+    target.setUint16(at + 6, HEX[word & 0xff]);
   }
 }
 
