@@ -1,5 +1,5 @@
 import { copyBytes } from './bytes.ts';
-import { readU16, readU32, readU64, skipValue, text, writeU16, writeU32 } from './fields.ts';
+import { readI32, readU16, readU32, readU64, skipValue, text, writeU16, writeU32 } from './fields.ts';
 import { FRAME_HEAD, type PropertyName, properties } from './spec.ts';
 
 /** Offsets in a content-header frame's payload. */
@@ -19,24 +19,23 @@ export const MARKED = 1 << MARKED_NAME;
 class KnownName {
   readonly length: number;
   /** the name's words from its start, the last one ending where the name ends */
-  readonly #words: number[] = [];
-  readonly #offsets: number[] = [];
+  readonly #words: Int32Array;
 
   /** `name` has at least four characters, all ASCII. */
   constructor(name: string) {
     const bytes = Buffer.from(name, 'latin1');
     this.length = bytes.length;
-    for (let at = 0; at < bytes.length; at += 4) {
-      const offset = Math.min(at, bytes.length - 4);
-      this.#offsets.push(offset);
-      this.#words.push(readU32(bytes, offset));
-    }
+    this.#words = Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) =>
+      readI32(bytes, Math.min(i * 4, bytes.length - 4)),
+    );
   }
 
   matches(buf: Uint8Array, at: number): boolean {
     const words = this.#words;
     // from the end: names that begin alike are common
-    for (let i = words.length - 1; i >= 0; i--) if (words[i] !== readU32(buf, at + this.#offsets[i])) return false;
+    let i = words.length - 1;
+    if (words[i] !== readI32(buf, at + this.length - 4)) return false;
+    while (--i >= 0) if (words[i] !== readI32(buf, at + i * 4)) return false;
     return true;
   }
 }

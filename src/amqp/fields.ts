@@ -13,8 +13,10 @@ export class MalformedError extends Error {
 }
 
 export const readU16 = (buf: Uint8Array, at: number): number => (buf[at] << 8) | buf[at + 1];
-export const readU32 = (buf: Uint8Array, at: number): number =>
-  ((buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]) >>> 0;
+/** Four bytes to compare: the sign means nothing, and the comparison is one of small integers. */
+export const readI32 = (buf: Uint8Array, at: number): number =>
+  (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3];
+export const readU32 = (buf: Uint8Array, at: number): number => readI32(buf, at) >>> 0;
 /** Exact up to 2^53; delivery tags, body sizes and microseconds stay below. */
 export const readU64 = (buf: Uint8Array, at: number): number => readU32(buf, at) * 0x1_0000_0000 + readU32(buf, at + 4);
 

@@ -22,6 +22,7 @@ interface Request {
   cancel?: string;
 }
 
+const DELIVER = keyOf('basic.deliver');
 /** Methods whose answer has another name than `<method>-ok`. */
 const GET_OK = keyOf('basic.get-ok');
 const GET_EMPTY = keyOf('basic.get-empty');
@@ -162,12 +163,13 @@ export class Channel {
    * MalformedError.
    */
   fromBroker(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    if (key === DELIVER) {
+      this.delivering.deliver(buf, start, end, now, this.#consumers);
+      return;
+    }
     const name = methodNames.get(key);
     switch (name) {
       case undefined:
-        return;
-      case 'basic.deliver':
-        this.delivering.deliver(buf, start, end, now, this.#consumers);
         return;
       case 'basic.cancel':
         this.#cancelled.push(readMethod(name, buf, start, end).consumerTag);
