@@ -21,7 +21,12 @@ export function resetPeak(pid: number): void {
 }
 
 /** MiB of resident memory at the peak. */
-export function peakRss(pid: number): number {
-  const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+export const peakRss = (pid: number): number => mebibytes(pid, 'VmHWM');
+
+/** MiB of resident memory. */
+export const rss = (pid: number): number => mebibytes(pid, 'VmRSS');
+
+function mebibytes(pid: number, name: string): number {
+  const line = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
   return Number(line?.[1]) / 1024;
 }
