@@ -6,8 +6,9 @@ export default defineConfig({
     globalSetup: 'test/support/shared-broker.ts',
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // what waits for a condition says itself which one it was; these only end what hangs, on a machine with other work too
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     // .ci/run reads its figures from the file.
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.vitest/results.json' }]] : ['default'],
   },

@@ -75,7 +75,7 @@ describe('results', () => {
 
 describe('the load generator', () => {
   const load = async (spec: Partial<LoadSpec>): Promise<LoadResult> => {
-    const times = { warmup: 0.05, seconds: 0.2 };
+    const times = { warmup: 0.05, seconds: 0.5 };
     const argument = JSON.stringify({ brokerPort: inject('broker').port, ...times, ...spec });
     const { code, stdout, stderr } = await run(process.execPath, ['bench/load/main.ts', argument]);
     expect(stderr).toBe('');
