@@ -10,7 +10,7 @@ type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
 export async function until<T>(
   condition: () => T | Promise<T>,
   message: string | (() => string),
-  timeout = 20_000,
+  timeout = 60_000,
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + timeout;
   for (;;) {
