@@ -43,6 +43,8 @@ file by [tracehare.schema.json](tracehare.schema.json); [example.yaml](example.y
 - **true and false** in variables may be written \`1\` and \`0\`, \`yes\` and \`no\`, \`on\` and \`off\`; as flags
   they stand alone (\`--bypass\`) or negated (\`--no-bypass\`). An empty variable counts as not set.
 - **Paths** of files are relative to the working directory.
+- **Reload**: what a changed file changes while Tracehare runs: a setting holds at once, or for connections
+  or channels opened from then on, or after a restart only ([operations.md](operations.md#reloading)).
 - **Short forms**: ${shortForms()}.
 
 ## Settings
@@ -85,7 +87,7 @@ function group({ name, description, path, isList }: Section): string {
           .filter((each) => each.startsWith(`${name}.`))
           .map(code)
           .join(', ')} is a list`;
-    parts.push(`${list}, in the file only; keys of each entry:`, listTable(entries));
+    parts.push(`${list}, in the file only; reload: ${entries[0].reload}; keys of each entry:`, listTable(entries));
   }
   return parts.join('\n\n');
 }
@@ -96,11 +98,11 @@ function needed({ path, required }: Section): string {
 
 function table(members: Setting[]): string {
   const rows = members.map((setting) => {
-    const { path, flag, variable, description } = setting;
+    const { path, flag, variable, description, reload } = setting;
     const value = setting.default === undefined ? (setting.required ? 'required' : 'none') : code(inFile(setting));
-    return `| ${code(path.join('.'))} | ${code(`--${flag}`)} | ${code(variable)} | ${value} | ${prose(description)} |`;
+    return `| ${code(path.join('.'))} | ${code(`--${flag}`)} | ${code(variable)} | ${value} | ${reload} | ${prose(description)} |`;
   });
-  return ['| key | flag | variable | default | |', '|---|---|---|---|---|', ...rows].join('\n');
+  return ['| key | flag | variable | default | reload | |', '|---|---|---|---|---|---|', ...rows].join('\n');
 }
 
 /** Nothing in an entry has a default: what isn't given isn't meant. */

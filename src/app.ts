@@ -2,10 +2,13 @@ import { availableParallelism } from 'node:os';
 import { startAdmin } from './admin/server.ts';
 import type { SidecarState } from './admin/sources.ts';
 import type { Config } from './config/config.ts';
+import type { Loaded } from './config/load.ts';
+import type { ReadFiles } from './config/read-files.ts';
 import type { Report } from './control.ts';
 import { EventBus } from './events/bus.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
+import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
 import { LossLog } from './telemetry/loss/log.ts';
 import { LOSS_REASONS } from './telemetry/loss/loss.ts';
@@ -30,16 +33,32 @@ export interface RunningApp {
   drain(): Promise<void>;
   /** New connections become plain pipes. */
   bypass(): void;
+  /** Reads the configuration again, changed or not. Never rejects. */
+  reload(): Promise<void>;
+}
+
+export interface StartOptions {
+  loaded: Loaded;
+  /** what it was made of so far; files of TLS are read through it */
+  files: ReadFiles;
+  /** Reads it all again, files through `files`. Throws ConfigError. */
+  load(files: ReadFiles): Loaded;
+  log: Logger;
 }
 
 /**
  * The composition root: the only file that knows everyone. The traffic threads move messages; this
  * thread turns what they count and tell into metrics, spans, logs and answers.
  */
-export async function start(config: Config, log: Logger): Promise<RunningApp> {
+export async function start({ loaded, files, load, log }: StartOptions): Promise<RunningApp> {
   const started = performance.now();
+  /** at the start; `running` is what holds now */
+  const { config } = loaded;
+  let running = config;
+  /** SIGUSR2 came */
+  let bypassed = false;
   const upstreams = new Upstreams(config.upstream, log);
-  const state = { draining: false, bypass: config.bypass };
+  let draining = false;
   /** traces that maxTracesPerSecond left unsampled, by thread */
   const limited: number[] = [];
   const threads: TrafficThread[] = [];
@@ -72,9 +91,9 @@ export async function start(config: Config, log: Logger): Promise<RunningApp> {
           host: config.listen.host,
           port: config.listen.port,
           shared: false,
-          tls: config.listen.tls && listenerSecurity(config.listen.tls),
+          tls: config.listen.tls && listenerSecurity(config.listen.tls, files),
         },
-        upstreamSecurity: upstreamSecurity(config.upstream.tls),
+        upstreamSecurity: upstreamSecurity(config.upstream.tls, files),
         env: samplingVariables(process.env),
       },
       config.workers === 'auto' ? availableParallelism() : config.workers,
@@ -105,7 +124,7 @@ export async function start(config: Config, log: Logger): Promise<RunningApp> {
   exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
   exposition.register(REGISTERED.tracesLimited, () => sum(limited));
-  exposition.register(REGISTERED.bypass, () => (state.bypass ? 1 : 0));
+  exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
 
   const pumping = setInterval(() => pump(), PUMP_MS);
   const snapshots = setInterval(() => exposition.snapshot(), SNAPSHOT_MS);
@@ -134,7 +153,7 @@ export async function start(config: Config, log: Logger): Promise<RunningApp> {
         side,
         rate: value,
       })),
-      bypass: state.bypass,
+      bypass: running.bypass,
       limits: [
         ...Object.entries(folded).map(([label, count]) => ({ name: `values of label ${label}`, count })),
         { name: 'new traces a second', count: sum(limited) },
@@ -146,7 +165,7 @@ export async function start(config: Config, log: Logger): Promise<RunningApp> {
 
   const admin = await startAdmin(config.admin, {
     metrics: (accept) => exposition.render(accept),
-    ready: () => (state.draining ? 'draining' : undefined),
+    ready: () => (draining ? 'draining' : undefined),
     upstreamReachable: () => upstreams.reachable(),
     losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
     topology: (query) => exposition.topology(query),
@@ -157,16 +176,39 @@ export async function start(config: Config, log: Logger): Promise<RunningApp> {
     throw error;
   });
 
+  async function apply({ config: next }: Loaded, files: ReadFiles): Promise<void> {
+    const inForce = () => (bypassed ? { ...next, bypass: true } : next);
+    const config = inForce();
+    const { listen, upstream, tracing } = config;
+    const tls = listen.tls && listenerSecurity(listen.tls, files);
+    const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream.tls, files) };
+    await Promise.all(threads.map((thread) => thread.configure(configuration)));
+    running = inForce();
+    log.level = config.log.level;
+    sink.configure(tracing);
+    upstreams.configure(upstream);
+    admin.setToken(config.admin.token);
+  }
+  const reloader = new Reloader({ running: loaded, files, load, apply, log });
+  exposition.register(REGISTERED.configReloads, () =>
+    Object.entries(reloader.counts).map(([result, value]) => ({ labels: { result }, value })),
+  );
+  exposition.register(REGISTERED.configReloadSucceeded, () => (reloader.succeeded ? 1 : 0));
+  exposition.register(REGISTERED.configReloadSucceededAt, () => reloader.succeededAt);
+
   return {
     listen,
     admin: admin.address,
     bypass() {
-      state.bypass = true;
+      bypassed = true;
+      running = { ...running, bypass: true };
       for (const thread of threads) thread.bypass();
     },
+    reload: () => reloader.reload(),
     async drain() {
-      state.draining = true;
-      await drainTraffic(config.drain.timeout);
+      draining = true;
+      await reloader.close();
+      await drainTraffic(running.drain.timeout);
       clearInterval(pumping);
       while (bus.pump() > 0) await new Promise(setImmediate);
       clearInterval(snapshots);

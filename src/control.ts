@@ -4,11 +4,17 @@ import type { UpstreamSecurity } from './proxy/dial.ts';
 import type { ListenerOptions } from './proxy/listener.ts';
 import type { Fact } from './proxy/plane.ts';
 
-/** What a traffic thread is started with. Files are read and variables looked up before. */
-export interface TrafficOptions {
+/** What a traffic thread can be given anew while it runs. Files are read before. */
+export interface Configuration {
   config: Config;
-  listen: ListenerOptions;
+  /** undefined as long as apps connect without TLS */
+  tls: ListenerOptions['tls'];
   upstreamSecurity: UpstreamSecurity;
+}
+
+/** What a traffic thread is started with. Files are read and variables looked up before. */
+export interface TrafficOptions extends Omit<Configuration, 'tls'> {
+  listen: ListenerOptions;
   /** OTEL_* variables that rule sampling */
   env: Record<string, string | undefined>;
   /** memory of the thread's event ring */
@@ -21,7 +27,11 @@ export interface TrafficOptions {
 }
 
 /** Main thread to traffic thread. */
-export type Command = { type: 'bypass' } | { type: 'learn'; fact: Fact } | { type: 'drain'; timeout: number };
+export type Command =
+  | { type: 'bypass' }
+  | ({ type: 'configure' } & Configuration)
+  | { type: 'learn'; fact: Fact }
+  | { type: 'drain'; timeout: number };
 
 /** Traffic thread to main thread. */
 export type Report =
@@ -31,4 +41,6 @@ export type Report =
   | { type: 'warning'; message: string }
   | { type: 'sampling'; limited: number }
   | { type: 'learned'; fact: Fact }
+  /** answers a `configure`; without an error it holds from the next message on */
+  | { type: 'configured'; error: string | undefined }
   | { type: 'drained' };

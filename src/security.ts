@@ -1,25 +1,31 @@
-import { readFileSync } from 'node:fs';
 import type { ListenTls, UpstreamTls } from './config/config.ts';
+import type { ReadFiles } from './config/read-files.ts';
 import type { UpstreamSecurity } from './proxy/dial.ts';
 import type { ListenerOptions } from './proxy/listener.ts';
 
 /** The files named by `listen.tls`, read. Throws the system's error, which names the file. */
-export function listenerSecurity({ cert, key, ca, clientCertificate }: ListenTls): ListenerOptions['tls'] {
+export function listenerSecurity(
+  { cert, key, ca, clientCertificate }: ListenTls,
+  files: ReadFiles,
+): ListenerOptions['tls'] {
   return {
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-    ...(ca !== undefined && { ca: readFileSync(ca) }),
+    cert: files.read(cert),
+    key: files.read(key),
+    ...(ca !== undefined && { ca: files.read(ca) }),
     requestCert: clientCertificate !== 'none',
     rejectUnauthorized: clientCertificate === 'require',
   };
 }
 
 /** The files named by `upstream.tls`, read. Throws the system's error, which names the file. */
-export function upstreamSecurity({ ca, cert, key, serverName, verify }: UpstreamTls): UpstreamSecurity {
+export function upstreamSecurity(
+  { ca, cert, key, serverName, verify }: UpstreamTls,
+  files: ReadFiles,
+): UpstreamSecurity {
   return {
-    ...(ca !== undefined && { ca: readFileSync(ca) }),
-    ...(cert !== undefined && { cert: readFileSync(cert) }),
-    ...(key !== undefined && { key: readFileSync(key) }),
+    ...(ca !== undefined && { ca: files.read(ca) }),
+    ...(cert !== undefined && { cert: files.read(cert) }),
+    ...(key !== undefined && { key: files.read(key) }),
     serverName,
     verify,
   };

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { extname } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { Command, Report, TrafficOptions } from './control.ts';
+import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 import { RingReader, ringMemory } from './events/ring.ts';
 import type { Fact } from './proxy/plane.ts';
 
@@ -17,6 +17,8 @@ export interface TrafficThread {
   events: RingReader;
   bypass(): void;
   learn(fact: Fact): void;
+  /** Resolves when it holds, for the thread's next message; rejects when none of it does. */
+  configure(configuration: Configuration): Promise<void>;
   /** Resolves when the last connection is gone, in order or not. */
   drain(timeout: number): Promise<void>;
 }
@@ -74,11 +76,14 @@ async function startThread(
   });
   const say = (command: Command): void => worker.postMessage(command);
   const drained = Promise.withResolvers<void>();
+  /** configurations on their way, in order */
+  const configuring: PromiseWithResolvers<void>[] = [];
   let ending = false;
   worker.on('error', died);
   worker.on('exit', (code) => {
     if (!ending) died(new Error(`a traffic thread ended by itself, code ${code}`));
     drained.resolve();
+    for (const { reject } of configuring.splice(0)) reject(new Error('the traffic thread has ended'));
   });
   const port = await new Promise<number>((resolve, reject) => {
     worker.once('error', reject);
@@ -89,7 +94,11 @@ async function startThread(
         void worker.terminate();
         reject(Object.assign(new Error(message.error.message), message.error));
       } else if (message.type === 'drained') drained.resolve();
-      else report(message);
+      else if (message.type === 'configured') {
+        const { resolve, reject } = configuring.shift() as PromiseWithResolvers<void>;
+        if (message.error === undefined) resolve();
+        else reject(new Error(message.error));
+      } else report(message);
     });
   });
   return {
@@ -98,6 +107,12 @@ async function startThread(
     events: new RingReader(ring),
     bypass: () => say({ type: 'bypass' }),
     learn: (fact) => say({ type: 'learn', fact }),
+    configure(configuration) {
+      const answer = Promise.withResolvers<void>();
+      configuring.push(answer);
+      say({ type: 'configure', ...configuration });
+      return answer.promise;
+    },
     async drain(timeout) {
       ending = true;
       say({ type: 'drain', timeout });

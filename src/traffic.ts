@@ -1,11 +1,12 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import type { Command, Report, TrafficOptions } from './control.ts';
+import type { Config } from './config/config.ts';
+import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 import { RingWriter } from './events/ring.ts';
 import { Clock } from './proxy/clock.ts';
 import { Dialer, nameOf } from './proxy/dial.ts';
 import { guardedInterceptor, guardedObserver } from './proxy/guard.ts';
 import { Listener } from './proxy/listener.ts';
-import { Plane } from './proxy/plane.ts';
+import { Plane, type PlaneSettings } from './proxy/plane.ts';
 import { compileClients } from './rules/clients.ts';
 import { compileRules } from './rules/rules.ts';
 import { foldName } from './telemetry/metrics/fold.ts';
@@ -45,22 +46,26 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     // all threads find the same wrong, one says so
     ...(options.index === 0 && { warn: (message: string) => report({ type: 'warning', message }) }),
   });
-  const interceptor = guardedInterceptor(
-    createPropagation({ sampler, ids: createIdPool(), injectUnsampled: config.tracing.injectUnsampled }),
-    () => observer.traffic.observerFailed(),
-  );
-  const rules = compileRules(config.rules, {
-    loss: config.loss.mode,
-    naming: (exchange, routingKey) => exchange || routingKey,
-    fold: foldName,
+  const ids = createIdPool();
+  const settings = ({ tracing, rules, loss, pipeline, limits }: Config): PlaneSettings => ({
+    interceptor: guardedInterceptor(createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }), () =>
+      observer.traffic.observerFailed(),
+    ),
+    rules: compileRules(rules, {
+      loss: loss.mode,
+      naming: (exchange, routingKey) => exchange || routingKey,
+      fold: foldName,
+    }),
+    options: {
+      pipeline,
+      windowPerChannel: limits.windowPerChannel,
+      connections: share(limits.connections),
+      settleOnClose: loss.settleOnClose,
+      exempt: compileClients(loss.exempt),
+    },
   });
-  const plane = new Plane(observer, interceptor, new Clock(), rules, {
-    pipeline: config.pipeline,
-    windowPerChannel: config.limits.windowPerChannel,
-    connections: share(config.limits.connections),
-    settleOnClose: config.loss.settleOnClose,
-    exempt: compileClients(config.loss.exempt),
-  });
+  const { interceptor, rules, options: planeOptions } = settings(config);
+  const plane = new Plane(observer, interceptor, new Clock(), rules, planeOptions);
   plane.bypass = config.bypass;
   plane.onFact = (fact) => report({ type: 'learned', fact });
   const dialer = new Dialer({
@@ -74,8 +79,17 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   });
   const listener = new Listener(plane, dialer, options.listen.tls, options.index + 1, options.threads);
 
+  /** All of it or, if it throws, nothing. */
+  function configure({ config, tls, upstreamSecurity }: Configuration): void {
+    listener.configure(settings(config), tls);
+    dialer.configure({ security: upstreamSecurity, timeout: config.upstream.connectTimeout });
+    sampler.limit(share(config.tracing.maxTracesPerSecond));
+    plane.bypass = config.bypass;
+  }
+
   parentPort?.on('message', (command: Command) => {
     if (command.type === 'bypass') plane.bypass = true;
+    else if (command.type === 'configure') report({ type: 'configured', error: failure(() => configure(command)) });
     else if (command.type === 'learn') plane.learn(command.fact);
     else {
       listener
@@ -95,6 +109,15 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const { port } = await listener.listen(options.listen);
   report({ type: 'listening', port });
   return listener;
+}
+
+function failure(attempt: () => void): string | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 if (!isMainThread && parentPort !== null) {

@@ -5,7 +5,7 @@ import { nameOf, type Upstream } from './proxy/dial.ts';
 
 /** Whether each upstream answered when it was last dialled, told by the traffic threads. */
 export class Upstreams {
-  readonly #config: Config['upstream'];
+  #config: Config['upstream'];
   readonly #log: Logger;
   readonly #up: Map<string, boolean | null>;
 
@@ -13,6 +13,11 @@ export class Upstreams {
     this.#config = config;
     this.#log = log;
     this.#up = new Map(config.servers.map((server) => [nameOf(server), null]));
+  }
+
+  /** The servers are the same for good. */
+  configure(config: Config['upstream']): void {
+    this.#config = config;
   }
 
   /** Logs changes only: an upstream that is down is dialled with every new connection. */

@@ -31,13 +31,14 @@ type Handler = (request: IncomingMessage, query: URLSearchParams) => Answer | Pr
 /**
  * Serves metrics, health and the page.
  *
- * @returns where it listens (`host:port`), and how to end it: open requests get a second to finish.
+ * @returns where it listens (`host:port`), how to give it another token, and how to end it: open
+ * requests get a second to finish.
  * @throws the system's error when the address can't be bound
  */
 export async function startAdmin(
   { host, port, token }: AdminOptions,
   sources: AdminSources,
-): Promise<{ address: string; close(): Promise<void> }> {
+): Promise<{ address: string; setToken(token: string | undefined): void; close(): Promise<void> }> {
   let route: (request: IncomingMessage) => Answer | Promise<Answer> = () => ({ status: 503, body: 'starting' });
   const server = createServer(LIMITS, (request, response) => void answer(request, response, (r) => route(r)));
   server.maxConnections = MAX_CONNECTIONS;
@@ -47,9 +48,13 @@ export async function startAdmin(
     server.listen(port, host, resolve);
   });
   const bound = server.address() as AddressInfo;
-  route = router(sources, accessRule(bound.address, token));
+  let access = accessRule(bound.address, token);
+  route = router(sources, (headers) => access(headers));
   return {
     address: bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`,
+    setToken(token) {
+      access = accessRule(bound.address, token);
+    },
     async close() {
       const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE);
       await new Promise((resolve) => server.close(resolve));

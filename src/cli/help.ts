@@ -27,6 +27,7 @@ ${grouped(others)}
 
 Signals:
   SIGTERM, SIGINT   drain, then exit; a second one exits at once
+  SIGHUP            read the configuration again, as when its file changes
   SIGUSR2           new connections become plain pipes
 
 Exit codes:

@@ -1,21 +1,25 @@
 import process from 'node:process';
 import type { RunningApp } from '../app.ts';
 import { misspelt } from '../config/given.ts';
-import { ConfigError, loadConfig } from '../config/load.ts';
+import { ConfigError, type Loaded, load } from '../config/load.ts';
+import { ReadFiles } from '../config/read-files.ts';
 import type { Logger } from '../log.ts';
 import { startError } from './start-error.ts';
 
 /** `tracehare [run]`: until a signal ends it. Exit 0 after a drain, 1 on failure, 2 on wrong flags or configuration. */
 export async function run(argv: string[]): Promise<void> {
-  const config = configure(argv);
-  if (config === undefined) return;
+  const files = new ReadFiles();
+  const loaded = configure(argv, files);
+  if (loaded === undefined) return;
+  const { config } = loaded;
   const { createLog } = await import('../log.ts');
   const log = createLog(config.log.level);
   for (const warning of misspelt(process.env)) log.warn(warning);
   process.on('uncaughtException', (error) => fail(log, error, 'uncaught exception'));
 
   const { start } = await import('../app.ts');
-  const starting = start(config, log);
+  const again = (files: ReadFiles) => load({ argv, env: process.env, check: true, files });
+  const starting = start({ loaded, files, load: again, log });
   obey(starting, log);
   try {
     const { listen, admin } = await starting;
@@ -27,9 +31,9 @@ export async function run(argv: string[]): Promise<void> {
   }
 }
 
-function configure(argv: string[]) {
+function configure(argv: string[], files: ReadFiles): Loaded | undefined {
   try {
-    return loadConfig({ argv, env: process.env });
+    return load({ argv, env: process.env, files });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) process.stderr.write(`tracehare: ${problem}\n`);
@@ -56,6 +60,12 @@ function obey(starting: Promise<RunningApp>, log: Logger): void {
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
+  process.on('SIGHUP', () => {
+    starting.then(
+      (app) => app.reload(),
+      () => {},
+    );
+  });
   process.on('SIGUSR2', () => {
     starting.then(
       (app) => {

@@ -5,6 +5,22 @@ import { z } from 'zod';
 /** The key that a section's short form stands for: `listen: X` is `listen: { address: X }`. */
 export const shortForms = z.registry<{ key: string }>();
 
+/** For whom a changed value holds once the file is reloaded. */
+export type Reload = 'restart' | 'at once' | 'new connections' | 'new channels';
+
+const reloads = z.registry<{ reload: Reload }>();
+
+/** A setting, a list, or all of a section that a reload changes; everything else needs a restart. */
+export function reloadable<T extends z.ZodType>(type: T, reload: Reload = 'at once'): T {
+  reloads.add(type, { reload });
+  return type;
+}
+
+/** As declared; what is below a section is like it unless it says otherwise. */
+export function reloadOf(type: z.ZodType, above: Reload): Reload {
+  return reloads.get(type)?.reload ?? above;
+}
+
 /** A section of the file. Left out, it consists of its defaults. */
 export function section<T extends z.core.$ZodLooseShape>(
   description: string,

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { shown } from './nearest.ts';
 
@@ -27,10 +26,6 @@ export function unreadable(error: unknown): string {
   if (code === 'ENOENT') return 'no such file';
   if (code === 'EACCES') return 'not readable: permission denied';
   return code === 'EISDIR' ? 'is a directory' : `not readable: ${code ?? (error as Error).message}`;
-}
-
-export function readText(path: string): string {
-  return readFileSync(path, 'utf8');
 }
 
 /** Never throws on any text. */

@@ -1,11 +1,13 @@
 import type { Config } from './config.ts';
 import { ConfigError } from './error.ts';
-import { type ConfigFile, parseConfigFile, readText, unreadable } from './file.ts';
+import { type ConfigFile, parseConfigFile, unreadable } from './file.ts';
 import { fromFlags, fromVariables } from './given.ts';
 import { merge } from './merge.ts';
 import { problemAt, problemsOf, type Sources } from './problems.ts';
+import { ReadFiles } from './read-files.ts';
 import { type Checked, schema } from './schema.ts';
 import { configFile, settings } from './settings.ts';
+import { tlsProblems } from './tls-files.ts';
 import { deepFreeze, get } from './tree.ts';
 import { tokenPattern } from './values.ts';
 
@@ -15,47 +17,66 @@ export interface LoadOptions {
   /** flags only, without the command */
   argv: readonly string[];
   env: Record<string, string | undefined>;
-  /** the file alone is the subject: also try every file that it names */
+  /** also try every file that is named, and whether it is of use */
   check?: boolean;
+  /** is asked for every file, and so knows them afterwards */
+  files?: ReadFiles;
+}
+
+/** A configuration and what it was made of. */
+export interface Loaded {
+  config: Config;
+  /** by the schema's own keys */
+  checked: Checked;
+  /** content of admin.tokenFile */
+  fileToken: string | undefined;
+}
+
+/** As `load`, for those who need nothing else. */
+export function loadConfig(options: LoadOptions): Config {
+  return load(options).config;
 }
 
 /**
  * Flags beat variables beat the file beats defaults. The result is complete and deeply frozen.
  * Throws ConfigError with every problem there is, and nothing else.
  */
-export function loadConfig({ argv, env, check = false }: LoadOptions): Config {
+export function load({ argv, env, check = false, files = new ReadFiles() }: LoadOptions): Loaded {
   const flags = fromFlags(argv);
   const variables = fromVariables(env);
   const path = flags.file ?? variables.file;
   const from = flags.file === undefined ? `${configFile.variable}: ` : `--${configFile.flag}: `;
-  const file = path === undefined ? undefined : open(path, check ? '' : from);
+  const file = path === undefined ? undefined : open(path, check ? '' : from, files);
   const { tree, origins } = merge(file?.content, [variables.given, flags.given]);
   const sources: Sources = { file, origins };
   const checked = schema.safeParse(tree);
   // Syntax errors leave no content to check; what flags and variables say is checked nevertheless.
   const problems = [...(file?.problems ?? []), ...problemsOf(checked.error?.issues ?? [], sources), ...flags.problems];
-  if (check) problems.push(...unreadableFiles(tree, sources));
-  const token = readToken(tree, sources, problems);
+  if (check) problems.push(...unreadableFiles(tree, sources, files));
+  if (check && checked.success) {
+    for (const { path: at, what } of tlsProblems(checked.data, files)) problems.push(problemAt(at, what, sources));
+  }
+  const fileToken = readToken(tree, sources, problems, files);
   if (!checked.success || problems.length > 0) throw new ConfigError(problems);
-  return deepFreeze(toConfig(checked.data, token));
+  return { checked: checked.data, fileToken, config: toConfig(checked.data, fileToken) };
 }
 
 const tokenFile = ['admin', 'tokenFile'];
 
-function open(path: string, from: string): ConfigFile {
+function open(path: string, from: string, files: ReadFiles): ConfigFile {
   try {
-    return parseConfigFile(path, readText(path));
+    return parseConfigFile(path, files.text(path));
   } catch (error) {
     // Nothing else can be said before the file is there.
     throw new ConfigError([`${from}${path}: ${unreadable(error)}`]);
   }
 }
 
-function readToken(tree: unknown, sources: Sources, problems: string[]): string | undefined {
+function readToken(tree: unknown, sources: Sources, problems: string[], files: ReadFiles): string | undefined {
   const name = get(tree, tokenFile);
   if (typeof name !== 'string' || name === '') return undefined;
   try {
-    const token = readText(name).trim();
+    const token = files.text(name).trim();
     if (tokenPattern.test(token)) return token;
     problems.push(
       problemAt(tokenFile, `${name}: expects one line of visible ASCII characters without spaces`, sources),
@@ -66,13 +87,13 @@ function readToken(tree: unknown, sources: Sources, problems: string[]): string 
   return undefined;
 }
 
-function unreadableFiles(tree: unknown, sources: Sources): string[] {
+function unreadableFiles(tree: unknown, sources: Sources, files: ReadFiles): string[] {
   return settings.flatMap(({ isFile, path }) => {
     const named = isFile ? get(tree, path) : undefined;
     // The token's file was read already.
     if (typeof named !== 'string' || named === '' || path.join() === tokenFile.join()) return [];
     try {
-      readText(named);
+      files.read(named);
       return [];
     } catch (error) {
       return problemAt(path, `${named}: ${unreadable(error)}`, sources);
@@ -80,14 +101,14 @@ function unreadableFiles(tree: unknown, sources: Sources): string[] {
   });
 }
 
-function toConfig(checked: Checked, fileToken: string | undefined): Config {
+export function toConfig(checked: Checked, fileToken: string | undefined): Config {
   const { listen, upstream, admin, ...same } = checked;
   const token = fileToken ?? admin.token;
   const { tls } = listen;
-  return {
+  return deepFreeze({
     ...same,
     listen: { ...listen.address, ...(tls && { tls }) },
     upstream: { servers: upstream.urls, tls: upstream.tls, connectTimeout: upstream.connectTimeout },
     admin: { ...admin.address, ...(token !== undefined && { token }) },
-  };
+  });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { custom, list, optional, section, setting } from './declare.ts';
+import { custom, list, optional, reloadable, section, setting } from './declare.ts';
 import { checkRules, clientMatch, rule } from './rule-schema.ts';
 import {
   address,
@@ -23,9 +23,12 @@ import {
 
 const listenTls = z.strictObject(
   {
-    cert: file.describe('certificate shown to apps, PEM file, chain included'),
-    key: file.describe('private key of the certificate, PEM file'),
-    ca: optional(file, "CA that signed the apps' certificates, PEM file; without it the system's"),
+    cert: reloadable(file.describe('certificate shown to apps, PEM file, chain included'), 'new connections'),
+    key: reloadable(file.describe('private key of the certificate, PEM file'), 'new connections'),
+    ca: reloadable(
+      optional(file, "CA that signed the apps' certificates, PEM file; without it the system's"),
+      'new connections',
+    ),
     clientCertificate: setting(
       oneOf('none', 'request', 'require'),
       'none',
@@ -67,8 +70,11 @@ export const schema = z
         'The broker.',
         {
           urls: setting(upstreams, 'amqp://127.0.0.1:5672', 'broker, or several tried in turn; amqps:// for TLS'),
-          tls: upstreamTls,
-          connectTimeout: setting(duration('1ms'), '5s', 'how long one upstream may take to accept, TLS included'),
+          tls: reloadable(upstreamTls, 'new connections'),
+          connectTimeout: reloadable(
+            setting(duration('1ms'), '5s', 'how long one upstream may take to accept, TLS included'),
+            'new connections',
+          ),
         },
         'urls',
       ),
@@ -76,11 +82,10 @@ export const schema = z
         'Metrics, health and the live page.',
         {
           address: setting(address, '127.0.0.1:9673', 'where metrics, health and the live page are served'),
-          token: optional(
-            token,
-            'bearer token that / and /api ask for off loopback; prefer tokenFile, flags show in ps',
+          token: reloadable(
+            optional(token, 'bearer token that / and /api ask for off loopback; prefer tokenFile, flags show in ps'),
           ),
-          tokenFile: optional(file, 'file that holds the token, instead of token'),
+          tokenFile: reloadable(optional(file, 'file that holds the token, instead of token')),
         },
         'address',
         ({ value, issues }) => {
@@ -88,37 +93,44 @@ export const schema = z
             issues.push(custom(value, ['tokenFile'], 'only one of admin.token and admin.tokenFile can be given'));
         },
       ),
-      loss: section(
-        'How much is done to learn of losses that apps did not ask to be told of.',
-        {
-          mode: setting(
-            lossMode,
-            'returns',
-            'off; returns: shadow mandatory; confirms: shadow confirms too (complete, costs the broker more)',
-          ),
-          settleOnClose: setting(
-            duration('0s'),
-            '250ms',
-            'how long the end of a channel or connection is held for confirms that the app did not ask for; 0s: not at all',
-          ),
-          exempt: list(
-            clientMatch,
-            'Clients that are never shadowed, such as those that use tx: all keys that are given must fit, with patterns as in rules.',
-          ),
-        },
-        'mode',
-      ),
-      pipeline: optional(text, "value of the pipeline label; without it the connection's vhost"),
-      tracing: section('Trace context and spans; exporters are ruled by the OTEL_* variables.', {
-        maxTracesPerSecond: setting(count(0), 50, 'new traces sampled per second when OTEL_TRACES_SAMPLER is unset'),
-        maxLossSpansPerSecond: setting(count(0), 50, 'spans of lost messages exported per second though not sampled'),
-        injectUnsampled: setting(onOff, true, 'unsampled messages carry a context too, with flag 00'),
-        consumer: setting(
-          oneOf('parent', 'link', 'both'),
-          'parent',
-          "how a consumer span refers to the message's context",
+      loss: reloadable(
+        section(
+          'How much is done to learn of losses that apps did not ask to be told of.',
+          {
+            mode: setting(
+              lossMode,
+              'returns',
+              'off; returns: shadow mandatory; confirms: shadow confirms too (complete, costs the broker more)',
+            ),
+            settleOnClose: setting(
+              duration('0s'),
+              '250ms',
+              'how long the end of a channel or connection is held for confirms that the app did not ask for; 0s: not at all',
+            ),
+            exempt: list(
+              clientMatch,
+              'Clients that are never shadowed, such as those that use tx: all keys that are given must fit, with patterns as in rules.',
+            ),
+          },
+          'mode',
         ),
-      }),
+      ),
+      pipeline: reloadable(
+        optional(text, "value of the pipeline label; without it the connection's vhost"),
+        'new connections',
+      ),
+      tracing: reloadable(
+        section('Trace context and spans; exporters are ruled by the OTEL_* variables.', {
+          maxTracesPerSecond: setting(count(0), 50, 'new traces sampled per second when OTEL_TRACES_SAMPLER is unset'),
+          maxLossSpansPerSecond: setting(count(0), 50, 'spans of lost messages exported per second though not sampled'),
+          injectUnsampled: setting(onOff, true, 'unsampled messages carry a context too, with flag 00'),
+          consumer: setting(
+            oneOf('parent', 'link', 'both'),
+            'parent',
+            "how a consumer span refers to the message's context",
+          ),
+        }),
+      ),
       metrics: section('What is counted, and how finely.', {
         maxTopics: setting(count(0), 500, 'values a label may have before the rest is __overflow__; 0: no limit'),
         maxEdges: setting(
@@ -146,23 +158,38 @@ export const schema = z
         }),
         openTelemetryNames: setting(onOff, true, 'the same facts as messaging_* metrics too'),
       }),
-      drain: section('The end, on SIGTERM.', {
-        timeout: setting(duration('0s'), '10s', 'how long traffic goes on before connections are closed'),
-      }),
+      drain: reloadable(
+        section('The end, on SIGTERM.', {
+          timeout: setting(duration('0s'), '10s', 'how long traffic goes on before connections are closed'),
+        }),
+      ),
       limits: section('What bounds memory.', {
-        connections: setting(count(1), 10_000, 'client connections at a time; more are refused and counted'),
-        windowPerChannel: setting(count(1), 250_000, 'open publishes or unsettled deliveries remembered per channel'),
+        connections: reloadable(
+          setting(count(1), 10_000, 'client connections at a time; more are refused and counted'),
+          'new connections',
+        ),
+        windowPerChannel: reloadable(
+          setting(count(1), 250_000, 'open publishes or unsettled deliveries remembered per channel'),
+          'new channels',
+        ),
         losses: setting(count(1), 1000, 'newest losses kept for /api/losses'),
       }),
       workers: setting(workers, 1, 'threads that move traffic; auto: one per processor'),
       log: section('JSON lines on stderr.', {
-        level: setting(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'), 'info', 'least severe level logged'),
+        level: reloadable(
+          setting(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'), 'info', 'least severe level logged'),
+        ),
       }),
-      bypass: setting(onOff, false, 'every connection is a plain pipe: nothing is read, added or counted by topic'),
-      rules: list(
-        rule,
-        'What happens to which messages; of the rules that match, the first that mentions an action decides on it. docs/rules.md explains them.',
-        checkRules,
+      bypass: reloadable(
+        setting(onOff, false, 'every connection is a plain pipe: nothing is read, added or counted by topic'),
+        'new connections',
+      ),
+      rules: reloadable(
+        list(
+          rule,
+          'What happens to which messages; of the rules that match, the first that mentions an action decides on it. docs/rules.md explains them.',
+          checkRules,
+        ),
       ),
     },
     { error: 'expects keys and values, such as listen: 127.0.0.1:5673' },

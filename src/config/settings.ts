@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { shortForms } from './declare.ts';
+import { type Reload, reloadOf, shortForms } from './declare.ts';
 import { schema } from './schema.ts';
 import { dotted, EACH } from './tree.ts';
 import { placeholders } from './values.ts';
@@ -16,6 +16,8 @@ export interface Key {
   placeholder: string;
   /** must be given when its section is */
   required: boolean;
+  /** of an entry's key: that of its list */
+  reload: Reload;
 }
 
 /** A key with its flag and its variable. */
@@ -38,6 +40,9 @@ export interface Section {
   /** it is a list, its keys are those of each entry: their paths have EACH behind its own */
   isList: boolean;
   required: boolean;
+  /** it may be left out, which means something other than its defaults */
+  isOptional: boolean;
+  reload: Reload;
 }
 
 export const settings: Setting[] = [];
@@ -46,26 +51,36 @@ export const listed: Key[] = [];
 /** Parents before children. */
 export const sections: Section[] = [];
 
-walk(schema, []);
+walk(schema, [], 'restart');
 
-function walk(keys: z.ZodObject, path: string[]): void {
+function walk(keys: z.ZodObject, path: string[], above: Reload): void {
   for (const [key, type] of Object.entries(keys.shape) as [string, z.ZodType][]) {
     const below = [...path, key];
     const inner = unwrap(type);
     const entry = inner instanceof z.ZodArray ? unwrap(inner.element as z.ZodType) : undefined;
     const isList = entry instanceof z.ZodObject;
+    const reload = reloadOf(type, above);
     if (inner instanceof z.ZodObject || isList) {
       const shortForm = shortForms.get(inner)?.key;
       const description = type.description ?? '';
-      sections.push({ path: below, name: dotted(below), description, shortForm, isList, required: isRequired(type) });
-      if (isList) walk(entry, [...below, EACH]);
-      else walk(inner as z.ZodObject, below);
-    } else if (path.includes(EACH)) listed.push(describe(below, type, inner));
-    else settings.push({ ...describe(below, type, inner), ...given(below, inner) });
+      sections.push({
+        path: below,
+        name: dotted(below),
+        description,
+        shortForm,
+        isList,
+        required: isRequired(type),
+        isOptional: type instanceof z.ZodExactOptional,
+        reload,
+      });
+      if (isList) walk(entry, [...below, EACH], reload);
+      else walk(inner as z.ZodObject, below, reload);
+    } else if (path.includes(EACH)) listed.push({ ...describe(below, type, inner), reload });
+    else settings.push({ ...describe(below, type, inner), ...given(below, inner), reload });
   }
 }
 
-function describe(path: string[], type: z.ZodType, inner: z.ZodType): Key {
+function describe(path: string[], type: z.ZodType, inner: z.ZodType): Omit<Key, 'reload'> {
   return {
     path,
     name: dotted(withoutShortForm(path)),

@@ -64,6 +64,16 @@ export class Channel {
     this.delivering = new DeliveryContent(plane, vhost);
   }
 
+  /** The plane has another configuration: for messages whose method comes from now on. */
+  reconfigured(): void {
+    const { plane } = this.#context;
+    this.publishing.reconfigured();
+    for (const source of [...this.#consumers.values(), ...this.#requests.flatMap(({ get }) => get ?? [])]) {
+      source.routes = plane.deliveryRoutes(this.#context, source.queue);
+      source.last = undefined;
+    }
+  }
+
   /** A method of the app other than basic.publish and the closing of the channel. Throws MalformedError. */
   fromApp(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
     const name = methodNames.get(key);

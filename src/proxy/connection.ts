@@ -216,6 +216,12 @@ export class Connection {
     this.#session.end('connection_lost', this.#plane.clock.now());
   }
 
+  /** The plane has another configuration: for messages whose method comes from now on. */
+  reconfigured(): void {
+    this.#session.reconfigured();
+    this.#towardsApp.reconfigured();
+  }
+
   sweep(now: number): void {
     this.#session.sweep(this.#broker.writableLength === 0, now);
   }

@@ -12,7 +12,7 @@ export interface Consumer {
   readonly key: Uint8Array;
   readonly queue: string;
   readonly noAck: boolean;
-  readonly routes: RouteTable<DeliveryTally>;
+  routes: RouteTable<DeliveryTally>;
   last: Route<DeliveryTally> | undefined;
 }
 

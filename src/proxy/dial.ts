@@ -28,11 +28,16 @@ export const nameOf = ({ host, port }: Upstream): string => `${host.includes(':'
 
 /** Dials upstreams in turn, starting with the one that answered last. */
 export class Dialer {
-  readonly #options: DialOptions;
+  #options: DialOptions;
   #current = 0;
 
   constructor(options: DialOptions) {
     this.#options = options;
+  }
+
+  /** For connections to come. */
+  configure(changed: Pick<DialOptions, 'security' | 'timeout'>): void {
+    this.#options = { ...this.#options, ...changed };
   }
 
   /** An open socket that reads nothing yet. Rejects with the last error when no upstream answers. */

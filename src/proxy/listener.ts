@@ -1,10 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { withReader } from './chunks.ts';
 import { Connection } from './connection.ts';
 import type { Dialer } from './dial.ts';
 import { Scratch } from './output.ts';
-import type { Plane } from './plane.ts';
+import type { Plane, PlaneSettings } from './plane.ts';
 import { HIGH_WATER_MARK } from './relay.ts';
 
 /** How often time alone is looked at: returns that did not come, publishers that are blocked. */
@@ -28,6 +29,7 @@ export class Listener {
   readonly #connections = new Set<Connection>();
   /** accepted, their broker connection not yet open */
   readonly #dialling = new Set<Socket>();
+  #tls: ListenerOptions['tls'];
   #ids: number;
   readonly #idStep: number;
   readonly #sweep: NodeJS.Timeout;
@@ -37,6 +39,7 @@ export class Listener {
   constructor(plane: Plane, dialer: Dialer, tls: ListenerOptions['tls'], firstId = 1, idStep = 1) {
     this.#plane = plane;
     this.#dialer = dialer;
+    this.#tls = tls;
     this.#ids = firstId;
     this.#idStep = idStep;
     const options = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: HIGH_WATER_MARK };
@@ -61,6 +64,16 @@ export class Listener {
         resolve(typeof address === 'object' && address !== null ? { host, port: address.port } : { host, port });
       });
     });
+  }
+
+  /** Another configuration, for open connections too; `tls` is for those to come. */
+  configure(settings: PlaneSettings, tls: ListenerOptions['tls']): void {
+    if (tls !== undefined && !isDeepStrictEqual(tls, this.#tls)) {
+      (this.#server as TlsServer).setSecureContext(tls);
+      this.#tls = tls;
+    }
+    this.#plane.configure(settings);
+    for (const connection of this.#connections) connection.reconfigured();
   }
 
   get connections(): number {

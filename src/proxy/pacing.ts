@@ -32,7 +32,8 @@ class Account {
 
 /** Keeps one direction of a connection to the rates that its rules set. */
 export class Pacing {
-  readonly #accounts = new Map<RateLimit, Account>();
+  /** weakly: another configuration has other limits */
+  readonly #accounts = new WeakMap<RateLimit, Account>();
   /** ms for which nothing more may be read; 0: none */
   wait = 0;
   /** whose message it was */

@@ -18,6 +18,13 @@ export interface PlaneOptions {
   exempt(client: Client): boolean;
 }
 
+/** What configuration says of messages and connections: one snapshot, replaced as a whole. */
+export interface PlaneSettings {
+  interceptor: Interceptor;
+  rules: Rules;
+  options: PlaneOptions;
+}
+
 /** Whose messages: connections of one vhost and app share their routes, if the same rules fit their clients. */
 export interface Scope {
   readonly vhost: string;
@@ -41,13 +48,14 @@ const REPLY_TO = 'amq.rabbitmq.reply-to.';
 /** Queues remembered for their routes; beyond, the memory starts anew. */
 const MAX_QUEUES = 4096;
 const MAX_FACTS = 4096;
+/** Beyond, a topic's fan-out is shown until the topic is idle, whatever a reload says. */
+const MAX_FANOUTS = 32_768;
 
 /** What all connections of one traffic thread share. */
 export class Plane {
   readonly observer: Observer;
-  readonly interceptor: Interceptor;
   readonly clock: Clock;
-  readonly options: PlaneOptions;
+  #settings: PlaneSettings;
   /** scratch for the message at hand: only one is ever at hand on a thread */
   readonly header = new ContentHeader(observedHeaders);
   readonly context: TraceContext = {
@@ -59,9 +67,10 @@ export class Plane {
   };
   readonly edit: HeaderEdit = headerEdit();
   readonly sent: SentStamp;
-  readonly #rules: Rules;
   readonly #publishes = new Map<string, RouteTable<PublishTally>>();
   readonly #deliveries = new Map<string, RouteTable<DeliveryTally>>();
+  /** a route of each topic and pipeline that a fan-out was told of */
+  readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
   readonly #facts: Record<Fact['kind'], Set<string>> = {
     'dead-letters': new Set(),
     delays: new Set(),
@@ -74,27 +83,50 @@ export class Plane {
 
   constructor(observer: Observer, interceptor: Interceptor, clock: Clock, rules: Rules, options: PlaneOptions) {
     this.observer = observer;
-    this.interceptor = interceptor;
     this.clock = clock;
-    this.options = options;
-    this.#rules = rules;
+    this.#settings = { interceptor, rules, options };
     this.sent = new SentStamp(this.edit, clock);
   }
 
-  publishRoutes({ vhost, pipeline, app, client }: Scope): RouteTable<PublishTally> {
-    const group = this.#rules.group(client);
+  get interceptor(): Interceptor {
+    return this.#settings.interceptor;
+  }
+
+  get options(): PlaneOptions {
+    return this.#settings.options;
+  }
+
+  /**
+   * From the next message on another configuration holds; what was learned stays. Whoever keeps
+   * tables or routes of this plane for messages to come must ask for them anew (Listener.configure).
+   */
+  configure(settings: PlaneSettings): void {
+    this.#settings = settings;
+    this.#publishes.clear();
+    this.#deliveries.clear();
+    const told = [...this.#fanouts.values()];
+    this.#fanouts.clear();
+    for (const { tally } of told) tally.fanout(Number.NaN);
+    // a fan-out that is still configured must not wait for the next message to be shown again
+    for (const { scope, key } of told) this.publishRoutes(scope).find(key, 0, key.length, undefined);
+  }
+
+  publishRoutes(scope: Scope): RouteTable<PublishTally> {
+    const { vhost, pipeline, app, client } = scope;
+    const { rules } = this.#settings;
+    const group = rules.group(client);
     return table(this.#publishes, [vhost, pipeline, app, group], (exchange, routingKey, key) => {
       // an answer that nobody waits for any more is returned and delivered alike (FACTS, 0)
       const answers = exchange === '' && routingKey.startsWith(REPLY_TO);
       const mayShadow = !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
       const names = { key, exchange, routingKey, queue: '', answers };
       const passage = { side: 'publish', vhost, exchange, routingKey, queue: '' } as const;
-      const treatment = this.#rules.treat({ ...passage, group });
+      const treatment = rules.treat({ ...passage, group });
       return withVariants(treatment, (treatment) => {
         const { topic, fanout } = treatment;
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.publishes(topic, label);
-        if (fanout !== undefined) tally.fanout(fanout);
+        if (fanout !== undefined) this.#tellFanout(fanout, `${topic}\0${label}`, { scope, key, tally });
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
         const shadow = treatment.loss !== 'off' && mayShadow;
         return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, shadow };
@@ -103,11 +135,12 @@ export class Plane {
   }
 
   deliveryRoutes({ vhost, pipeline, app, client }: Scope, queue: string): RouteTable<DeliveryTally> {
-    const group = this.#rules.group(client);
+    const { rules } = this.#settings;
+    const group = rules.group(client);
     return table(this.#deliveries, [vhost, pipeline, app, group, queue], (exchange, routingKey, key) => {
       const names = { key, exchange, routingKey, queue, answers: false, shadow: false };
       const passage = { side: 'consume', vhost, exchange, routingKey, queue } as const;
-      const treatment = this.#rules.treat({ ...passage, group });
+      const treatment = rules.treat({ ...passage, group });
       return withVariants(treatment, (treatment) => {
         const { topic } = treatment;
         const label = treatment.pipeline ?? pipeline;
@@ -116,6 +149,11 @@ export class Plane {
         return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined };
       });
     });
+  }
+
+  #tellFanout(fanout: number, name: string, told: { scope: Scope; key: Uint8Array; tally: PublishTally }): void {
+    told.tally.fanout(fanout);
+    if (this.#fanouts.size < MAX_FANOUTS) this.#fanouts.set(name, told);
   }
 
   /** An exchange of type x-delayed-message returns every mandatory message: ours would all look lost. */

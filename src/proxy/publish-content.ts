@@ -3,7 +3,7 @@ import { MalformedError, readU16, text } from '../amqp/fields.ts';
 import { FRAME_HEAD } from '../amqp/spec.ts';
 import { sampledDetail } from './detail.ts';
 import { changeHeaders } from './header-change.ts';
-import { SENT, TRACEPARENT, X_DELAY } from './interceptor.ts';
+import { type Interceptor, SENT, TRACEPARENT, X_DELAY } from './interceptor.ts';
 import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
 import type { Plane, Scope } from './plane.ts';
@@ -30,7 +30,10 @@ const ARGUMENTS = FRAME_HEAD + 4;
 /** Follows the frames of one publish at a time, from basic.publish to its last body byte. */
 export class PublishContent {
   readonly #plane: Plane;
-  readonly #routes: RouteTable<PublishTally>;
+  readonly #scope: Scope;
+  #routes: RouteTable<PublishTally>;
+  /** of the publish at hand: a configuration that comes in the middle of it is for the next one */
+  #interceptor: Interceptor;
   readonly #publish: Publishing;
   #last: Route<PublishTally> | undefined;
   /** body bytes still to come; -1: the header is; -2: none is at hand */
@@ -43,7 +46,9 @@ export class PublishContent {
 
   constructor(plane: Plane, scope: Scope) {
     this.#plane = plane;
+    this.#scope = scope;
     this.#routes = plane.publishRoutes(scope);
+    this.#interceptor = plane.interceptor;
     this.#publish = {
       route: undefined as unknown as Route<PublishTally>,
       time: 0,
@@ -53,6 +58,12 @@ export class PublishContent {
       bits: 0,
       ids: new Uint32Array(IDS),
     };
+  }
+
+  /** The plane has another configuration. */
+  reconfigured(): void {
+    this.#routes = this.#plane.publishRoutes(this.#scope);
+    this.#last = undefined;
   }
 
   /** A basic.publish frame. Throws MalformedError. */
@@ -65,6 +76,7 @@ export class PublishContent {
     if (!(keyEnd + 2 <= end)) throw new MalformedError('basic.publish');
     const publish = this.#publish;
     publish.route = this.#last = this.#routes.find(buf, key, keyEnd, this.#last);
+    this.#interceptor = this.#plane.interceptor;
     publish.time = now;
     publish.bits = (buf[keyEnd] & 1) !== 0 ? MANDATORY : 0;
     publish.detail = undefined;
@@ -93,7 +105,7 @@ export class PublishContent {
   }
 
   #trace(header: ContentHeader, frameMax: number, now: number): boolean {
-    const { edit, context, interceptor, sent, observer } = this.#plane;
+    const { edit, context, sent, observer } = this.#plane;
     const publish = this.#publish;
     const { treatment } = publish.route;
     edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
@@ -101,7 +113,7 @@ export class PublishContent {
     edit.added = sent.bytes;
     // ours come in this order, sent and then traceparent: a returned message tells by it whose is whose
     context.ratio = treatment.sample;
-    interceptor.onPublish(header, context, edit, now);
+    this.#interceptor.onPublish(header, context, edit, now);
     if (context.traced) {
       for (let i = 0; i < IDS; i++) publish.ids[i] = context.ids[i];
       publish.bits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);

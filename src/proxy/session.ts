@@ -39,6 +39,7 @@ export class Session {
   /** how far this client may be shadowed */
   shadowing: LossMode = 'off';
   #client: Client = { product: '', connectionName: '', user: '' };
+  readonly #pipeline: string | undefined;
   #properties: Record<string, FieldValue> = {};
   #vhost = '';
   #app = '';
@@ -49,10 +50,17 @@ export class Session {
   constructor(plane: Plane, id: number) {
     this.plane = plane;
     this.id = id;
+    this.#pipeline = plane.options.pipeline;
+  }
+
+  /** The plane has another configuration. */
+  reconfigured(): void {
+    if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
+    for (const channel of this.#channels.values()) channel.reconfigured();
   }
 
   get pipeline(): string {
-    return this.plane.options.pipeline ?? this.#vhost;
+    return this.#pipeline ?? this.#vhost;
   }
 
   get vhost(): string {

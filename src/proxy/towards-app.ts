@@ -73,6 +73,11 @@ export class TowardsApp implements FrameVisitor {
     this.#lost = lost;
   }
 
+  /** The plane has another configuration. */
+  reconfigured(): void {
+    this.#lastReturned = undefined;
+  }
+
   method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
     let forward = true;
     // a delivery that nobody is there for is none

@@ -78,7 +78,15 @@ describe('check', () => {
     const { code, stderr } = await tracehare(['check', path]);
     const column = 2 + `tls: { cert: ${join(folder.path, 'cert.pem')}, key: `.length + 1;
     expect(code).toBe(1);
-    expect(stderr).toBe(`${path}:2:${column}: listen.tls.key: /nowhere/key.pem: no such file\n`);
+    expect(stderr).toContain(`${path}:2:${column}: listen.tls.key: /nowhere/key.pem: no such file\n`);
+  });
+
+  test('what TLS is made of must be of use', async () => {
+    const cert = file('empty.pem', '');
+    const path = file('tls.yaml', `upstream:\n  tls: { ca: ${cert} }\n`);
+    const { code, stderr } = await tracehare(['check', path]);
+    expect(code).toBe(1);
+    expect(stderr).toBe(`${path}:2:14: upstream.tls.ca: ${cert}: holds no certificate in PEM form\n`);
   });
 
   test('no such file: one line, exit 1', async () => {

@@ -14,6 +14,13 @@ export class RateLimit {
     this.#tokens = this.#capacity;
   }
 
+  /** Another rate from now on; what was saved up beyond it is gone. */
+  set(perSecond: number): void {
+    this.#perSecond = perSecond;
+    this.#capacity = perSecond > 0 ? Math.max(1, perSecond) : 0;
+    this.#tokens = Math.min(this.#tokens, this.#capacity);
+  }
+
   /** Takes one token if there is one. `nowMs` is any steady clock; a step back adds nothing. */
   take(nowMs: number): boolean {
     const elapsed = nowMs - this.#at;

@@ -14,6 +14,8 @@ export interface Sampler {
   readonly byParent: boolean;
   /** New traces left unsampled because of `maxTracesPerSecond`. */
   readonly limited: number;
+  /** Another `maxTracesPerSecond`; without effect where a variable decides. */
+  limit(maxTracesPerSecond: number): void;
 }
 
 export interface SamplingOptions {
@@ -35,7 +37,8 @@ const never: Decide = () => false;
  */
 export function createSampler(env: Environment, options: SamplingOptions): Sampler {
   // nothing is exported then, whatever rules say
-  if (isTrue(env.OTEL_SDK_DISABLED)) return { byParent: false, limited: 0, root: never, child: () => false };
+  if (isTrue(env.OTEL_SDK_DISABLED))
+    return { byParent: false, limited: 0, limit() {}, root: never, child: () => false };
   const warn = options.warn ?? (() => {});
   const name = text(env.OTEL_TRACES_SAMPLER);
   switch (name) {
@@ -66,13 +69,14 @@ function independent(decide: Decide): Sampler {
   return {
     byParent: false,
     limited: 0,
+    limit() {},
     root: ruled(decide),
     child: (_parentSampled, traceId, at) => decide(traceId, at),
   };
 }
 
 function parentBased(root: Decide): Sampler {
-  return { byParent: true, limited: 0, root: ruled(root), child: (parentSampled) => parentSampled };
+  return { byParent: true, limited: 0, limit() {}, root: ruled(root), child: (parentSampled) => parentSampled };
 }
 
 function ruled(decide: Decide): Sampler['root'] {
@@ -94,6 +98,10 @@ class Limited implements Sampler {
     if (this.#rate.take(nowMs)) return true;
     this.limited++;
     return false;
+  }
+
+  limit(maxTracesPerSecond: number): void {
+    this.#rate.set(maxTracesPerSecond);
   }
 
   child(parentSampled: boolean): boolean {

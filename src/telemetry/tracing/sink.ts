@@ -27,6 +27,8 @@ export interface SpanSink {
    */
   free(): number;
   figures(): SpanFigures;
+  /** For the passages to come. */
+  configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'maxLossSpansPerSecond'>>): void;
   /** Flushes for at most `shutdownTimeout`; what is left then counts as dropped. Never rejects. */
   shutdown(): Promise<void>;
 }
@@ -96,6 +98,10 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
       queued: sum(batches.map((batch) => batch.queued)),
       limited,
     }),
+    configure({ consumer, maxLossSpansPerSecond }) {
+      writer.consumer = consumer;
+      losses.set(maxLossSpansPerSecond);
+    },
     async shutdown() {
       // Failures on the way out are counted and reported like any other.
       await within(options.shutdownTimeout ?? 5000, provider.shutdown());
@@ -109,6 +115,7 @@ const quiet: SpanSink = {
   observe() {},
   free: () => Number.POSITIVE_INFINITY,
   figures: () => ({ exported: 0, dropped: 0, queued: 0, limited: 0 }),
+  configure() {},
   shutdown: async () => {},
 };
 

@@ -43,14 +43,14 @@ const NO_CONSUMERS = 313;
 export class SpanWriter {
   #tracer: Tracer;
   #ids: GivenIds;
-  #consumer: ConsumerSpans;
+  consumer: ConsumerSpans;
   #connections: ConnectionTable;
 
   /** `tracer`'s provider must draw its ids from `ids` and sample everything. */
   constructor(tracer: Tracer, ids: GivenIds, consumer: ConsumerSpans, connections: ConnectionTable) {
     this.#tracer = tracer;
     this.#ids = ids;
-    this.#consumer = consumer;
+    this.consumer = consumer;
     this.#connections = connections;
   }
 
@@ -77,7 +77,7 @@ export class SpanWriter {
 
   #writeDelivery(event: DeliveryEnded): void {
     const got = event.via === 'get';
-    const child = this.#consumer !== 'link';
+    const child = this.consumer !== 'link';
     const start = hrTime(event.startedAt);
     const span = this.#tracer.startSpan(
       `${got ? 'receive' : 'process'} ${event.topic}`,
@@ -85,7 +85,7 @@ export class SpanWriter {
         kind: got ? SpanKind.CLIENT : SpanKind.CONSUMER,
         startTime: start,
         attributes: deliveryAttributes(event, this.#connections.get(event.connection)),
-        links: this.#consumer === 'parent' ? [] : linksTo(event),
+        links: this.consumer === 'parent' ? [] : linksTo(event),
       },
       this.#place(event, child),
     );

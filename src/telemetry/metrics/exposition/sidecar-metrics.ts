@@ -163,4 +163,16 @@ export const REGISTERED = {
     type: 'counter',
     labels: ['result'],
   },
+  configReloadSucceeded: {
+    name: 'tracehare_config_last_reload_successful',
+    help: '1 if the configuration was valid when it was last read; 0: the last good one is in force.',
+    type: 'gauge',
+    labels: [],
+  },
+  configReloadSucceededAt: {
+    name: 'tracehare_config_last_reload_success_timestamp_seconds',
+    help: 'When a configuration was last put in force, the start included; seconds since the epoch.',
+    type: 'gauge',
+    labels: [],
+  },
 } as const satisfies Record<string, Declaration>;

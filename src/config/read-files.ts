@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * Files as they were at one moment: each is read once, however often it is asked for, so that all
+ * that is made of them fits together.
+ */
+export class ReadFiles {
+  readonly #found = new Map<string, Buffer | NodeJS.ErrnoException>();
+
+  static of(paths: Iterable<string>): ReadFiles {
+    const files = new ReadFiles();
+    for (const path of paths) files.#find(path);
+    return files;
+  }
+
+  /** Throws the system's error, which names the file. */
+  read(path: string): Buffer {
+    const found = this.#find(path);
+    if (found instanceof Error) throw found;
+    return found;
+  }
+
+  text(path: string): string {
+    return this.read(path).toString('utf8');
+  }
+
+  get paths(): string[] {
+    return [...this.#found.keys()];
+  }
+
+  /** Whether a file has the same content in both, or can't be read for the same reason. */
+  agree(path: string, other: ReadFiles): boolean {
+    const [ours, theirs] = [this.#found.get(path), other.#found.get(path)];
+    if (ours instanceof Error || theirs instanceof Error) {
+      return ours instanceof Error && theirs instanceof Error && ours.code === theirs.code;
+    }
+    return ours === undefined || theirs === undefined ? ours === theirs : ours.equals(theirs);
+  }
+
+  /** The same files with the same content. */
+  equals(other: ReadFiles): boolean {
+    return this.#found.size === other.#found.size && this.paths.every((path) => this.agree(path, other));
+  }
+
+  /** These, and of `others` those that are not among them. */
+  with(others: ReadFiles): ReadFiles {
+    const both = new ReadFiles();
+    for (const [path, found] of [...others.#found, ...this.#found]) both.#found.set(path, found);
+    return both;
+  }
+
+  #find(path: string): Buffer | NodeJS.ErrnoException {
+    let found = this.#found.get(path);
+    if (found === undefined) {
+      try {
+        found = readFileSync(path);
+      } catch (error) {
+        found = error as NodeJS.ErrnoException;
+      }
+      this.#found.set(path, found);
+    }
+    return found;
+  }
+}
