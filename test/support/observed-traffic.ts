@@ -204,7 +204,6 @@ function startApps(publishUrl: string, consumeUrl: string, { publisher, lonely }
     await channel.assertQueue('mortal', { deadLetterExchange: '', deadLetterRoutingKey: 'morgue' });
     for (const queue of ['stuck', 'poisoned', 'slow']) await channel.assertQueue(queue);
     await channel.assertQueue('hasty', { maxLength: 10 });
-    for (let index = 0; index < 20; index++) await channel.assertQueue(`many.${index}`);
     await connection.close();
   }
   async function consume(): Promise<void> {
@@ -267,8 +266,9 @@ function startApps(publishUrl: string, consumeUrl: string, { publisher, lonely }
   let next = 0;
   async function others(channel: Channel): Promise<void> {
     if (next === 0) channel.sendToQueue('poisoned', Buffer.from('poison'));
-    for (const queue of ['mortal', 'stuck', 'slow', `many.${next++ % 20}`])
-      channel.sendToQueue(queue, Buffer.from(queue));
+    // a new topic each time, and so one more than the limit each time
+    const { queue: many } = await channel.assertQueue(`many.${next++}`, { expires: 10_000 });
+    for (const queue of ['mortal', 'stuck', 'slow', many]) channel.sendToQueue(queue, Buffer.from(queue));
     await (channel as Awaited<ReturnType<ChannelModel['createConfirmChannel']>>).waitForConfirms();
   }
   /** Closes a channel with confirms outstanding, talks HTTP, and connects where no broker is. */
