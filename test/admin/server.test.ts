@@ -160,6 +160,16 @@ describe('the page and its state', () => {
     expect(answer.body).not.toContain('s3cr');
   });
 
+  test('are shown to who has the newer token once there is one', async () => {
+    const { address, setToken } = await start({}, { host: '0.0.0.0', token: 'old' });
+    const status = async (token: string) =>
+      (await ask(address, '/api/state', { headers: { authorization: `Bearer ${token}` } })).status;
+    setToken('new');
+    expect([await status('old'), await status('new')]).toEqual([401, 200]);
+    setToken(undefined);
+    expect(await status('new')).toBe(403);
+  });
+
   test('say off loopback how to set a token when there is none, and show nothing', async () => {
     const { address } = await start({}, { host: '0.0.0.0' });
     for (const authorization of ['Bearer ', 'Bearer undefined', basic('a:')]) {
