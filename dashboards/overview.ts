@@ -166,7 +166,7 @@ export function overview(): Dashboard {
           description:
             'Apps, exchanges and queues as seen in the traffic, with messages per second. Arrows end where a message was seen: what no sidecar delivers has no arrow to a queue.',
           width: 24,
-          height: 12,
+          height: 10,
         },
         edges('pipeline=~"$pipeline"'),
       ),

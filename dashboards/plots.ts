@@ -18,7 +18,8 @@ interface Shown {
   panels: string[];
 }
 
-const SHOWN: Record<string, Shown> = {
+/** Panels of each dashboard, in their order in the picture. */
+export const SHOWN: Record<string, Shown> = {
   overview: {
     topic: '.*',
     panels: [
@@ -30,6 +31,7 @@ const SHOWN: Record<string, Shown> = {
       'Unknown in this time range',
       'Throughput by topic and side',
       'Top topics',
+      'Who talks to whom',
       'End-to-end latency',
       'End-to-end latency, distribution',
       'Loss rate by topic and side',
@@ -53,6 +55,8 @@ const SHOWN: Record<string, Shown> = {
       'Unsettled deliveries by queue',
       'Rejected, requeued, redelivered',
       'Lost and unknown by reason',
+      'Service map',
+      'Publishers and consumers',
     ],
   },
   sidecars: {
@@ -71,8 +75,8 @@ const SHOWN: Record<string, Shown> = {
       'Connections and channels',
       'Blocked by the broker',
       'Telemetry dropped',
+      'Passed on without being observed',
       'Limits that bit',
-      'Spans exported',
     ],
   },
 };
@@ -80,12 +84,13 @@ const SHOWN: Record<string, Shown> = {
 async function answers(prometheus: Prometheus, name: string, { topic, panels }: Shown): Promise<Answer[]> {
   const end = Math.floor(Date.now() / 1000);
   const choice = {
+    zero: end - SECONDS,
     start: end - SECONDS + SKIPPED_SECONDS,
     end,
     step: STEP_SECONDS,
     variables: { pipeline: '.*', instance: '.*', topic },
   };
-  const all = (dashboards[name].panels ?? []) as Panel[];
+  const all = (dashboards[name].panels ?? []).filter(({ type }) => type !== 'row') as Panel[];
   return Promise.all(
     panels.map((title) => {
       const panel = all.find((each) => each.title === title);
@@ -98,14 +103,19 @@ async function answers(prometheus: Prometheus, name: string, { topic, panels }: 
 function draw(name: string, of: Answer[]): void {
   const { title = '' } = dashboards[name];
   const { topic } = SHOWN[name];
-  const svg = picture(`${title}${topic === '.*' ? '' : `: ${topic}`}`, 'two minutes of the demo; minutes:seconds', of);
+  const svg = picture(
+    `${title}${topic === '.*' ? '' : `: ${topic}`}`,
+    'npm run plots: two minutes of the demo, time as minutes:seconds',
+    of,
+  );
   writeFileSync(fileURLToPath(new URL(`../docs/dashboard-${name}.svg`, import.meta.url)), svg);
 }
 
-await withDemo(SECONDS, async (prometheus) => {
-  for (const [name, shown] of Object.entries(SHOWN)) {
-    const of = await answers(prometheus, name, shown);
-    writeFileSync(`/tmp/plots-${name}.json`, JSON.stringify(of));
-    draw(name, of);
-  }
-});
+if (import.meta.main)
+  await withDemo(SECONDS, async (prometheus) => {
+    for (const [name, shown] of Object.entries(SHOWN)) {
+      const of = await answers(prometheus, name, shown);
+      if (process.env.PLOTS_KEEP) writeFileSync(`/tmp/plots-${name}.json`, JSON.stringify(of));
+      draw(name, of);
+    }
+  });

@@ -403,6 +403,23 @@ export function sidecars(): Dashboard {
 
     .withRow(row('Configuration'))
     .withPanel(
+      stat({
+        title: 'With a wrong configuration',
+        description:
+          'Sidecars whose newest configuration is wrong: the last good one stays in force, the log says what is wrong.',
+        unit: 'short',
+        bad: { bad: 1 },
+        queries: [
+          {
+            expr: `count(tracehare_config_last_reload_successful{${CHOSEN}} == 0) or vector(0)`,
+            legend: 'with a wrong configuration',
+          },
+        ],
+        width: 4,
+        height: 8,
+      }),
+    )
+    .withPanel(
       lines({
         title: 'Configuration reloads',
         description:
@@ -410,7 +427,27 @@ export function sidecars(): Dashboard {
         unit: 'cpm',
         bad: 'never',
         queries: [{ expr: perMinute('tracehare_config_reloads_total', 'by (result) '), legend: '{{result}}' }],
-        width: 12,
+        width: 7,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Configuration in force',
+        description:
+          'Time since the configurations that sidecars work with were read, at their start or since. Far apart: some have not got the newest.',
+        unit: 's',
+        bad: 'never',
+        queries: [
+          {
+            expr: `time() - min(tracehare_config_last_reload_success_timestamp_seconds{${CHOSEN}})`,
+            legend: 'oldest configuration',
+          },
+          {
+            expr: `time() - max(tracehare_config_last_reload_success_timestamp_seconds{${CHOSEN}})`,
+            legend: 'newest configuration',
+          },
+        ],
+        width: 7,
       }),
     )
     .withPanel(
@@ -422,7 +459,7 @@ export function sidecars(): Dashboard {
         labels: ['version', 'node_version'],
         columns: [{ name: 'Sidecars', unit: 'short' }],
         queries: [{ expr: `count by (version, node_version) (tracehare_build_info{${CHOSEN}})`, legend: '' }],
-        width: 12,
+        width: 6,
       }),
     )
     .build();

@@ -249,7 +249,7 @@ export function topic(): Dashboard {
           description:
             'The exchange or queue called like the topic, who publishes to it, and who consumes from it or from the queues it routes to, with messages per second. Where a rule names topics otherwise, see the map of the overview.',
           width: 12,
-          height: 10,
+          height: 8,
         },
         AROUND,
       ),
@@ -261,7 +261,7 @@ export function topic(): Dashboard {
           description:
             'The same by app: what it does, where, how many messages per second, and how many are lost per minute.',
           width: 12,
-          height: 10,
+          height: 8,
         },
         AROUND,
       ),

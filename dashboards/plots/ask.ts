@@ -8,7 +8,7 @@ export interface Line {
   labels: Record<string, string>;
   /** of its query within the panel, from 0 */
   query: number;
-  /** seconds since the epoch, and the value */
+  /** seconds since the run began, and the value */
   points: [time: number, value: number][];
 }
 
@@ -21,6 +21,8 @@ export interface Answer {
 
 /** What the reader has chosen; times in seconds since the epoch. */
 export interface Choice {
+  /** when the run began */
+  zero: number;
   start: number;
   end: number;
   step: number;
@@ -35,17 +37,20 @@ type Exemplars = { exemplars: { value: string; timestamp: number }[] }[];
 /** Asks Prometheus what Grafana would ask it for the panel. */
 export async function ask(prometheus: Prometheus, panel: Panel, choice: Choice): Promise<Answer> {
   const answer: Answer = { panel, lines: [], exemplars: [] };
-  const { start, end, step } = choice;
+  const { zero, start, end, step } = choice;
   for (const [query, target] of ((panel.targets ?? []) as Dataquery[]).entries()) {
     const range = { query: filledIn(target.expr, choice), start: String(start), end: String(end), step: String(step) };
     const { result } = (await prometheus.api('query_range', range)) as Matrix;
     for (const { metric, values } of result) {
-      const points = values.map(([time, value]): [number, number] => [time, Number(value.replace('Inf', 'Infinity'))]);
+      const points = values.map(([time, value]): [number, number] => [
+        time - zero,
+        Number(value.replace('Inf', 'Infinity')),
+      ]);
       answer.lines.push({ name: legend(target.legendFormat ?? '', metric), labels: metric, query, points });
     }
     if (!target.exemplar) continue;
-    for (const { exemplars } of (await prometheus.api('query_exemplars', range)) as Exemplars)
-      for (const { timestamp, value } of exemplars) answer.exemplars.push([timestamp, Number(value)]);
+    const found = ((await prometheus.api('query_exemplars', range)) as Exemplars).flatMap(({ exemplars }) => exemplars);
+    answer.exemplars = slowest(found.map(({ timestamp, value }) => [timestamp - zero, Number(value)]));
   }
   return answer;
 }
@@ -60,4 +65,10 @@ function filledIn(expr: string, { start, end, step, variables }: Choice): string
 
 function legend(format: string, labels: Record<string, string>): string {
   return format.replace(/\{\{(\w+)\}\}/g, (_, label) => labels[label] ?? '');
+}
+
+/** One every two seconds: Grafana thins them out as well. */
+function slowest(exemplars: [number, number][]): [number, number][] {
+  const byTime = Map.groupBy(exemplars, ([time]) => Math.floor(time / 2));
+  return [...byTime.values()].map((of) => of.reduce((most, each) => (each[1] > most[1] ? each : most)));
 }

@@ -10,7 +10,8 @@ import type {
   YAXisComponentOption,
 } from 'echarts';
 import type { Answer, Line } from './ask.ts';
-import { withUnit } from './units.ts';
+import { serviceMap } from './service-map.ts';
+import { tickOf, withUnit } from './units.ts';
 
 /** Where a panel is, in pixels. */
 export interface Box {
@@ -49,11 +50,17 @@ const FAINT = '#6a737d';
 const NAMED: Record<string, string> = { green: '#3b8a34', orange: '#e07b00', red: '#d0312d', blue: '#2f6fd0' };
 const SHOWN_LINES = 8;
 
+const DRAW: Record<string, (answer: Answer, box: Box, index: number) => Drawing> = {
+  stat,
+  heatmap,
+  table,
+  nodeGraph: serviceMap,
+};
+
 /** `index` is that of its axes, if it has some, among those of all panels. */
 export function drawingOf(answer: Answer, box: Box, index: number): Drawing {
   const { type, title = '' } = answer.panel;
-  const draw = type === 'stat' ? stat : type === 'heatmap' ? heatmap : type === 'table' ? table : lines;
-  const drawn = draw(answer, box, index);
+  const drawn = (DRAW[type] ?? lines)(answer, box, index);
   const frame: GraphicComponentOption = {
     type: 'rect',
     z: -10,
@@ -82,7 +89,8 @@ function write(
 
 const steps = ({ panel }: Answer): Threshold[] => panel.fieldConfig?.defaults.thresholds?.steps ?? [];
 const unitOf = ({ panel }: Answer): string | undefined => panel.fieldConfig?.defaults.unit;
-const last = ({ points }: Line): number | undefined => points.findLast(([, value]) => Number.isFinite(value))?.[1];
+export const last = ({ points }: Line): number | undefined =>
+  points.findLast(([, value]) => Number.isFinite(value))?.[1];
 
 function colourAt(answer: Answer, value: number): string {
   const step = steps(answer).findLast(({ value: from }) => from === null || value >= from);
@@ -92,13 +100,15 @@ function colourAt(answer: Answer, value: number): string {
 function stat(answer: Answer, { x, y, width, height }: Box): Drawing {
   const value = answer.lines.map(last).find((each) => each !== undefined);
   const { noValue = 'no data' } = answer.panel.fieldConfig?.defaults ?? {};
-  const text = value === undefined ? noValue : withUnit(value, unitOf(answer));
+  const { decimals } = answer.panel.fieldConfig?.defaults ?? {};
+  const text = value === undefined ? noValue : withUnit(Number(value.toFixed(decimals ?? 9)), unitOf(answer));
   const colour = value === undefined ? FAINT : colourAt(answer, value);
   return {
     graphic: [write(text, x + width / 2, y + height / 2 - 8, { size: 26, bold: true, colour, align: 'center' })],
   };
 }
 
+/** Of milliseconds since the run began. */
 const clock = (time: number): string => new Date(time).toISOString().slice(14, 19);
 
 function lines(answer: Answer, box: Box, index: number): Drawing {
@@ -133,6 +143,7 @@ function lines(answer: Answer, box: Box, index: number): Drawing {
         gridIndex: index,
         min: 0,
         splitNumber: 4,
+        ...(unit === 'bytes' ? { interval: tickOf(most) } : {}),
         axisLabel: { formatter: (value: number) => withUnit(value, unit), fontSize: 10, color: FAINT },
         splitLine: { lineStyle: { color: '#eceef0' } },
       },
@@ -195,8 +206,8 @@ function dots(data: [number, number][], index: number): SeriesOption {
     xAxisIndex: index,
     yAxisIndex: index,
     symbol: 'diamond',
-    symbolSize: 6,
-    itemStyle: { color: '#a352cc', opacity: 0.75 },
+    symbolSize: 5,
+    itemStyle: { color: '#a352cc', opacity: 0.7 },
     silent: true,
     data,
   };
@@ -285,23 +296,23 @@ function table(answer: Answer, box: Box): Drawing {
   const shownIn = (of: Line[], query: number) => of.filter((line) => line.query === query).map(last)[0];
   const sorted = [...rows].toSorted(([, a], [, b]) => (shownIn(b, 0) ?? 0) - (shownIn(a, 0) ?? 0));
   const units = names.map((name) => unitOfColumn(answer, name));
-  const width = (box.width - 24) / (columns.length + 0.8);
-  // the first column is the longest
-  const place = (column: number) => (column === 0 ? 12 : 12 + width * (column + 0.8));
+  const texts = sorted.slice(0, Math.floor((box.height - 60) / 21)).map(([key, of]) => [
+    ...key.split('\u0000'),
+    ...columns.slice(labels.length).map((_, query) => {
+      const value = shownIn(of, query);
+      return value === undefined ? '–' : withUnit(value, units[labels.length + query]);
+    }),
+  ]);
+  // Each column as wide as its longest text, and what is left over shared out.
+  const longest = names.map((name, column) => Math.max(name.length, ...texts.map((row) => row[column].length)) + 2);
+  const width = (box.width - 24) / longest.reduce((sum, each) => sum + each, 0);
+  const place = (column: number) => 12 + width * longest.slice(0, column).reduce((sum, each) => sum + each, 0);
   const cell = (text: string, column: number, row: number, style: Style = {}) =>
     write(text, box.x + place(column), box.y + 36 + row * 21, { size: 11, ...style });
-  const most = Math.floor((box.height - 60) / 21);
   return {
     graphic: [
       ...names.map((name, column) => cell(name, column, 0, { bold: true, colour: FAINT })),
-      ...sorted.slice(0, most).flatMap(([key, of], row) => [
-        ...key.split('\u0000').map((text, column) => cell(text, column, row + 1)),
-        ...columns.slice(labels.length).map((_, query) => {
-          const value = shownIn(of, query);
-          const text = value === undefined ? '–' : withUnit(value, units[labels.length + query]);
-          return cell(text, labels.length + query, row + 1);
-        }),
-      ]),
+      ...texts.flatMap((row, index) => row.map((text, column) => cell(text, column, index + 1))),
     ],
   };
 }

@@ -42,7 +42,9 @@ export function picture(title: string, subtitle: string, answers: Answer[]): str
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
-  return `${svg}\n`;
+  // What would happen under a mouse; a picture in a page has none.
+  const still = svg.replace(/<style[^>]*>.*?<\/style>\n?/s, '').replace(/ class="[^"]*"/g, '');
+  return `${still.replace('>', `>\n<title>${title}</title>`)}\n`;
 }
 
 function placed(answers: Answer[]): { boxes: Box[]; height: number } {

@@ -39,7 +39,9 @@ export async function withDemo(seconds: number, then: (prometheus: Prometheus) =
     ending.push(() => broker.stop());
     const traces = await startOtlpReceiver();
     ending.push(() => traces.close());
+    // The sidecars inherit them. With confirms of their own there are some of every topic.
     process.env.OTEL_EXPORTER_OTLP_ENDPOINT = traces.url;
+    process.env.TRACEHARE_LOSS = 'confirms';
     const apps: Child[] = [];
     const admins: string[] = [];
     for (const name of ['order-service', 'payment-service']) {

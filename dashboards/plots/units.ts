@@ -31,3 +31,8 @@ function scaled(value: number, by: number, names: string[]): string {
 function digits(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
+
+/** Bytes between two ticks of an axis that reaches to `most`: a power of two, as people count memory. */
+export function tickOf(most: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(most, 4) / 4));
+}

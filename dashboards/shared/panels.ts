@@ -126,6 +126,8 @@ export function stat(spec: Common & { none?: string }): Builder<Panel> {
     .colorMode(common.BigValueColorMode.Value)
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds));
   if (spec.none !== undefined) panel.noValue(spec.none);
+  // increase() estimates parts of messages.
+  if (spec.unit === 'short') panel.decimals(0);
   return finish(panel, { height: 4, ...spec }, target);
 }
 

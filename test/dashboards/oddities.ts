@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { temporaryFolder } from '../support/folder.ts';
 import type { RabbitMQ } from '../support/rabbitmq.ts';
 import { startTracehare, type Tracehare } from '../support/tracehare.ts';
 import { createVhost, type Vhost } from '../support/vhost.ts';
@@ -30,10 +33,12 @@ export interface Oddities {
 /** A sidecar to which things happen that are rare. The broker is its own: it is made to block. */
 export async function startOddities(broker: RabbitMQ): Promise<Oddities> {
   const vhost = await createVhost({ port: broker.port, managementPort: broker.management.port });
+  const folder = temporaryFolder('oddities');
+  const file = join(folder.path, 'tracehare.yaml');
+  writeFileSync(file, CONFIG);
   const sidecar = await startTracehare({
     upstream: `amqp://127.0.0.1:${broker.port}`,
-    args: ['--pipeline', 'odd'],
-    config: CONFIG,
+    args: ['--pipeline', 'odd', '--config', file],
     // Nobody listens there: spans are made, and lost.
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
   });
@@ -48,10 +53,12 @@ export async function startOddities(broker: RabbitMQ): Promise<Oddities> {
       await tooManyUnsettled(url);
       await fromTheFuture(vhost, url);
       await oneMoreName(url, `name-${names++}`);
+      await reload(sidecar, file);
     },
     block: () => block(broker, url),
     async stop() {
       await sidecar.kill();
+      folder.remove();
       await vhost.remove();
     },
   };
@@ -140,6 +147,20 @@ async function fromTheFuture(vhost: Vhost, url: string): Promise<void> {
     const message = await channel.get('future');
     if (message) channel.ack(message);
   });
+}
+
+/** Once with a configuration that is wrong, and then with the old one. */
+async function reload(sidecar: Tracehare, file: string): Promise<void> {
+  for (const [result, content] of [
+    ['failure', 'wrong: true'],
+    ['success', CONFIG],
+  ]) {
+    const count = async () => (await sidecar.metrics()).sum('tracehare_config_reloads_total', { result });
+    const before = await count();
+    writeFileSync(file, content);
+    sidecar.signal('SIGHUP');
+    await until(async () => (await count()) > before, `a reload is counted as ${result}`);
+  }
 }
 
 /** A memory alarm: the broker blocks whoever publishes. */

@@ -3,6 +3,7 @@ import type { Panel, RowPanel } from '@grafana/grafana-foundation-sdk/dashboard'
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { dashboards, rendered } from '../../dashboards/generate.ts';
+import { SHOWN } from '../../dashboards/plots.ts';
 import { annotationsOf, committed, panelsOf, queriesOf, targetsOf, text, variablesOf } from './committed.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -20,6 +21,19 @@ test('what is committed is what the code generates', () => {
 test('every dashboard has an address of its own', () => {
   expect(new Set(uids).size).toBe(uids.length);
   for (const uid of uids) expect(uid).toMatch(/^[a-z-]{1,40}$/);
+});
+
+test('every dashboard has a picture in the docs, of panels it has', () => {
+  const page = readFileSync(new URL('docs/dashboards.md', root), 'utf8');
+  for (const [name, dashboard] of committed) {
+    expect(page).toContain(`](dashboard-${name}.svg)`);
+    const svg = readFileSync(new URL(`docs/dashboard-${name}.svg`, root), 'utf8');
+    const titles = panelsOf(dashboard).map(({ title }) => title);
+    for (const title of SHOWN[name].panels) {
+      expect(titles, name).toContain(title);
+      expect(svg, 'run `npm run plots`').toContain(`>${title}<`);
+    }
+  }
 });
 
 describe.each(committed)('%s', (_, dashboard) => {
