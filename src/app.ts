@@ -6,6 +6,7 @@ import type { Loaded } from './config/load.ts';
 import type { ReadFiles } from './config/read-files.ts';
 import type { Report } from './control.ts';
 import { EventBus } from './events/bus.ts';
+import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
 import { Reloader } from './reload.ts';
@@ -104,6 +105,9 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
     )),
   );
 
+  const faults = new FaultWatch(log);
+  faults.update(config.rules, config.faults.enabled);
+
   const exposition = exposed(config);
   for (const { metrics } of threads) exposition.attach(metrics);
   const sink = await sinkLoading;
@@ -124,6 +128,7 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
   exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
   exposition.register(REGISTERED.tracesLimited, () => sum(limited));
+  exposition.register(REGISTERED.faultsActive, () => faults.counts());
   exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
 
   const pumping = setInterval(() => pump(), PUMP_MS);
@@ -154,6 +159,7 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
         rate: value,
       })),
       bypass: running.bypass,
+      faults: faults.list(),
       limits: [
         ...Object.entries(folded).map(([label, count]) => ({ name: `values of label ${label}`, count })),
         { name: 'new traces a second', count: sum(limited) },
@@ -184,6 +190,7 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
     const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream.tls, files) };
     await Promise.all(threads.map((thread) => thread.configure(configuration)));
     running = inForce();
+    faults.update(config.rules, config.faults.enabled);
     log.level = config.log.level;
     sink.configure(tracing);
     upstreams.configure(upstream);

@@ -19,8 +19,9 @@ export function logLifecycle(bus: EventBus, log: Logger): void {
     else log.info({ connection, name: names.get(connection) }, 'broker unblocked the connection');
   });
   bus.on('channel.closed', ({ connection, channel, by, code, text }) => {
-    if (by === 'broker')
-      log.warn({ connection, name: names.get(connection), channel, code, text }, 'broker closed a channel');
+    const closed = { connection, name: names.get(connection), channel, code, text };
+    if (by === 'broker') log.warn(closed, 'broker closed a channel');
+    if (by === 'tracehare') log.warn(closed, 'a fault closed a channel');
   });
   bus.on('connection.closed', ({ connection, by, code, text }) => {
     const name = names.get(connection);

@@ -2,6 +2,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { Config } from './config/config.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 import { RingWriter } from './events/ring.ts';
+import { Faults, schedule } from './faults/faults.ts';
 import { Clock } from './proxy/clock.ts';
 import { Dialer, nameOf } from './proxy/dial.ts';
 import { guardedInterceptor, guardedObserver } from './proxy/guard.ts';
@@ -47,31 +48,47 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     ...(options.index === 0 && { warn: (message: string) => report({ type: 'warning', message }) }),
   });
   const ids = createIdPool();
-  const settings = ({ tracing, rules, loss, pipeline, limits }: Config): PlaneSettings => ({
-    interceptor: guardedInterceptor(createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }), () =>
-      observer.traffic.observerFailed(),
-    ),
-    rules: compileRules(rules, {
-      loss: loss.mode,
-      naming: (exchange, routingKey) => exchange || routingKey,
-      fold: foldName,
-    }),
-    options: {
-      pipeline,
-      windowPerChannel: limits.windowPerChannel,
-      connections: share(limits.connections),
-      settleOnClose: loss.settleOnClose,
-      exempt: compileClients(loss.exempt),
-    },
-  });
+  const clock = new Clock();
+  let faults = new Faults([]);
+  const settings = ({ tracing, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+    const before = faults;
+    const now = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
+    faults = now;
+    return {
+      interceptor: guardedInterceptor(
+        createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }),
+        () => observer.traffic.observerFailed(),
+      ),
+      rules: compileRules(rules, {
+        loss: loss.mode,
+        naming: (exchange, routingKey) => exchange || routingKey,
+        fold: foldName,
+        faults: (specs, side) => now.of(specs, side),
+      }),
+      options: {
+        pipeline,
+        windowPerChannel: limits.windowPerChannel,
+        connections: share(limits.connections),
+        settleOnClose: loss.settleOnClose,
+        exempt: compileClients(loss.exempt),
+        outages: now.partitions,
+      },
+      releases: before.lacks(now),
+    };
+  };
   const { interceptor, rules, options: planeOptions } = settings(config);
-  const plane = new Plane(observer, interceptor, new Clock(), rules, planeOptions);
+  const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
   plane.bypass = config.bypass;
   plane.onFact = (fact) => report({ type: 'learned', fact });
   const dialer = new Dialer({
     servers: config.upstream.servers,
     security: options.upstreamSecurity,
     timeout: config.upstream.connectTimeout,
+    refusal: () => {
+      if (!faults.partitions.some((outage) => outage.refuses(clock.now()))) return undefined;
+      observer.traffic.faultInjected('partition');
+      return 'fault: partition';
+    },
     result: (upstream, error) => {
       observer.traffic.upstreamUp(nameOf(upstream), error === undefined);
       report({ type: 'dialled', upstream: nameOf(upstream), error: error?.message });

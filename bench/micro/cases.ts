@@ -186,6 +186,7 @@ const EVENT: PublishEnded = {
   bodySize: 100,
   messageId: '',
   correlationId: '',
+  fault: '',
   sequence: 1,
   outcome: 'success',
   reason: '',

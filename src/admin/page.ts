@@ -61,6 +61,10 @@ function show(state) {
     name(l.topic), name(l.pipeline), l.side, word((l.rate * 100).toFixed(2) + ' %', l.rate === 0),
   ]));
   at('no-loss').hidden = state.lossRates.length > 0;
+  fill('faults', state.faults.map((f) => [
+    f.type, name(f.match), (f.toxicity * 100) + ' %', f.secondsLeft === null ? 'no end' : duration(f.secondsLeft) + ' left',
+  ]));
+  at('no-faults').hidden = state.faults.length > 0;
   fill('limits', state.limits.map((l) => [l.name, count(l.count)]));
   at('no-limits').hidden = state.limits.length > 0;
 }
@@ -155,6 +159,9 @@ export const PAGE = `<!doctype html>
 <table><tbody id="map"></tbody></table>
 <p id="no-map">No message has passed.</p>
 <p id="map-more" hidden></p>
+<h2>Faults in force</h2>
+<table><tbody id="faults"></tbody></table>
+<p id="no-faults">None.</p>
 <h2>Limits that bit</h2>
 <table><tbody id="limits"></tbody></table>
 <p id="no-limits">None.</p>

@@ -30,6 +30,8 @@ export interface SidecarState {
   lossRates: { topic: string; pipeline: string; side: string; rate: number }[];
   /** every new connection is a plain pipe */
   bypass: boolean;
+  /** faults of the rules that are in force; `match` is JSON, `secondsLeft` null for one that does not end by itself */
+  faults: { type: string; match: string; toxicity: number; secondsLeft: number | null }[];
   /** limits that bit, and how often */
   limits: { name: string; count: number }[];
 }

@@ -8,6 +8,7 @@ import {
   text,
   writeU16,
   writeU32,
+  writeU64,
 } from './fields.ts';
 import {
   type ArgumentType,
@@ -91,6 +92,13 @@ export function closeFrame(
   args[2] = words.length;
   args.set(words, 3);
   return frame(name, channel, args);
+}
+
+/** basic.ack or basic.nack of one publish, by its delivery tag. */
+export function confirmFrame(channel: number, tag: number, ack: boolean): Uint8Array {
+  const args = Buffer.alloc(9);
+  writeU64(args, 0, tag);
+  return frame(ack ? 'basic.ack' : 'basic.nack', channel, args);
 }
 
 /** confirm.select without an answer. */

@@ -47,6 +47,10 @@ export interface Config {
   log: { level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' };
   /** every connection is a plain pipe */
   bypass: boolean;
+  faults: {
+    /** faults of rules are injected; otherwise they are ignored */
+    enabled: boolean;
+  };
   /** in order; patterns are still text (src/rules compiles them) */
   rules: Rule[];
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { faultTypes } from '../faults/spec.ts';
 import { observedHeaders } from '../proxy/interceptor.ts';
 import { addedBytes, compileHeaders } from '../rules/header-change.ts';
 import { compilePattern, type Pattern } from '../rules/pattern.ts';
@@ -6,6 +7,7 @@ import { PatternError } from '../rules/pattern-error.ts';
 import { MOST_BY_MESSAGE, matched } from '../rules/rules.ts';
 import { compileTopic } from '../rules/topic.ts';
 import { atLeastOne, custom, optional, shortForms } from './declare.ts';
+import { fault } from './fault-schema.ts';
 import { lossMode, oneOf, onOff, placeholders, text } from './values.ts';
 
 const expected = "expects a name, or a pattern in quotes, such as 'orders.*' or '/^orders-/'";
@@ -132,6 +134,10 @@ const actions = {
   ),
   headers: optional(headers, 'What is changed in the headers of publishes.'),
   rateLimit: optional(rateLimit, 'messages a second on each connection; faster ones wait, by backpressure'),
+  faults: optional(
+    z.array(fault, { error: 'expects a list, each entry with a dash' }).min(1, { error: 'is empty; leave it out' }),
+    'What goes wrong with the messages on purpose; needs faults.enabled.',
+  ),
 };
 
 /** An entry of `rules`. */
@@ -169,6 +175,14 @@ export const rule = z
       issues.push(
         custom(match, ['match', 'queue'], 'never matches with side: publish; queues are known of deliveries only'),
       );
+    const side = match.queue === undefined ? match.side : 'consume';
+    value.faults?.forEach(({ type }, index) => {
+      const sides: readonly string[] = faultTypes[type].sides;
+      if (side === 'consume' && sides.length > 0 && !sides.includes(side))
+        issues.push(
+          custom(type, ['faults', index, 'type'], `${type} strikes publishes, this rule matches deliveries only`),
+        );
+    });
     const wrong = topic === undefined ? undefined : problemOf(() => compileTopic(topic, groupsOf(match)));
     if (wrong !== undefined) issues.push(custom(topic, ['topic'], wrong));
   });

@@ -184,6 +184,11 @@ export const schema = z
         setting(onOff, false, 'every connection is a plain pipe: nothing is read, added or counted by topic'),
         'new connections',
       ),
+      faults: reloadable(
+        section('Failures on purpose, by rules: docs/faults.md explains them.', {
+          enabled: setting(onOff, false, 'faults of rules are injected; otherwise they are ignored, with a warning'),
+        }),
+      ),
       rules: reloadable(
         list(
           rule,

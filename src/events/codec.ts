@@ -22,6 +22,7 @@ const passage = {
   bodySize: 'number',
   messageId: 'string',
   correlationId: 'string',
+  fault: 'string',
 } as const;
 
 /** The compiler holds this table against the events: a field forgotten here does not compile. */

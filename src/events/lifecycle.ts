@@ -124,6 +124,8 @@ export interface MessagePassage {
   bodySize: number;
   messageId: string;
   correlationId: string;
+  /** faults that struck it, separated by commas; '' for none */
+  fault: string;
 }
 
 /** A publish reached its outcome (DESIGN, Outcomes). */

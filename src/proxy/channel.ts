@@ -1,6 +1,7 @@
 import { type FieldTable, MalformedError, readU64, writeU64 } from '../amqp/fields.ts';
-import { type Arguments, readMethod } from '../amqp/methods.ts';
+import { type Arguments, confirmFrame, readMethod } from '../amqp/methods.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methodNames, methods } from '../amqp/spec.ts';
+import type { DelayLine, FrameSink } from './delay-line.ts';
 import { type Consumer, Deliveries } from './deliveries.ts';
 import { DeliveryContent } from './delivery-content.ts';
 import type { Returning } from './held-frame.ts';
@@ -8,7 +9,9 @@ import type { InFlight } from './in-flight.ts';
 import type { RequeueReason, UnknownReason } from './observer.ts';
 import type { Plane, Scope } from './plane.ts';
 import { PublishContent } from './publish-content.ts';
+import type { PublishPath } from './publish-path.ts';
 import { Publishes } from './publishes.ts';
+import type { Severed } from './severed.ts';
 
 /** A request of the app that the broker will answer, in order, on this channel. */
 interface Request {
@@ -32,6 +35,8 @@ export interface ChannelContext extends Scope {
   readonly connection: number;
   /** of the connection */
   readonly inFlight: InFlight;
+  /** a channel has answers of ours for the app */
+  answering(): void;
 }
 
 /** Everything known of one open channel. */
@@ -45,6 +50,14 @@ export class Channel {
   returning: Returning | undefined;
   /** body bytes to come of a return that only we asked for: they are streamed away */
   swallowing = 0;
+  /** from the first fault on a publish: where its frames go */
+  outgoing: PublishPath | undefined;
+  /** from the first fault on a delivery */
+  incoming: DelayLine | undefined;
+  /** a fault closes it */
+  severed: Severed | undefined;
+  /** confirms of ours for the app */
+  #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
   readonly #consumers = new Map<string, Consumer>();
   /** cancelled with nowait: deliveries may follow until the next synchronous reply */
@@ -58,7 +71,10 @@ export class Channel {
     const { plane, connection, vhost, inFlight } = context;
     this.id = id;
     this.#context = context;
-    this.publishes = new Publishes(plane, connection, id);
+    this.publishes = new Publishes(plane, connection, id, (tag, ack) => {
+      this.#answers.push(confirmFrame(id, tag, ack));
+      context.answering();
+    });
     this.deliveries = new Deliveries(plane, connection, id, vhost, inFlight);
     this.publishing = new PublishContent(plane, context);
     this.delivering = new DeliveryContent(plane, vhost);
@@ -154,6 +170,14 @@ export class Channel {
     }
   }
 
+  /** Confirms that we owe the app, unless it still waits for confirm.select-ok. */
+  giveAnswers(sink: FrameSink): void {
+    if (this.#answers.length === 0 || this.#requests.some(({ reply }) => reply === 'confirm.select-ok')) return;
+    const answers = this.#answers.splice(0);
+    if (this.publishes.discarded === undefined && this.severed === undefined)
+      for (const frame of answers) sink.add(frame);
+  }
+
   /**
    * basic.ack or basic.nack of the broker, ended here and, where the app asked for confirms too,
    * left in the frame with the tag it knows. False: the app knows nothing of this one.
@@ -162,6 +186,10 @@ export class Channel {
     const at = start + FRAME_HEAD + 4;
     holdsTag('basic.ack', at, end);
     const tag = readU64(buf, at);
+    if (this.publishes.answersApart) {
+      this.publishes.confirmedApart(tag, (buf[at + 8] & 1) !== 0, ack, now);
+      return false;
+    }
     const appTag = this.publishes.appTag(tag);
     this.publishes.confirmed(tag, (buf[at + 8] & 1) !== 0, ack, now);
     if (appTag !== tag && appTag >= 0) writeU64(buf, at, appTag);

@@ -4,6 +4,8 @@ import { closeFrame } from '../amqp/methods.ts';
 import { CloseHold } from './close-hold.ts';
 import type { DeliveryDetail } from './deliveries.ts';
 import type { Upstream } from './dial.ts';
+import type { Ending } from './fault.ts';
+import { FaultEndings } from './fault-endings.ts';
 import { Flushing } from './flushing.ts';
 import type { DeliveryTally, PublishTally } from './observer.ts';
 import { Output, type Scratch } from './output.ts';
@@ -14,6 +16,7 @@ import { Relay } from './relay.ts';
 import { type Closing, Session } from './session.ts';
 import { observedFromBroker, TowardsApp } from './towards-app.ts';
 import { observedFromApp, TowardsBroker } from './towards-broker.ts';
+import { DirectionWire } from './wire.ts';
 
 /** connection.close of an operator (AMQP 0-9-1, reply codes): clients reconnect after it. */
 const CONNECTION_FORCED = 320;
@@ -38,17 +41,19 @@ export class Connection {
   readonly #brokerDecoder: FrameDecoder;
   readonly #brokerOutput: Output;
   readonly #appOutput: Output;
+  readonly #brokerWire: DirectionWire;
+  readonly #appWire: DirectionWire;
+  readonly #faults: FaultEndings;
   readonly #brokerFlushes = new Flushing<PublishTally, PublishDetail>();
   readonly #appFlushes = new Flushing<DeliveryTally, DeliveryDetail>();
   readonly #towardsApp: TowardsApp;
   readonly #towardsBroker: TowardsBroker;
   readonly #hold: CloseHold;
-  /** closes that may go as soon as the app's frame at hand has ended */
-  #due: (() => void)[] = [];
   /** the app ended its side first; without a close that leaves open what it had read */
   #appVanished = false;
   #bypassed = false;
   #drain: Drain = 'none';
+  #farewell = { code: 0, text: '' };
   #closed = false;
   readonly #onClosed: (connection: Connection) => void;
 
@@ -73,14 +78,16 @@ export class Connection {
       this.#pipe(why === 'protocol' ? 'unknown_protocol' : 'frame_error');
 
     this.#brokerOutput = new Output(scratch);
+    this.#brokerWire = new DirectionWire(this.#brokerOutput, plane.capture, plane.clock);
     const brokerPacing = new Pacing();
-    const towardsBroker = new TowardsBroker(session, this.#brokerOutput, this.#brokerFlushes, this, brokerPacing, lost);
+    const towardsBroker = new TowardsBroker(session, this.#brokerWire, this.#brokerFlushes, this, brokerPacing, lost);
     this.#towardsBroker = towardsBroker;
     this.#appDecoder = new FrameDecoder(towardsBroker, observedFromApp, 'header');
 
     this.#appOutput = new Output(scratch);
+    this.#appWire = new DirectionWire(this.#appOutput, plane.capture, plane.clock);
     const appPacing = new Pacing();
-    this.#towardsApp = new TowardsApp(session, this.#appOutput, this.#appFlushes, this, appPacing, lost);
+    this.#towardsApp = new TowardsApp(session, this.#appWire, this.#appFlushes, this, appPacing, lost);
     this.#brokerDecoder = new FrameDecoder(this.#towardsApp, observedFromBroker, 'frame');
 
     const { clock, observer } = plane;
@@ -108,6 +115,15 @@ export class Connection {
       pacing: appPacing,
       heldBack: () => session.inFlight.heldBack(),
     });
+    this.#brokerWire.attach(this.#appDecoder, this.#toBroker);
+    this.#appWire.attach(this.#brokerDecoder, this.#toApp);
+    this.#faults = new FaultEndings(
+      session,
+      { wire: this.#brokerWire, sink: (channel) => towardsBroker.sink(channel) },
+      { wire: this.#appWire, sink: (channel) => this.#towardsApp.sink(channel) },
+      this,
+    );
+    session.onAnswer = () => this.#faults.answer();
     this.#join(app, broker, this.#toBroker, this.#toApp);
     this.#join(broker, app, this.#toApp, this.#toBroker);
     observer.traffic.connections(1);
@@ -228,10 +244,16 @@ export class Connection {
 
   /** The orderly end from our side (DESIGN, Command line: SIGTERM). `closed` follows. */
   drain(): void {
-    if (this.#drain !== 'none') return;
+    this.closeWith(CONNECTION_FORCED, 'CONNECTION_FORCED - tracehare is draining');
+  }
+
+  /** connection.close to both sides, in order. */
+  closeWith(code: number, text: string): void {
+    if (this.#drain !== 'none' || this.#closed) return;
     this.#toBroker.hurry();
     this.#toApp.hurry();
     this.#drain = 'asked';
+    this.#farewell = { code, text };
     if (this.#bypassed || !this.#session.isOpen || this.#session.closing !== undefined) {
       this.#hangUp();
       return;
@@ -247,9 +269,10 @@ export class Connection {
   frameEnded(): void {
     if (this.#drain !== 'asked') return;
     this.#drain = 'app told';
-    const text = 'CONNECTION_FORCED - tracehare is draining';
-    this.#session.closing ??= { by: 'tracehare', code: CONNECTION_FORCED, text };
-    this.#appOutput.add(closeFrame('connection.close', 0, CONNECTION_FORCED, text));
+    const { code, text } = this.#farewell;
+    this.#session.closing ??= { by: 'tracehare', code, text };
+    this.#towardsApp.letGo();
+    this.#appOutput.add(closeFrame('connection.close', 0, code, text));
     this.#towardsApp.muted = true;
   }
 
@@ -274,8 +297,10 @@ export class Connection {
         this.#hangUp();
         return;
       }
+      this.#towardsBroker.letGo();
       this.#appDecoder.lose();
-      this.#brokerOutput.add(closeFrame('connection.close', 0, CONNECTION_FORCED, 'tracehare is draining'));
+      const { code, text } = this.#farewell;
+      this.#brokerOutput.add(closeFrame('connection.close', 0, code, text));
       this.#toBroker.send();
       setTimeout(() => this.#hangUp(), CLOSE_WAIT_MS).unref();
     });
@@ -286,27 +311,62 @@ export class Connection {
     let inside = true;
     const waits = this.#hold.wait(channel, () => {
       if (inside) go();
-      else this.#onceAtBoundary(go);
+      // another channel's body may be half way through: nothing can go in there
+      else this.#brokerWire.onceAtBoundary(go);
     });
     inside = false;
     return !waits;
   }
 
-  /** Another channel's body may be half way through: nothing can go in there. */
-  #onceAtBoundary(go: () => void): void {
-    this.#due.push(go);
-    if (this.#appDecoder.atBoundary) this.appFrameEnded();
+  /** A fault ended before its time: what faults hold back goes. */
+  release(): void {
+    if (this.#bypassed || this.#closed) return;
+    this.#brokerWire.onceAtBoundary(() => {
+      for (const { outgoing, publishes } of this.#session.channels()) {
+        outgoing?.line.flush();
+        publishes.revealAll();
+      }
+    });
+    this.#appWire.onceAtBoundary(() => {
+      for (const { incoming } of this.#session.channels()) incoming?.flush();
+    });
   }
 
-  /** TowardsBroker: see `isDue`. */
-  get isDue(): boolean {
-    return this.#due.length > 0;
+  /** A fault: both sides are gone for each other at once. What passed before still reaches the broker. */
+  resetFor(text: string): void {
+    if (this.#closed) return;
+    this.#session.closing ??= { by: 'tracehare', code: 0, text };
+    // what the app had not read is nobody's to know
+    this.#session.inFlight.end(this.#plane.clock.now());
+    this.#broker.destroySoon();
+    try {
+      this.#app.resetAndDestroy();
+    } catch {
+      // TLS has no reset of its own
+      this.#app.destroy();
+    }
   }
 
-  appFrameEnded(): void {
-    if (!this.#appDecoder.atBoundary) return;
-    for (const go of this.#due.splice(0)) go();
-    this.#toBroker.send();
+  /** A fault: nothing is read from either side for as long. */
+  stall(on: boolean): void {
+    this.#toBroker.hold('stall', on);
+    this.#toApp.hold('stall', on);
+  }
+
+  faultEnds(channel: number, ending: Ending): void {
+    this.#faults.end(channel, ending);
+  }
+
+  owesCloseOk(side: 'app' | 'broker', channel: number): void {
+    this.#faults.answerClose(side, channel);
+  }
+
+  severed(channel: number): void {
+    this.#faults.over(channel, (severed) => severed.replay(this.#towardsBroker, observedFromApp));
+  }
+
+  answer(): void {
+    this.#faults.answer();
   }
 
   /** TowardsApp: confirms came in. */

@@ -43,6 +43,8 @@ export interface Delivering extends Delivered {
   get: boolean;
   readonly ids: Uint32Array;
   traced: boolean;
+  /** faults that struck it, separated by commas */
+  fault: string;
 }
 
 /** bits of Window.bits */
@@ -242,6 +244,7 @@ function plainDetail(ids: Uint32Array, at: number, bits: number): DeliveryDetail
     sampled: false,
     messageId: '',
     correlationId: '',
+    fault: '',
     consumerTag: '',
     redelivered: (bits & REDELIVERED) !== 0,
     via: 'deliver',

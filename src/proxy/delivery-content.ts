@@ -3,6 +3,7 @@ import { MalformedError, readTable, readU32, readU64, skipValue, text } from '..
 import { FRAME_HEAD } from '../amqp/spec.ts';
 import type { Consumer, Delivering, DeliveryDetail } from './deliveries.ts';
 import { sampledDetail } from './detail.ts';
+import type { Fault } from './fault.ts';
 import { SENT, X_DEATH } from './interceptor.ts';
 import type { DeliveryTally } from './observer.ts';
 import type { Plane } from './plane.ts';
@@ -39,6 +40,7 @@ export class DeliveryContent {
       get: false,
       ids: new Uint32Array(IDS),
       traced: false,
+      fault: '',
     };
   }
 
@@ -83,10 +85,45 @@ export class DeliveryContent {
     delivery.noAck = source.noAck;
     delivery.detail = undefined;
     delivery.traced = false;
+    delivery.fault = '';
     this.#remaining = -1;
   }
 
-  /** Its content header, already read into the plane's flyweight. */
+  /** Faults may strike the delivery at hand: its frame must be held until its header tells. */
+  get mayStrike(): boolean {
+    return this.#remaining === -1 && this.#delivery.route.treatment.mayStrike;
+  }
+
+  /** Its content header can be read: what it says decides on the treatment. Throws MalformedError. */
+  resolve(): void {
+    if (this.#remaining !== -1) return;
+    const { variants } = this.#delivery.route;
+    if (variants !== undefined) this.#delivery.route = variants.of(this.#plane.header);
+  }
+
+  /** Of the delivery at hand, once its treatment is known; undefined: none. */
+  get faults(): readonly Fault[] | undefined {
+    return this.#remaining === -1 ? this.#delivery.route.treatment.faults : undefined;
+  }
+
+  /** Faults struck the delivery at hand, which goes to the app at `time`. */
+  struck(types: string, time: number): void {
+    this.#delivery.fault = types;
+    this.#delivery.time = time;
+  }
+
+  /** No part of a delivery is still to come. */
+  get isBetween(): boolean {
+    return this.#remaining === -2;
+  }
+
+  /** The delivery at hand, which won't be made. */
+  withdraw(): Delivering {
+    this.#remaining = -2;
+    return this.#delivery;
+  }
+
+  /** Its content header, already read into the plane's flyweight; `now`: when it goes to the app. */
   header(readable: boolean, now: number): void {
     if (this.#remaining !== -1) return;
     const { header, observer } = this.#plane;
@@ -100,8 +137,6 @@ export class DeliveryContent {
       if (Number.isNaN(header.bodySize)) this.#remaining = -2;
       return;
     }
-    const { variants } = this.#delivery.route;
-    if (variants !== undefined) this.#delivery.route = variants.of(header);
     this.#read(header, now);
   }
 
@@ -146,9 +181,9 @@ export class DeliveryContent {
   }
 
   #detail(header: ContentHeader, hasParent: boolean): DeliveryDetail {
-    const { ids, redelivered, get } = this.#delivery;
+    const { ids, redelivered, get, fault } = this.#delivery;
     return {
-      ...sampledDetail(header, ids, hasParent),
+      ...sampledDetail(header, ids, hasParent, fault),
       consumerTag: get ? '' : (this.#consumer?.tag ?? ''),
       redelivered,
       via: get ? 'get' : 'deliver',

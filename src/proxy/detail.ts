@@ -4,8 +4,8 @@ import { hexOf } from './ids.ts';
 import { TRACESTATE } from './interceptor.ts';
 import type { Detail } from './window.ts';
 
-/** What a sampled message's event needs of the content header last read; ids as in TraceContext. */
-export function sampledDetail(header: ContentHeader, ids: Uint32Array, hasParent: boolean): Detail {
+/** What a sampled message's event needs of the content header last read; ids as in TraceContext; `fault` as in Detail. */
+export function sampledDetail(header: ContentHeader, ids: Uint32Array, hasParent: boolean, fault: string): Detail {
   const state = header.stringAt(TRACESTATE);
   return {
     traceId: hexOf(ids, 0, 4),
@@ -15,5 +15,6 @@ export function sampledDetail(header: ContentHeader, ids: Uint32Array, hasParent
     sampled: true,
     messageId: header.property('messageId'),
     correlationId: header.property('correlationId'),
+    fault,
   };
 }

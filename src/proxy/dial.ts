@@ -20,6 +20,8 @@ export interface DialOptions {
   security: UpstreamSecurity;
   /** ms for each attempt */
   timeout: number;
+  /** why an upstream can't be reached although it could: a fault */
+  refusal?(): string | undefined;
   /** told of every attempt */
   result(upstream: Upstream, error: Error | undefined): void;
 }
@@ -48,6 +50,8 @@ export class Dialer {
       const index = (this.#current + turn) % servers.length;
       const upstream = servers[index];
       try {
+        const refusal = this.#options.refusal?.();
+        if (refusal !== undefined) throw new Error(refusal);
         const socket = await this.#open(upstream);
         result(upstream, undefined);
         this.#current = index;

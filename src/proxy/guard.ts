@@ -314,6 +314,7 @@ function guardedTraffic(traffic: TrafficTally, failed: () => void): TrafficTally
     'negativeLatency',
     'clockReanchored',
     'shadowConflict',
+    'faultInjected',
   ] as const satisfies readonly (keyof TrafficTally)[];
   const guard: Partial<Record<keyof TrafficTally, Call>> = {};
   for (const name of names) {

@@ -5,7 +5,7 @@ import { withReader } from './chunks.ts';
 import { Connection } from './connection.ts';
 import type { Dialer } from './dial.ts';
 import { Scratch } from './output.ts';
-import type { Plane, PlaneSettings } from './plane.ts';
+import type { Outage, Plane, PlaneSettings } from './plane.ts';
 import { HIGH_WATER_MARK } from './relay.ts';
 
 /** How often time alone is looked at: returns that did not come, publishers that are blocked. */
@@ -34,6 +34,8 @@ export class Listener {
   readonly #idStep: number;
   readonly #sweep: NodeJS.Timeout;
   #idle: (() => void)[] = [];
+  /** partitions under way, and the connections that each of them stalls */
+  readonly #outages = new Map<Outage, Set<Connection>>();
 
   /** `firstId` and `idStep` keep the ids of several traffic threads apart. */
   constructor(plane: Plane, dialer: Dialer, tls: ListenerOptions['tls'], firstId = 1, idStep = 1) {
@@ -73,7 +75,10 @@ export class Listener {
       this.#tls = tls;
     }
     this.#plane.configure(settings);
-    for (const connection of this.#connections) connection.reconfigured();
+    for (const connection of this.#connections) {
+      connection.reconfigured();
+      if (settings.releases) connection.release();
+    }
   }
 
   get connections(): number {
@@ -115,6 +120,7 @@ export class Listener {
 
   #ended(connection: Connection): void {
     this.#connections.delete(connection);
+    for (const stalled of this.#outages.values()) stalled.delete(connection);
     this.#tellIdle();
   }
 
@@ -126,7 +132,34 @@ export class Listener {
     const { clock, observer } = this.#plane;
     if (clock.check()) observer.traffic.clockReanchored();
     const now = clock.now();
+    this.#sweepOutages(now);
     for (const connection of this.#connections) connection.sweep(now);
+  }
+
+  #sweepOutages(now: number): void {
+    const { outages = [] } = this.#plane.options;
+    for (const outage of outages) {
+      if (outage.existing !== 'keep' && !this.#outages.has(outage) && outage.isActive(now)) this.#begin(outage);
+    }
+    for (const [outage, stalled] of this.#outages) {
+      if (outages.includes(outage) && outage.isActive(now)) continue;
+      this.#outages.delete(outage);
+      for (const connection of stalled) connection.stall(false);
+    }
+  }
+
+  #begin(outage: Outage): void {
+    const stalled = new Set<Connection>();
+    this.#outages.set(outage, stalled);
+    for (const connection of this.#connections) {
+      if (outage.toxicity < 1 && Math.random() >= outage.toxicity) continue;
+      this.#plane.observer.traffic.faultInjected('partition');
+      if (outage.existing === 'cut') connection.resetFor('fault: partition');
+      else {
+        connection.stall(true);
+        stalled.add(connection);
+      }
+    }
   }
 
   /** No connection is left, or `timeout` ms passed. */

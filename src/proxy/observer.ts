@@ -27,7 +27,8 @@ export type LossReason =
   | 'too_large'
   | 'access_refused'
   | 'no_exchange'
-  | 'autoack_undelivered';
+  | 'autoack_undelivered'
+  | 'fault';
 export type UnknownReason = 'unconfirmed_at_close' | 'connection_lost' | 'channel_error' | 'autoack_in_flight';
 export type RequeueReason = 'reject' | 'nack' | 'recover' | 'channel_closed' | 'connection_closed';
 
@@ -135,4 +136,6 @@ export interface TrafficTally {
   /** a client that selected tx after our confirm.select: it is not shadowed again */
   shadowConflict(): void;
   clockReanchored(): void;
+  /** a fault of configuration struck a message, a dial or a connection */
+  faultInjected(type: string): void;
 }

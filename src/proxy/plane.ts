@@ -3,6 +3,7 @@ import { MalformedError } from '../amqp/fields.ts';
 import type { Clock } from './clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from './interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from './observer.ts';
+import { Output, Scratch } from './output.ts';
 import { type MakeRoute, type Route, RouteTable, Variants } from './routes.ts';
 import { SentStamp } from './sent-stamp.ts';
 import type { Client, LossMode, Rules, Treatment } from './treatment.ts';
@@ -16,6 +17,18 @@ export interface PlaneOptions {
   settleOnClose: number;
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
+  /** times at which the broker is out of reach on purpose */
+  outages?: readonly Outage[];
+}
+
+/** A partition: times in ms of the monotonic clock. */
+export interface Outage {
+  readonly existing: 'keep' | 'stall' | 'cut';
+  /** probability that a connection which exists is struck */
+  readonly toxicity: number;
+  isActive(now: number): boolean;
+  /** Whether one dial is refused. */
+  refuses(now: number): boolean;
 }
 
 /** What configuration says of messages and connections: one snapshot, replaced as a whole. */
@@ -23,6 +36,8 @@ export interface PlaneSettings {
   interceptor: Interceptor;
   rules: Rules;
   options: PlaneOptions;
+  /** a fault ends by it: what faults hold back is not held any longer */
+  releases?: boolean;
 }
 
 /** Whose messages: connections of one vhost and app share their routes, if the same rules fit their clients. */
@@ -65,6 +80,8 @@ export class Plane {
     sampled: false,
     ratio: undefined,
   };
+  /** frames that are changed and not sent at once; empty between messages */
+  readonly capture = new Output(new Scratch());
   readonly edit: HeaderEdit = headerEdit();
   readonly sent: SentStamp;
   readonly #publishes = new Map<string, RouteTable<PublishTally>>();

@@ -1,11 +1,12 @@
 import type { ContentHeader } from '../amqp/content.ts';
 import { MalformedError, readU16, text } from '../amqp/fields.ts';
 import { FRAME_HEAD } from '../amqp/spec.ts';
+import type { FrameSink } from './delay-line.ts';
 import { sampledDetail } from './detail.ts';
+import type { Fault } from './fault.ts';
 import { changeHeaders } from './header-change.ts';
 import { type Interceptor, SENT, TRACEPARENT, X_DELAY } from './interceptor.ts';
 import type { PublishTally } from './observer.ts';
-import type { Output } from './output.ts';
 import type { Plane, Scope } from './plane.ts';
 import {
   HAS_PARENT,
@@ -43,6 +44,7 @@ export class PublishContent {
   #held: Uint8Array | undefined;
   #heldStart = 0;
   #heldEnd = 0;
+  #heldForShadow = false;
 
   constructor(plane: Plane, scope: Scope) {
     this.#plane = plane;
@@ -57,6 +59,7 @@ export class PublishContent {
       stamp: Number.NaN,
       bits: 0,
       ids: new Uint32Array(IDS),
+      fault: '',
     };
   }
 
@@ -81,11 +84,12 @@ export class PublishContent {
     publish.bits = (buf[keyEnd] & 1) !== 0 ? MANDATORY : 0;
     publish.detail = undefined;
     publish.stamp = Number.NaN;
+    publish.fault = '';
     this.#remaining = -1;
   }
 
   /**
-   * Its content header, already read into the plane's flyweight (`readable`: false if it could not
+   * Its content header, already read into the plane's flyweight, and `resolve` called (`readable`: false if it could not
    * be). Returns true if plane.edit holds something to splice in.
    */
   header(readable: boolean, frameMax: number, now: number): boolean {
@@ -98,8 +102,6 @@ export class PublishContent {
       if (Number.isNaN(header.bodySize)) this.#remaining = -2;
       return false;
     }
-    const { variants } = this.#publish.route;
-    if (variants !== undefined) this.#publish.route = variants.of(header);
     if (this.#publish.route.answers || header.value(X_DELAY) >= 0) this.#publish.bits |= RETURN_IS_EMPTY;
     return this.#trace(header, frameMax, now);
   }
@@ -145,10 +147,10 @@ export class PublishContent {
   }
 
   #detail(header: ContentHeader): PublishDetail {
-    const { ids, bits } = this.#publish;
+    const { ids, bits, fault } = this.#publish;
     const hasParent = (bits & HAS_PARENT) !== 0;
     return {
-      ...sampledDetail(header, ids, hasParent),
+      ...sampledDetail(header, ids, hasParent, fault),
       replyCode: 0,
       replyText: '',
     };
@@ -164,20 +166,48 @@ export class PublishContent {
     return this.#remaining === -1 && this.#publish.route.treatment.loss === 'confirms';
   }
 
-  /** `buf` must stay as it is until `release`. */
-  hold(buf: Uint8Array, start: number, end: number): void {
+  /** Faults may strike the publish at hand: its frame must be held until its header tells. */
+  get mayStrike(): boolean {
+    return this.#remaining === -1 && this.#publish.route.treatment.mayStrike;
+  }
+
+  /** Its content header can be read: what it says decides on the treatment. Throws MalformedError. */
+  resolve(): void {
+    if (this.#remaining !== -1) return;
+    const { variants } = this.#publish.route;
+    if (variants !== undefined) this.#publish.route = variants.of(this.#plane.header);
+  }
+
+  /** Of the publish at hand, once its treatment is known; undefined: none. */
+  get faults(): readonly Fault[] | undefined {
+    return this.#remaining === -1 ? this.#publish.route.treatment.faults : undefined;
+  }
+
+  /** Faults struck the publish at hand. */
+  struck(types: string): void {
+    this.#publish.fault = types;
+  }
+
+  /** No part of a publish is still to come. */
+  get isBetween(): boolean {
+    return this.#remaining === -2;
+  }
+
+  /** `buf` must stay as it is until `release`; `forShadow`: it may get our mandatory bit then. */
+  hold(buf: Uint8Array, start: number, end: number, forShadow: boolean): void {
     this.#held = buf;
     this.#heldStart = start;
     this.#heldEnd = end;
+    this.#heldForShadow = forShadow;
   }
 
   /** The frame that was held goes out now; with our mandatory bit if the header just read allows it. */
-  release(output: Output, headerRead: boolean): void {
+  release(output: FrameSink, headerRead: boolean): void {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
     // an exchange that delays returns whatever is mandatory (FACTS, C)
-    if (headerRead && this.#plane.header.value(X_DELAY) < 0) {
+    if (headerRead && this.#heldForShadow && this.#plane.header.value(X_DELAY) < 0) {
       // the octet of bits is the last before the frame end
       held[this.#heldEnd - 2] |= 1;
       this.#publish.bits |= MANDATORY | SHADOW;

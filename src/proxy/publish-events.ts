@@ -14,6 +14,7 @@ export interface End {
   reply: string;
 }
 export const ROUTED: End = { outcome: 'success', reason: '', confirmed: false, code: 0, reply: '' };
+export const FAULT: End = { outcome: 'failed', reason: 'fault', confirmed: false, code: 0, reply: '' };
 export const ACKED: End = { ...ROUTED, confirmed: true };
 
 export const unknown = (reason: UnknownReason, code: number, reply: string): End => ({
@@ -35,6 +36,7 @@ export function detailOf(ids: Uint32Array, at: number, bits: number): PublishDet
     sampled: (bits & SAMPLED) !== 0,
     messageId: '',
     correlationId: '',
+    fault: '',
     replyCode: 0,
     replyText: '',
   };
@@ -75,6 +77,7 @@ export class PublishEvents {
       bodySize,
       messageId: detail.messageId,
       correlationId: detail.correlationId,
+      fault: detail.fault,
       sequence,
       outcome: end.outcome,
       reason: end.reason,

@@ -19,6 +19,9 @@ export const HAS_PARENT = 16;
 export const TRACED = 32;
 export const SAMPLED = 64;
 
+/** not forwarded, in a transaction: lost if it is committed */
+export const DROPPED = 2048;
+
 export interface PublishDetail extends Detail {
   /** of its basic.return, 0 and '' without one */
   replyCode: number;
@@ -39,6 +42,8 @@ export interface Publishing extends Passed {
   stamp: number;
   bits: number;
   readonly ids: Uint32Array;
+  /** faults that struck it, separated by commas */
+  fault: string;
 }
 
 /** A message that came back: what its basic.return and its header say. */

@@ -1,7 +1,9 @@
+import { ConfirmTags } from './confirm-tags.ts';
 import { hexOf } from './ids.ts';
 import type { LossReason, PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
 import {
+  DROPPED,
   HAS_PARENT,
   LATE,
   MANDATORY,
@@ -13,14 +15,14 @@ import {
   type Returned,
   SHADOW,
 } from './publish.ts';
-import { ACKED, detailOf, type End, PublishEvents, ROUTED, unknown } from './publish-events.ts';
+import { ACKED, detailOf, type End, FAULT, PublishEvents, ROUTED, unknown } from './publish-events.ts';
 import { PublishHistory, refusalOf } from './refusal.ts';
 import type { Route } from './routes.ts';
 import { isShadowStamp } from './sent-stamp.ts';
 import { IDS, Window } from './window.ts';
 
 /** A mandatory publish without confirms counts as routed if no return came by then. */
-const RETURN_WAIT_MS = 1000;
+export const RETURN_WAIT_MS = 1000;
 
 export type PublishMode = 'plain' | 'confirm' | 'tx';
 
@@ -47,13 +49,25 @@ export class Publishes {
   /** the app set mandatory itself, at least once */
   #asksForReturns = false;
   readonly #history = new PublishHistory();
+  /** publishes that no confirm will come of, less those the broker counts twice: what its tags lag behind by */
+  #behind = 0;
+  /** while that is not the same for all that await a confirm */
+  #tags: ConfirmTags | undefined;
+  /** publishes to be sent after later ones */
+  #deferred = 0;
+  /** confirms that the app must not hear of yet, by sequence: ms of the monotonic clock */
+  readonly #hidden = new Map<number, number>();
+  #withheld: { tag: number; ack: boolean; until: number }[] = [];
+  readonly #answer: (tag: number, ack: boolean) => void;
   /** where the last return was found: they come in publish order */
   #returnCursor = 0;
   /** the channel or connection was closed: what the app still sends there is discarded */
   discarded: UnknownReason | undefined;
 
-  constructor(plane: Plane, connection: number, channel: number) {
+  /** `answer` tells the app of a confirm in its own numbers. */
+  constructor(plane: Plane, connection: number, channel: number, answer: (tag: number, ack: boolean) => void) {
     this.#plane = plane;
+    this.#answer = answer;
     this.#events = new PublishEvents(plane, connection, channel);
     this.#open = new Window(plane.options.windowPerChannel);
   }
@@ -91,21 +105,36 @@ export class Publishes {
     return first >= 0 && first <= this.#appFrom;
   }
 
+  /** The app waits for confirms of its own. */
+  get appConfirms(): boolean {
+    return this.mode === 'confirm' && this.#appFrom !== Number.POSITIVE_INFINITY;
+  }
+
+  /** The broker's confirms can't be passed on as they are: `confirmedApart` answers each. */
+  get answersApart(): boolean {
+    return this.#tags !== undefined;
+  }
+
   /** The tag under which the app knows the broker's confirm `tag`, or -1: the confirm is ours alone. */
   appTag(tag: number): number {
-    if (!this.#shadow) return tag;
+    if (!this.#shadow && this.#behind === 0) return tag;
     if (this.#appFrom === Number.POSITIVE_INFINITY) return -1;
     if (tag === 0) return 0;
-    const translated = tag + this.#plainUntil - this.#appFrom;
+    const translated = tag + this.#plainUntil + this.#behind - this.#appFrom;
     return translated > 0 ? translated : -1;
   }
 
   /**
    * The last byte of a publish passed towards the broker. Returns true if its outcome is the flush
-   * of the socket.
+   * of the socket. `apart`: the confirms of this channel can't be passed on as they come;
+   * `deferred`: others are sent before it, and `sent` tells when it is.
    */
-  passed(publish: Publishing): boolean {
+  passed(publish: Publishing, apart = false, deferred = false): boolean {
+    if (this.#tags !== undefined) this.#rejoin();
+    if (apart) this.#diverge();
     const sequence = ++this.sequence;
+    if (deferred) this.#deferred++;
+    else this.#tags?.sent(sequence);
     if ((publish.bits & (MANDATORY | SHADOW)) === MANDATORY) this.#asksForReturns = true;
     this.#history.goesTo(publish.route);
     if (this.mode !== 'tx') countPassed(publish.route, publish.size);
@@ -120,33 +149,126 @@ export class Publishes {
       this.#history.assumed(publish.route, publish.size);
       return true;
     }
-    const slot = this.#open.add(sequence);
+    if (this.#keep(publish, sequence, publish.bits)) return false;
+    this.#history.assumed(publish.route, publish.size);
+    // all that is left to go by; without it a confirmed publish stays without an outcome
+    return this.mode === 'plain';
+  }
+
+  /** Its outcome is open. False if there is no room to remember it. */
+  #keep(publish: Publishing, sequence: number, bits: number): boolean {
+    const open = this.#open;
+    const slot = open.add(sequence);
     if (slot < 0) {
       this.#plane.observer.traffic.unobserved('window_full');
-      this.#history.assumed(publish.route, publish.size);
-      // all that is left to go by; without it a confirmed publish stays without an outcome
-      return this.mode === 'plain';
+      return false;
     }
-    const open = this.#open;
     open.routes[slot] = publish.route;
     open.times[slot] = publish.time;
     open.stamps[slot] = publish.stamp;
     open.sizes[slot] = publish.size;
-    open.bits[slot] = publish.bits;
+    open.bits[slot] = bits;
     open.details[slot] = publish.detail;
     for (let i = 0; i < IDS; i++) open.ids[slot * IDS + i] = publish.ids[i];
-    return false;
+    return true;
+  }
+
+  /** A publish is not going the way of its channel: from here on tags are kept one by one, until they agree again. */
+  #diverge(): void {
+    if (this.mode !== 'confirm' || this.#tags !== undefined) return;
+    const base = this.#plainUntil + this.#behind;
+    this.#tags = new ConfirmTags(this.sequence - base + 1);
+    for (let n = this.#open.first(this.#plainUntil + 1); n >= 0; n = this.#open.first(n + 1)) {
+      this.#tags.awaits(n - base, n);
+    }
+  }
+
+  #rejoin(): void {
+    const tags = this.#tags as ConfirmTags;
+    if (!tags.isSettled || this.#deferred > 0 || this.#withheld.length > 0) return;
+    this.#behind = this.sequence - this.#plainUntil - (tags.next - 1);
+    this.#tags = undefined;
+  }
+
+  /** One that was deferred is sent now. */
+  sent(sequence: number): void {
+    this.#deferred--;
+    this.#tags?.sent(sequence);
+  }
+
+  /** The publish before is sent once more: the broker's confirm of that is nobody's. */
+  repeated(): void {
+    this.#tags?.sent(0);
+  }
+
+  /** The app hears of the confirm of `sequence` at `until`, ms of the monotonic clock, at the earliest. */
+  hide(sequence: number, until: number): void {
+    if (this.#tags !== undefined) this.#hidden.set(sequence, until);
+  }
+
+  /** Confirms that were hidden until now. */
+  reveal(now: number): void {
+    if (this.#withheld.length === 0) return;
+    const due = this.#withheld.filter(({ until }) => until <= now);
+    this.#withheld = this.#withheld.filter(({ until }) => until > now);
+    for (const { tag, ack } of due) this.#answer(tag, ack);
+  }
+
+  /** Nothing is hidden any more. */
+  revealAll(): void {
+    this.#hidden.clear();
+    this.reveal(Number.POSITIVE_INFINITY);
+  }
+
+  /** The last byte of a publish came that is not forwarded: lost, and an app that waits for its confirm is told so. */
+  dropped(publish: Publishing, now: number): void {
+    if (this.#tags !== undefined) this.#rejoin();
+    this.#diverge();
+    const sequence = ++this.sequence;
+    const { route } = publish;
+    if (this.mode === 'tx') {
+      if (this.discarded === undefined) this.#keep(publish, sequence, publish.bits | DROPPED);
+      return;
+    }
+    route.tally.passed(publish.size);
+    if (this.discarded !== undefined) {
+      route.tally.unknown(this.discarded);
+      this.#events.ended(publish, this.#number(sequence), publish.time, unknown(this.discarded, 0, ''));
+      return;
+    }
+    route.tally.lost('fault', (now - publish.time) / 1000);
+    const detail = publish.detail ?? { ...detailOf(publish.ids, 0, publish.bits), fault: publish.fault };
+    const { time, size } = publish;
+    this.#events.ended({ route, detail, time, size }, this.#number(sequence), now, FAULT);
+    if (sequence > this.#appFrom) this.#answer(sequence - this.#appFrom, false);
+  }
+
+  /** `confirmed`, where the app is told of each publish by itself. */
+  confirmedApart(tag: number, multiple: boolean, ack: boolean, now: number): void {
+    for (const sequence of this.#tags?.take(tag, multiple) ?? []) {
+      if (sequence === 0) continue;
+      const slot = this.#open.take(sequence);
+      if (slot >= 0) {
+        this.#confirmOne(slot, sequence, ack, now);
+        this.#open.release(slot);
+      }
+      const until = this.#hidden.get(sequence) ?? 0;
+      this.#hidden.delete(sequence);
+      if (!(sequence > this.#appFrom)) continue;
+      if (until > now) this.#withheld.push({ tag: sequence - this.#appFrom, ack, until });
+      else this.#answer(sequence - this.#appFrom, ack);
+    }
   }
 
   /** basic.ack or basic.nack of the broker. */
   confirmed(tag: number, multiple: boolean, ack: boolean, now: number): void {
     if (multiple) {
       // tag 0 with multiple means all so far; brokers don't send it, but the specification has it
-      const last = tag === 0 ? this.sequence : tag + this.#plainUntil;
+      const last = tag === 0 ? this.sequence : tag + this.#plainUntil + this.#behind;
       this.#open.takeUpTo(last, (slot, sequence) => this.#confirmOne(slot, sequence, ack, now));
       return;
     }
-    const sequence = tag + this.#plainUntil;
+    const sequence = tag + this.#plainUntil + this.#behind;
     const slot = this.#open.take(sequence);
     if (slot < 0) return;
     this.#confirmOne(slot, sequence, ack, now);
@@ -243,6 +365,7 @@ export class Publishes {
     this.#open.takeUpTo(sequence, (slot, n) => {
       countPassed(this.#route(slot), this.#open.sizes[slot]);
       if ((this.#open.bits[slot] & RETURNED) !== 0) this.#lost(slot, n, 'unroutable', now, false);
+      else if ((this.#open.bits[slot] & DROPPED) !== 0) this.#lost(slot, n, 'fault', now, false);
       else this.#succeeded(slot, n, now, ROUTED);
     });
   }

@@ -43,6 +43,8 @@ export class Relay {
   #waitingSince = 0;
   /** what has been read and not yet followed: the reader's buffer, which nothing is read into meanwhile */
   #rest: Buffer | undefined;
+  /** why nothing is read, besides a socket that can't take more */
+  readonly #holds = new Set<string>();
   /** what is read now goes nowhere: the other side is gone; it is followed all the same */
   #discarding = false;
   readonly #written = (): void => this.#settle();
@@ -76,9 +78,7 @@ export class Relay {
     this.#pacing = parts.pacing;
     this.#pacing.onWait = () => this.#decoder.stop();
     this.#reading = readChunks(this.#from, (chunk) => this.#receive(chunk));
-    this.#to.on('drain', () => {
-      if (this.#waiting === undefined) this.#from.resume();
-    });
+    this.#to.on('drain', () => this.#resume());
   }
 
   #receive(chunk: Buffer): void {
@@ -108,13 +108,25 @@ export class Relay {
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined) this.#receive(rest);
-    if (this.#waiting === undefined && !this.#to.writableNeedDrain) this.#from.resume();
+    this.#resume();
   }
 
   /** The connection ends: what a rate limit still holds back goes now, and nothing is held back any more. */
   hurry(): void {
     this.#pacing.end();
     this.#goOn();
+  }
+
+  /** Nothing is read as long as someone holds it, each by a name of its own. */
+  hold(why: string, on: boolean): void {
+    if (on) {
+      this.#holds.add(why);
+      this.#from.pause();
+    } else if (this.#holds.delete(why)) this.#resume();
+  }
+
+  #resume(): void {
+    if (this.#waiting === undefined && this.#holds.size === 0 && !this.#to.writableNeedDrain) this.#from.resume();
   }
 
   /** Writes what the output holds. */
@@ -144,6 +156,7 @@ export class Relay {
   /** Nothing can be written any more; what still comes is read for what it tells, and for its end. */
   discard(): void {
     this.#discarding = true;
+    this.#holds.clear();
     this.hurry();
     this.#from.resume();
   }

@@ -7,6 +7,7 @@ import { Channel } from './channel.ts';
 import { InFlight } from './in-flight.ts';
 import type { UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
+import { RETURN_WAIT_MS } from './publishes.ts';
 import type { Client, LossMode } from './treatment.ts';
 
 const START_OK = keyOf('connection.start-ok');
@@ -36,6 +37,8 @@ export class Session {
   /** the first connection.close, whoever sent it */
   closing: Closing | undefined;
   readonly inFlight = new InFlight();
+  /** called when a channel has answers of ours for the app */
+  onAnswer: () => void = () => {};
   /** how far this client may be shadowed */
   shadowing: LossMode = 'off';
   #client: Client = { product: '', connectionName: '', user: '' };
@@ -101,7 +104,9 @@ export class Session {
     // another connection of the same client may have had a conflict
     if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
     const { plane, id: connection, vhost, pipeline, app, client, inFlight } = this;
-    this.#channels.set(id, new Channel(id, { plane, connection, vhost, pipeline, app, client, inFlight }));
+    const answering = (): void => this.onAnswer();
+    const context = { plane, connection, vhost, pipeline, app, client, inFlight, answering };
+    this.#channels.set(id, new Channel(id, context));
     plane.observer.traffic.channels(1);
   }
 
@@ -134,9 +139,25 @@ export class Session {
       channel.end('unconfirmed_at_close', 'channel_closed', now);
       this.#tellClosed(channel, { by: 'app', code: 0, text: '' }, now);
     }
+    this.forgetChannel(id);
+  }
+
+  /** Its number can be used again. */
+  forgetChannel(id: number): void {
+    const channel = this.#channels.get(id);
+    if (channel === undefined) return;
+    channel.outgoing?.discard();
+    channel.incoming?.discard();
     this.#channels.delete(id);
     this.#last = undefined;
     this.plane.observer.traffic.channels(-1);
+  }
+
+  /** channel.close-ok of the broker to our own close. */
+  severedByBroker(channel: Channel, now: number): void {
+    const { code = 0, text = '' } = channel.severed ?? {};
+    channel.end('channel_error', 'channel_closed', now, code, text);
+    this.#tellClosed(channel, { by: 'tracehare', code, text }, now);
   }
 
   #tellClosed(channel: Channel, { by, code, text }: Closing, now: number): void {
@@ -227,6 +248,10 @@ export class Session {
 
   /** No frame will come any more. */
   forget(): void {
+    for (const { outgoing, incoming } of this.#channels.values()) {
+      outgoing?.discard();
+      incoming?.discard();
+    }
     this.plane.observer.traffic.channels(-this.#channels.size);
     this.#channels.clear();
     this.#last = undefined;
@@ -234,7 +259,12 @@ export class Session {
 
   /** Every quarter of a second or so: what time alone decides. `flushed`: the broker has been sent all there is. */
   sweep(flushed: boolean, now: number): void {
-    if (flushed) for (const { publishes } of this.#channels.values()) if (publishes.open > 0) publishes.sweep(now);
+    for (const { publishes, outgoing } of this.#channels.values()) {
+      publishes.reveal(now);
+      // what a fault held back has not been sent for long enough
+      const recent = outgoing?.line.isRecent(now, RETURN_WAIT_MS) ?? false;
+      if (flushed && !recent && publishes.open > 0) publishes.sweep(now);
+    }
     if (Number.isNaN(this.#blockedSince)) return;
     this.#tellBlocked(now);
     this.#blockedSince = now;

@@ -1,7 +1,9 @@
 import type { FrameVisitor } from '../amqp/frames.ts';
 import { keyOf, type MethodName, methods } from '../amqp/spec.ts';
 import type { Channel } from './channel.ts';
-import type { DeliveryDetail } from './deliveries.ts';
+import { DelayLine, type FrameSink } from './delay-line.ts';
+import type { Delivering, DeliveryDetail } from './deliveries.ts';
+import { type Ending, judge, Verdict } from './fault.ts';
 import type { Flushing } from './flushing.ts';
 import { type Chunk, headerFollows, type Returning } from './held-frame.ts';
 import { SENT, TRACEPARENT } from './interceptor.ts';
@@ -12,10 +14,13 @@ import { LATE, SHADOW } from './publish.ts';
 import { addedHeaders, readReturn } from './publish-content.ts';
 import type { Route } from './routes.ts';
 import type { Session } from './session.ts';
+import type { Severed } from './severed.ts';
+import type { DirectionWire } from './wire.ts';
 
 const RETURN = keyOf('basic.return');
 const ACK = keyOf('basic.ack');
 const NACK = keyOf('basic.nack');
+const CONFIRM_SELECT_OK = keyOf('confirm.select-ok');
 const NOTHING_ADDED = { remove: 0, dropTable: false };
 const CHANNEL_CLOSE = keyOf('channel.close');
 const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
@@ -32,19 +37,32 @@ export const observedFromBroker: ReadonlySet<number> = new Set(
     .map(keyOf),
 );
 
+/** For an app that our connection.close went to. */
+const NOWHERE: FrameSink = { keep() {}, splice() {}, strip() {}, add() {} };
+
 /** Who decides how a connection ends, frame by frame. */
 export interface Endings {
   /** A frame ended: now our own connection.close can go to the app. */
   frameEnded(): void;
+  /** What the app is owed can be given to it. */
+  answer(): void;
   /** Confirms came in, or never will: a close that waited for them can go. */
   confirmed(): void;
   /** connection.close-ok of the broker: true if it answers our close. */
   brokerClosed(): boolean;
+  /** A fault on a message of `channel` ends more than that. */
+  faultEnds(channel: number, ending: Ending): void;
+  /** The broker closes a channel that a fault has closed: it is owed an answer. */
+  owesCloseOk(side: 'app' | 'broker', channel: number): void;
+  /** Both sides have answered the close of a channel by a fault. */
+  severed(channel: number): void;
 }
 
 /** Follows the broker's frames and lets them through, without our headers in returns. */
 export class TowardsApp implements FrameVisitor {
   readonly #session: Session;
+  readonly #wire: DirectionWire;
+  readonly #verdict = new Verdict();
   readonly #output: Output;
   readonly #flushing: Flushing<DeliveryTally, DeliveryDetail>;
   readonly #drain: Endings;
@@ -59,14 +77,15 @@ export class TowardsApp implements FrameVisitor {
 
   constructor(
     session: Session,
-    output: Output,
+    wire: DirectionWire,
     flushing: Flushing<DeliveryTally, DeliveryDetail>,
     drain: Endings,
     pacing: Pacing,
     lost: (why: 'protocol' | 'frame') => void,
   ) {
     this.#session = session;
-    this.#output = output;
+    this.#wire = wire;
+    this.#output = wire.output;
     this.#flushing = flushing;
     this.#drain = drain;
     this.#pacing = pacing;
@@ -94,24 +113,74 @@ export class TowardsApp implements FrameVisitor {
     } catch (error) {
       this.#session.plane.failed(error);
     }
-    if (forward) this.#keep(buf, start, end);
+    if (forward) this.#keep(id, buf, start, end);
+    this.#frameEnded();
+  }
+
+  #frameEnded(): void {
     this.#drain.frameEnded();
+    if (this.#wire.isDue) this.#wire.frameEnded();
+  }
+
+  /** Where frames of this channel go. */
+  sink(channel: Channel | undefined): FrameSink {
+    if (this.muted) return NOWHERE;
+    return channel?.incoming ?? this.#output;
   }
 
   #channelMethod(key: number, id: number, buf: Uint8Array, start: number, end: number): boolean {
     const session = this.#session;
+    const channel = session.channel(id);
+    if (channel?.severed?.brokerTold) {
+      const passes = this.#severed(channel, channel.severed, key, buf, start, end);
+      if (passes !== undefined) return passes;
+    }
     if (key === ACK || key === NACK) {
-      const forward = session.channel(id)?.confirm(key === ACK, buf, start, end, this.now) ?? true;
+      const forward = channel?.confirm(key === ACK, buf, start, end, this.now) ?? true;
+      if (!forward) channel?.giveAnswers(this.sink(channel));
       this.#drain.confirmed();
       return forward;
     }
+    // nothing may overtake what the app is owed
+    channel?.giveAnswers(this.sink(channel));
     if (key === RETURN) return this.#return(id, buf, start, end);
     if (key === CHANNEL_CLOSE) {
       session.closeChannel('broker', id, buf, start, end, this.now);
       this.#drain.confirmed();
     } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('broker', id, this.now);
-    else session.channel(id)?.fromBroker(key, buf, start, end, this.now);
+    else if (channel !== undefined) {
+      channel.fromBroker(key, buf, start, end, this.now);
+      if (key === CONFIRM_SELECT_OK) this.#drain.answer();
+      if (channel.delivering.mayStrike) {
+        channel.incoming ??= new DelayLine(this.#wire);
+        channel.incoming.await();
+      }
+    }
     return true;
+  }
+
+  /** A method on a channel that a fault closed; undefined: it is still treated as any other. */
+  #severed(
+    channel: Channel,
+    severed: Severed,
+    key: number,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean | undefined {
+    if (key === CHANNEL_CLOSE_OK) {
+      severed.brokerDone = true;
+      this.#session.severedByBroker(channel, this.now);
+      if (severed.appDone) this.#drain.severed(channel.id);
+      return false;
+    }
+    if (key === CHANNEL_CLOSE) {
+      this.#drain.owesCloseOk('broker', channel.id);
+      return false;
+    }
+    if (!severed.appTold) return undefined;
+    if (key === ACK || key === NACK) channel.confirm(key === ACK, buf, start, end, this.now);
+    return false;
   }
 
   /** False: the frame waits for its header. */
@@ -135,12 +204,15 @@ export class TowardsApp implements FrameVisitor {
     const { returning } = channel;
     if (returning === undefined) return;
     channel.returning = undefined;
-    this.#keep(returning.frame, returning.start, returning.end);
+    this.#keep(channel.id, returning.frame, returning.start, returning.end);
   }
 
   /** Frames held for a header that won't be read any more. */
   letGo(): void {
-    for (const channel of this.#session.channels()) this.#release(channel);
+    for (const channel of this.#session.channels()) {
+      this.#release(channel);
+      channel.incoming?.flush();
+    }
   }
 
   header(id: number, buf: Uint8Array, start: number, end: number): void {
@@ -148,18 +220,60 @@ export class TowardsApp implements FrameVisitor {
     const channel = this.#session.channel(id);
     if (channel?.returning !== undefined) {
       this.#returned(channel, channel.returning, buf, start, end);
-      this.#drain.frameEnded();
+      this.#frameEnded();
       return;
     }
-    if (this.muted) return;
+    if (this.muted || channel?.severed?.appTold) return;
     try {
-      if (channel !== undefined) channel.delivering.header(plane.header.read(buf, start, end), this.now);
+      if (channel !== undefined) {
+        const readable = plane.header.read(buf, start, end);
+        const { delivering } = channel;
+        if (readable) delivering.resolve();
+        const time = channel.incoming?.isAwaiting ? this.#judge(channel, channel.incoming, readable) : this.now;
+        delivering.header(readable, time);
+        if (this.#verdict.ending !== undefined) {
+          this.#withdraw(channel, this.#verdict.ending);
+          return;
+        }
+      }
     } catch (error) {
       plane.failed(error);
     }
-    this.#keep(buf, start, end);
+    this.sink(channel).keep(buf, start, end);
     if (channel !== undefined) this.#ended(channel);
-    this.#drain.frameEnded();
+    this.#frameEnded();
+  }
+
+  /** Decides for how long the delivery at hand, whose method frame is held, is kept back: until when, ms of the clock. */
+  #judge(channel: Channel, incoming: DelayLine, readable: boolean): number {
+    const { plane } = this.#session;
+    const { delivering } = channel;
+    const verdict = this.#verdict;
+    const size = plane.header.bodySize;
+    if (readable && delivering.faults !== undefined && channel.severed === undefined) {
+      judge(delivering.faults, verdict, { confirmed: false, size }, this.now, plane.observer.traffic);
+    }
+    if (verdict.ending !== undefined) return this.now;
+    const notBefore = Math.max(verdict.notBefore, this.now + verdict.delay);
+    const leaves = incoming.settle(verdict.types === '' ? 0 : notBefore, verdict.rate);
+    // a stall without an end
+    const time = leaves === Number.POSITIVE_INFINITY ? this.now : leaves;
+    if (verdict.types !== '') delivering.struck(verdict.types, time);
+    return time;
+  }
+
+  /** In place of the delivery at hand comes the end of its channel or connection. */
+  #withdraw(channel: Channel, ending: Ending): void {
+    this.#verdict.clear();
+    const delivery = channel.delivering.withdraw();
+    channel.incoming?.withdraw();
+    // the broker has done with it
+    if (delivery.noAck) {
+      delivery.route.tally.passed(delivery.size, delivery.redelivered, delivery.get);
+      channel.deliveries.unflushed(delivery, delivery.tag, this.now);
+    }
+    if (delivery.size > 0) channel.swallowing = delivery.size;
+    this.#drain.faultEnds(channel.id, ending);
   }
 
   /** The header of a returned message: which publish it was, who asked for it, and what of it is ours. */
@@ -182,9 +296,10 @@ export class TowardsApp implements FrameVisitor {
       return;
     }
     if (this.muted) return;
-    this.#keep(returning.frame, returning.start, returning.end);
-    if (strip.remove !== 0) this.#output.strip(header, strip);
-    else this.#keep(buf, start, end);
+    const sink = this.sink(channel);
+    sink.keep(returning.frame, returning.start, returning.end);
+    if (strip.remove !== 0) sink.strip(header, strip);
+    else sink.keep(buf, start, end);
   }
 
   #findReturned(channel: Channel, { route, code, reply }: Returning, readable: boolean): number {
@@ -201,34 +316,52 @@ export class TowardsApp implements FrameVisitor {
     if (channel !== undefined && channel.swallowing > 0) {
       if (payload < 0) return;
       channel.swallowing -= payload;
-      this.#drain.frameEnded();
+      this.#frameEnded();
       return;
     }
-    if (this.muted) return;
-    this.#keep(buf, start, end);
+    if (this.muted || channel?.severed?.appTold) return;
+    if (channel?.incoming === undefined) this.#output.keep(buf, start, end);
+    else channel.incoming.keep(buf, start, end, payload >= 0);
     if (payload < 0) return;
     if (channel !== undefined) {
       channel.delivering.body(payload);
       this.#ended(channel);
     }
-    this.#drain.frameEnded();
+    this.#frameEnded();
   }
 
   #ended(channel: Channel): void {
     const delivery = channel.delivering.ended();
     if (delivery === undefined) return;
-    if (channel.deliveries.passed(delivery)) this.#flushing.add(channel.deliveries, delivery, delivery.tag);
+    const { deliveries, incoming } = channel;
+    incoming?.hold(0, 0);
+    if (deliveries.passed(delivery)) this.#flush(channel, delivery);
     const { rateLimit } = delivery.route.treatment;
     if (rateLimit !== undefined) this.#pacing.passed(rateLimit, delivery.route.tally, this.now);
   }
 
-  raw(buf: Uint8Array, start: number, end: number): void {
-    this.#keep(buf, start, end);
-    // unobserved frames come whole or in pieces: only the decoder knows, so no drain starts here
+  /** Its outcome is that the kernel takes it, which may be later. */
+  #flush({ deliveries, incoming }: Channel, delivery: Delivering): void {
+    if (incoming === undefined || incoming.isEmpty) {
+      this.#flushing.add(deliveries, delivery, delivery.tag);
+      return;
+    }
+    const { route, time, size, detail, tag } = delivery;
+    const message = { route, time, size, detail };
+    incoming.whenLeft({
+      left: () => this.#flushing.add(deliveries, message, tag),
+      kept: (now) => deliveries.unflushed(message, tag, now),
+    });
   }
 
-  #keep(buf: Uint8Array, start: number, end: number): void {
+  raw(buf: Uint8Array, start: number, end: number): void {
     if (!this.muted) this.#output.keep(buf, start, end);
+    // unobserved frames come whole or in pieces: only the decoder knows, so no drain starts here
+    if (this.#wire.isDue) this.#wire.frameEnded();
+  }
+
+  #keep(id: number, buf: Uint8Array, start: number, end: number): void {
+    this.sink(id === 0 ? undefined : this.#session.channel(id)).keep(buf, start, end);
   }
 
   lost(why: 'protocol' | 'frame'): void {

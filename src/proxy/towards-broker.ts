@@ -2,13 +2,18 @@ import type { FrameVisitor } from '../amqp/frames.ts';
 import { confirmSelectFrame } from '../amqp/methods.ts';
 import { FRAME_HEARTBEAT, keyOf, type MethodName, methods } from '../amqp/spec.ts';
 import type { Channel } from './channel.ts';
+import type { FrameSink } from './delay-line.ts';
+import type { Ending, Fault } from './fault.ts';
 import type { Flushing } from './flushing.ts';
 import { type Chunk, headerFollows } from './held-frame.ts';
 import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
 import type { Pacing } from './pacing.ts';
 import type { Passed, PublishDetail } from './publish.ts';
+import { PublishPath } from './publish-path.ts';
 import type { Session } from './session.ts';
+import type { Severed } from './severed.ts';
+import type { DirectionWire } from './wire.ts';
 
 const PUBLISH = keyOf('basic.publish');
 const CHANNEL_OPEN = keyOf('channel.open');
@@ -33,15 +38,18 @@ export interface Closings {
    * or calls it a little later and sends what it puts out.
    */
   letClose(channel: number, go: () => void): boolean;
-  /** A close waits for the end of a frame. */
-  readonly isDue: boolean;
-  /** Now it can go. */
-  appFrameEnded(): void;
+  /** A fault on a message of `channel` ends more than that. */
+  faultEnds(channel: number, ending: Ending): void;
+  /** The app closes a channel that a fault has closed: it is owed an answer. */
+  owesCloseOk(side: 'app' | 'broker', channel: number): void;
+  /** Both sides have answered the close of a channel by a fault. */
+  severed(channel: number): void;
 }
 
 /** Follows the app's frames and lets them through, with our headers in publishes. */
 export class TowardsBroker implements FrameVisitor {
   readonly #session: Session;
+  readonly #wire: DirectionWire;
   readonly #output: Output;
   readonly #flushing: Flushing<PublishTally, PublishDetail>;
   readonly #closing: Closings;
@@ -55,14 +63,15 @@ export class TowardsBroker implements FrameVisitor {
 
   constructor(
     session: Session,
-    output: Output,
+    wire: DirectionWire,
     flushing: Flushing<PublishTally, PublishDetail>,
     closing: Closings,
     pacing: Pacing,
     lost: (why: 'protocol' | 'frame') => void,
   ) {
     this.#session = session;
-    this.#output = output;
+    this.#wire = wire;
+    this.#output = wire.output;
     this.#flushing = flushing;
     this.#closing = closing;
     this.#pacing = pacing;
@@ -78,7 +87,17 @@ export class TowardsBroker implements FrameVisitor {
     } catch (error) {
       this.#session.plane.failed(error);
     }
-    if (forward) this.#output.keep(buf, start, end);
+    if (forward) this.#sinkOf(id).keep(buf, start, end);
+  }
+
+  /** Where frames of this channel go. */
+  sink(channel: Channel | undefined): FrameSink {
+    if (channel === undefined) return this.#output;
+    return channel.outgoing ?? this.#output;
+  }
+
+  #sinkOf(id: number): FrameSink {
+    return id === 0 ? this.#output : this.sink(this.#session.channel(id));
   }
 
   /** Forwards the frame at once only if nothing has to go ahead of it or on it. */
@@ -87,17 +106,23 @@ export class TowardsBroker implements FrameVisitor {
     const channel = session.channel(id);
     if (channel === undefined) return true;
     const { publishing, publishes } = channel;
-    publishing.release(this.#output, false);
+    publishing.release(this.sink(channel), false);
     publishing.method(buf, start, end, this.now);
-    if (session.shadowing === 'off') return true;
-    if (publishes.mode === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
-      this.#output.add(confirmSelectFrame(id));
-      publishes.shadowConfirms();
+    if (channel.severed?.brokerTold) return false;
+    const { mayStrike } = publishing;
+    if (session.shadowing !== 'off') {
+      if (publishes.mode === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
+        channel.outgoing?.settleOrder();
+        this.sink(channel).add(confirmSelectFrame(id));
+        publishes.shadowConfirms();
+      }
     }
-    if (!publishing.wantsShadow) return true;
-    if (headerFollows(this.chunk, buf, end, id)) publishing.hold(buf, start, end);
+    channel.outgoing?.begin();
+    const forShadow = session.shadowing !== 'off' && publishing.wantsShadow;
+    if (!forShadow && !mayStrike) return true;
+    if (headerFollows(this.chunk, buf, end, id)) publishing.hold(buf, start, end, forShadow);
     else {
-      publishing.hold(new Uint8Array(buf.subarray(start, end)), 0, end - start);
+      publishing.hold(new Uint8Array(buf.subarray(start, end)), 0, end - start, forShadow);
       this.#holding = true;
     }
     return false;
@@ -121,7 +146,9 @@ export class TowardsBroker implements FrameVisitor {
     const session = this.#session;
     const channel = session.channel(id);
     // an app that breaks off its publish: the broker shall see it as it was sent
-    channel?.publishing.release(this.#output, false);
+    channel?.publishing.release(this.sink(channel), false);
+    if (channel?.severed?.brokerTold) return this.#severed(channel, channel.severed, key, buf, start, end);
+    channel?.outgoing?.settleOrder();
     if (key === CHANNEL_OPEN) session.openChannel(id);
     else if (key === CHANNEL_CLOSE) {
       if (channel !== undefined) channel.publishes.discarded ??= 'unconfirmed_at_close';
@@ -131,12 +158,22 @@ export class TowardsBroker implements FrameVisitor {
     return true;
   }
 
+  /** A method on a channel that a fault closed: the broker gets none of it. */
+  #severed(channel: Channel, severed: Severed, key: number, buf: Uint8Array, start: number, end: number): false {
+    if (key === CHANNEL_CLOSE_OK && !severed.appDone) {
+      severed.appDone = true;
+      if (severed.brokerDone) this.#closing.severed(channel.id);
+    } else if (severed.appDone) severed.wait(buf.subarray(start, end));
+    else if (key === CHANNEL_CLOSE) this.#closing.owesCloseOk('app', channel.id);
+    return false;
+  }
+
   /** True if the close is to be forwarded now; else a copy of it is when its time has come. */
   #letClose(id: number, buf: Uint8Array, start: number, end: number, closing: () => void): boolean {
     let later: Uint8Array | undefined;
     const atOnce = this.#closing.letClose(id, () => {
       closing();
-      if (later !== undefined) this.#output.add(later);
+      if (later !== undefined) this.#sinkOf(id).add(later);
     });
     // the chunk will be gone when its time has come
     if (!atOnce) later = new Uint8Array(buf.subarray(start, end));
@@ -146,7 +183,10 @@ export class TowardsBroker implements FrameVisitor {
   /** Frames held for a header that won't be read any more. */
   letGo(): void {
     this.#holding = false;
-    for (const { publishing } of this.#session.channels()) publishing.release(this.#output, false);
+    for (const channel of this.#session.channels()) {
+      channel.publishing.release(this.sink(channel), false);
+      channel.outgoing?.flush();
+    }
   }
 
   header(id: number, buf: Uint8Array, start: number, end: number): void {
@@ -156,35 +196,60 @@ export class TowardsBroker implements FrameVisitor {
     try {
       if (channel !== undefined) {
         const readable = plane.header.read(buf, start, end);
-        channel.publishing.release(this.#output, readable);
+        if (readable) channel.publishing.resolve();
+        const { faults } = channel.publishing;
+        if (faults !== undefined && readable && channel.severed === undefined) this.#judge(channel, faults);
+        channel.publishing.release(this.sink(channel), readable);
         splice = channel.publishing.header(readable, frameMax, this.now);
       }
     } catch (error) {
       plane.failed(error);
     }
-    if (splice) this.#output.splice(plane.header, plane.edit);
-    else this.#output.keep(buf, start, end);
+    if (!channel?.severed?.brokerTold) {
+      const sink = this.sink(channel);
+      if (splice) sink.splice(plane.header, plane.edit);
+      else sink.keep(buf, start, end);
+    }
     if (channel !== undefined) this.#ended(channel);
+  }
+
+  #judge(channel: Channel, faults: readonly Fault[]): void {
+    const { header, observer } = this.#session.plane;
+    let path = channel.outgoing;
+    if (path === undefined) {
+      path = new PublishPath(this.#wire, channel.publishes, this.#flushing);
+      channel.outgoing = path;
+      path.begin();
+    }
+    channel.publishing.struck(path.judge(faults, header.bodySize, this.now, observer.traffic));
   }
 
   body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
     const channel = this.#session.channel(id);
     // a body without its header: as it was sent
-    if (this.#holding) channel?.publishing.release(this.#output, false);
-    this.#output.keep(buf, start, end);
+    if (this.#holding) channel?.publishing.release(this.sink(channel), false);
+    if (channel === undefined) this.#output.keep(buf, start, end);
+    else if (!channel.severed?.brokerTold) {
+      if (channel.outgoing === undefined) this.#output.keep(buf, start, end);
+      else channel.outgoing.keep(buf, start, end, payload >= 0);
+    }
     if (payload < 0) return;
     if (channel !== undefined) {
       channel.publishing.body(payload);
       this.#ended(channel);
     }
-    if (this.#closing.isDue) this.#closing.appFrameEnded();
+    if (this.#wire.isDue) this.#wire.frameEnded();
   }
 
   #ended(channel: Channel): void {
     const publish = channel.publishing.ended();
     if (publish === undefined) return;
-    const { publishes } = channel;
-    if (publishes.passed(publish)) this.#flushing.add(publishes, publish as Passed, publishes.sequence);
+    const { publishes, outgoing } = channel;
+    if (outgoing !== undefined) {
+      const { ending } = outgoing.verdict;
+      outgoing.ended(publish, this.now);
+      if (ending !== undefined) this.#closing.faultEnds(channel.id, ending);
+    } else if (publishes.passed(publish)) this.#flushing.add(publishes, publish as Passed, publishes.sequence);
     const { rateLimit } = publish.route.treatment;
     if (rateLimit !== undefined) this.#pacing.passed(rateLimit, publish.route.tally, this.now);
   }
@@ -193,7 +258,7 @@ export class TowardsBroker implements FrameVisitor {
     // heartbeats come between any two frames; what else comes raw may be of the channel that holds one
     if (this.#holding && buf[start] !== FRAME_HEARTBEAT) this.letGo();
     this.#output.keep(buf, start, end);
-    if (this.#closing.isDue) this.#closing.appFrameEnded();
+    if (this.#wire.isDue) this.#wire.frameEnded();
   }
 
   lost(why: 'protocol' | 'frame'): void {

@@ -1,4 +1,5 @@
 import type { ContentHeader } from '../amqp/content.ts';
+import type { Fault } from './fault.ts';
 import type { RateLimit } from './pacing.ts';
 
 /** How much is done to learn what became of publishes (DESIGN, Command line: --loss). */
@@ -36,6 +37,10 @@ export interface Treatment {
   /** of publishes */
   headers: HeaderChange | undefined;
   rateLimit: RateLimit | undefined;
+  /** what may be done to them on purpose; undefined: nothing */
+  faults: readonly Fault[] | undefined;
+  /** some of them may have faults, if not all (byMessage) */
+  mayStrike: boolean;
   /** some rules depend on more than names: then this treatment is that of messages which none of them fits */
   byMessage: ByMessage | undefined;
 }

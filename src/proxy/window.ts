@@ -9,6 +9,8 @@ export interface Detail {
   sampled: boolean;
   messageId: string;
   correlationId: string;
+  /** faults that struck it, separated by commas */
+  fault: string;
 }
 
 export const IDS = 8;

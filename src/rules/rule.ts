@@ -1,3 +1,4 @@
+import type { FaultSpec } from '../faults/spec.ts';
 import type { LossMode } from '../proxy/treatment.ts';
 
 /** One rule as the file says it, checked; plain data that survives a structured clone. Patterns are still text. */
@@ -14,6 +15,7 @@ export interface Rule {
   headers?: RuleHeaders;
   /** messages a second on each connection */
   rateLimit?: number;
+  faults?: FaultSpec[];
 }
 
 export interface RuleMatch {

@@ -1,3 +1,5 @@
+import type { FaultSpec } from '../faults/spec.ts';
+import type { Fault } from '../proxy/fault.ts';
 import type { ByMessage, Client, HeaderChange, LossMode, PassageNames, Rules, Treatment } from '../proxy/treatment.ts';
 import { compileClientMatch } from './clients.ts';
 import { compileHeaders } from './header-change.ts';
@@ -12,6 +14,8 @@ export interface Defaults {
   naming(exchange: string, routingKey: string): string;
   /** generated names by their stem, whoever named them */
   fold(topic: string): string;
+  /** what a rule's faults are on this thread, now; undefined: nothing */
+  faults?(specs: readonly FaultSpec[] | undefined, side: PassageNames['side']): readonly Fault[] | undefined;
 }
 
 /** Captures are counted through the patterns in this order. */
@@ -113,6 +117,8 @@ function merge(candidates: readonly Candidate[], mask: number, names: PassageNam
     sample: said.sample,
     headers: names.side === 'publish' ? said.headers : undefined,
     rateLimit: said.rateLimit,
+    faults: defaults.faults?.(said.faults, names.side),
+    mayStrike: candidates.some(({ rule }) => defaults.faults?.(rule.says.faults, names.side) !== undefined),
     byMessage: undefined,
   };
 }

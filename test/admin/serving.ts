@@ -15,6 +15,7 @@ export const STATE: SidecarState = {
   messages: { published: 10, delivered: 9 },
   lossRates: [{ topic: '<script>alert(1)</script>', pipeline: '/', side: 'publish', rate: 0.5 }],
   bypass: false,
+  faults: [],
   limits: [],
 };
 const OPEN: (() => Promise<void>)[] = [];

@@ -25,6 +25,7 @@ test('nothing given: everything is what the documentation says', () => {
     limits: { connections: 10_000, windowPerChannel: 250_000, losses: 1000 },
     log: { level: 'info' },
     bypass: false,
+    faults: { enabled: false },
     rules: [],
   });
 });

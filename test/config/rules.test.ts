@@ -108,7 +108,6 @@ describe('what is wrong with one entry', () => {
       'file:1:30: rules[0].match.exchange: has a repeated group with repetition',
     ],
     ['later match', 'rules: [{ match: { header: {} }, topic: a }]', 'file:1:20: rules[0].match: unknown key `header`'],
-    ['later action', 'rules: [{ match: { vhost: a }, faults: [] }]', 'file:1:32: rules[0]: unknown key `faults`'],
     ['exempt: nobody', 'loss: { exempt: [{}] }', 'file:1:18: loss.exempt[0]: expects at least one of product,'],
     [
       'exempt: misspelt',

@@ -45,6 +45,7 @@ export const FAMILY_LABELS = {
   negative_latency: [],
   clock_reanchored: [],
   shadow_conflicts: [],
+  faults_injected: ['type'],
   values_folded: ['label'],
   series_dropped: [],
   /** milliseconds since the epoch when last told, negative when it was told to be down */

@@ -42,6 +42,7 @@ export const OWN = {
   requeue: 'tracehare.requeue',
   replyCode: 'tracehare.reply_code',
   replyText: 'tracehare.reply_text',
+  faultType: 'tracehare.fault.type',
   deadLetterQueue: 'tracehare.dead_letter.queue',
   deadLetterReason: 'tracehare.dead_letter.reason',
 } as const;
@@ -87,6 +88,7 @@ function messageAttributes(event: PublishEnded | DeliveryEnded, connection: Conn
   if (event.routingKey !== '') attributes[ATTR_RABBITMQ_DESTINATION_ROUTING_KEY] = event.routingKey;
   if (event.messageId !== '') attributes[ATTR_MESSAGING_MESSAGE_ID] = event.messageId;
   if (event.correlationId !== '') attributes[ATTR_MESSAGING_MESSAGE_CONVERSATION_ID] = event.correlationId;
+  if (event.fault !== '') attributes[OWN.faultType] = event.fault;
   if (event.reason !== '') attributes[OWN.reason] = event.reason;
   if (event.outcome === 'failed') attributes[ATTR_ERROR_TYPE] = event.reason;
   if (connection !== undefined) setConnection(attributes, connection);

@@ -66,6 +66,7 @@ export class SpanWriter {
       { kind: SpanKind.PRODUCER, startTime: hrTime(event.startedAt), attributes },
       this.#place(event, true),
     );
+    addFaults(span, event);
     const end = endOf(event);
     if (isReturn(event.replyCode)) {
       span.addEvent('basic.return', { [OWN.replyCode]: event.replyCode, [OWN.replyText]: event.replyText }, end);
@@ -89,6 +90,7 @@ export class SpanWriter {
       },
       this.#place(event, child),
     );
+    addFaults(span, event);
     if (event.redelivered) span.addEvent('redelivered', start);
     if (event.deadLetterQueue !== '') {
       const { deadLetterQueue, deadLetterReason } = event;
@@ -129,6 +131,12 @@ function parentOf(event: Passage): SpanContext | undefined {
 function linksTo(event: Passage): Link[] {
   const context = parentOf(event);
   return context === undefined ? [] : [{ context }];
+}
+
+/** Faults strike when the message comes. */
+function addFaults(span: Span, { fault, startedAt }: Passage): void {
+  if (fault === '') return;
+  for (const type of fault.split(',')) span.addEvent('tracehare.fault', { [OWN.faultType]: type }, hrTime(startedAt));
 }
 
 function setFailed(span: Span, text: string): void {

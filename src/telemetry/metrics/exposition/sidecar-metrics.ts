@@ -92,6 +92,12 @@ export const SIDECAR_METRICS: readonly CellMetric[] = [
   ),
   counter('tracehare_clock_reanchored_total', 'Steps of the wall clock that were followed.', 'clock_reanchored'),
   counter(
+    'tracehare_faults_injected_total',
+    'Times a fault of a rule struck: a message, a dial, or a connection.',
+    'faults_injected',
+    'type',
+  ),
+  counter(
     'tracehare_label_values_folded_total',
     'Times a name was put under __overflow__ because its label had no value left.',
     'values_folded',
@@ -156,6 +162,12 @@ export const REGISTERED = {
     help: 'Lifecycle events dropped because nobody took them in time; no count depends on them.',
     type: 'counter',
     labels: [],
+  },
+  faultsActive: {
+    name: 'tracehare_faults_active',
+    help: 'Faults of the rules that are in force now, by type; only with faults.enabled.',
+    type: 'gauge',
+    labels: ['type'],
   },
   configReloads: {
     name: 'tracehare_config_reloads_total',

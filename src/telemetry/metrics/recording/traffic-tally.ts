@@ -99,6 +99,10 @@ export class TrafficCells implements TrafficTally {
     this.#cells[this.#clockReanchored] += 1;
   }
 
+  faultInjected(type: string): void {
+    this.#count('faults_injected', type);
+  }
+
   /** A label's limit bit: a name was put under OVERFLOW. */
   folded(label: string): void {
     this.#count('values_folded', label);
