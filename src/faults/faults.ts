@@ -72,10 +72,11 @@ export class Faults {
   /** A partition that goes on is the same object as in `previous`. */
   constructor(scheduled: readonly ScheduledFault[], previous?: Faults) {
     this.scheduled = scheduled;
+    const earlier = previous === undefined ? undefined : previous.#partitions;
     for (const { spec, rule, from, until } of scheduled) {
       if (spec.type === 'partition') {
         const key = keyOf(rule, spec);
-        this.#partitions.set(key, previous?.#partitions.get(key) ?? new Partition(spec, from, until));
+        this.#partitions.set(key, earlier?.get(key) ?? new Partition(spec, from, until));
         continue;
       }
       // by the list itself: it is what a rule that matches hands on

@@ -89,7 +89,8 @@ export class PublishPath implements FrameSink {
     this.#inside = false;
     this.line.hold(0, 0);
     for (const each of this.#overtaken) each.left--;
-    if (verdict.dropped) this.#publishes.dropped(publish, now);
+    // its channel or connection is the app's answer, if that is what ends
+    if (verdict.dropped) this.#publishes.dropped(publish, verdict.ending === undefined, now);
     else this.#passed(publish, now);
     this.#collected = undefined;
     verdict.clear();

@@ -220,8 +220,8 @@ export class Publishes {
     this.reveal(Number.POSITIVE_INFINITY);
   }
 
-  /** The last byte of a publish came that is not forwarded: lost, and an app that waits for its confirm is told so. */
-  dropped(publish: Publishing, now: number): void {
+  /** The last byte of a publish came that is not forwarded: lost. `tell`: an app that waits for its confirm gets a nack. */
+  dropped(publish: Publishing, tell: boolean, now: number): void {
     if (this.#tags !== undefined) this.#rejoin();
     this.#diverge();
     const sequence = ++this.sequence;
@@ -240,7 +240,7 @@ export class Publishes {
     const detail = publish.detail ?? { ...detailOf(publish.ids, 0, publish.bits), fault: publish.fault };
     const { time, size } = publish;
     this.#events.ended({ route, detail, time, size }, this.#number(sequence), now, FAULT);
-    if (sequence > this.#appFrom) this.#answer(sequence - this.#appFrom, false);
+    if (tell && sequence > this.#appFrom) this.#answer(sequence - this.#appFrom, false);
   }
 
   /** `confirmed`, where the app is told of each publish by itself. */

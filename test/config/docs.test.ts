@@ -23,6 +23,12 @@ test('what docs/rules.md shows is right', () => {
   for (const yaml of examples) expect(problems({ yaml })).toEqual([]);
 });
 
+test('what docs/faults.md shows is right', () => {
+  const examples = [...committed('faults.md').matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml);
+  expect(examples).toHaveLength(2);
+  for (const yaml of examples) expect(problems({ yaml })).toEqual([]);
+});
+
 describe('the JSON Schema', () => {
   const schema = jsonSchema();
 
