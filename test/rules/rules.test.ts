@@ -32,6 +32,7 @@ test('without rules, everything is as configured', () => {
     unroutableExpected: false,
     deadLetters: false,
     fanout: undefined,
+    mayStrike: false,
   };
   expect(treat([])).toEqual(expected);
   expect(treat([{ match: { exchange: 'other' }, topic: 'other' }])).toEqual(expected);
@@ -54,6 +55,7 @@ test('every action arrives', () => {
     unroutableExpected: true,
     deadLetters: true,
     fanout: 2,
+    mayStrike: false,
   });
 });
 
