@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
+import { temporaryFolder } from './folder.ts';
 import { type OtlpReceiver, startOtlpReceiver } from './otlp.ts';
 import { freePort } from './ports.ts';
 import { type Prometheus, startPrometheus } from './prometheus.ts';
@@ -47,7 +50,7 @@ export interface ObservedTraffic {
   /**
    * `publisher` (all publishers) and `consumer` (all consumers) belong to the pipeline `shop`. The
    * consumer's OTLP endpoint refuses spans; the publisher knows at most 12 topics. `lonely` has an
-   * upstream that does not exist, and is bypassed.
+   * upstream that does not exist, is bypassed, and has refused its newest configuration.
    */
   sidecars: { publisher: Tracehare; consumer: Tracehare; lonely: Tracehare };
   vhost: Vhost;
@@ -83,7 +86,9 @@ export async function startObservedTraffic(options: ObservedTrafficOptions = {})
     ending.push(() => vhost.remove().catch(() => {})); // the broker may be gone by then
     const otlp = await startOtlpReceiver();
     ending.push(() => otlp.close());
-    const sidecars = await startSidecars(vhost, otlp);
+    const folder = temporaryFolder('traffic');
+    ending.push(async () => folder.remove());
+    const sidecars = await startSidecars(vhost, otlp, folder.path);
     ending.push(() => Promise.all(Object.values(sidecars).map((sidecar) => sidecar.kill())));
     const prometheus = await startPrometheus({
       targets: [
@@ -130,7 +135,7 @@ export function shortened(rules: string): string {
     .replace(/< 300\b/g, '< 3');
 }
 
-async function startSidecars(vhost: Vhost, otlp: OtlpReceiver) {
+async function startSidecars(vhost: Vhost, otlp: OtlpReceiver, folder: string) {
   const upstream = `amqp://127.0.0.1:${vhost.port}`;
   const nowhere = await freePort();
   const tracing = (endpoint: string) => ({
@@ -139,11 +144,19 @@ async function startSidecars(vhost: Vhost, otlp: OtlpReceiver) {
     OTEL_BSP_SCHEDULE_DELAY: '200',
   });
   const args = ['--pipeline', 'shop'];
+  const config = join(folder, 'lonely.yaml');
+  writeFileSync(config, 'log: { level: info }');
   const [publisher, consumer, lonely] = await Promise.all([
     startTracehare({ upstream, args, env: tracing(otlp.url), config: 'metrics: { maxTopics: 12 }' }),
     startTracehare({ upstream, args, env: tracing(`http://127.0.0.1:${nowhere}`) }),
-    startTracehare({ upstream: `amqp://127.0.0.1:${nowhere}`, env: { TRACEHARE_BYPASS: '1' } }),
+    startTracehare({
+      upstream: `amqp://127.0.0.1:${nowhere}`,
+      args: ['--config', config],
+      env: { TRACEHARE_BYPASS: '1' },
+    }),
   ]);
+  writeFileSync(config, 'log: { level: loud }');
+  lonely.signal('SIGHUP');
   return { publisher, consumer, lonely };
 }
 
