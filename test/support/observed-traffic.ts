@@ -50,7 +50,7 @@ export interface ObservedTraffic {
   /**
    * `publisher` (all publishers) and `consumer` (all consumers) belong to the pipeline `shop`. The
    * consumer's OTLP endpoint refuses spans; the publisher knows at most 12 topics. `lonely` has an
-   * upstream that does not exist, is bypassed, and has refused its newest configuration.
+   * upstream that does not exist, is bypassed, has a fault to inject, and has refused its newest configuration.
    */
   sidecars: { publisher: Tracehare; consumer: Tracehare; lonely: Tracehare };
   vhost: Vhost;
@@ -145,7 +145,8 @@ async function startSidecars(vhost: Vhost, otlp: OtlpReceiver, folder: string) {
   });
   const args = ['--pipeline', 'shop'];
   const config = join(folder, 'lonely.yaml');
-  writeFileSync(config, 'log: { level: info }');
+  const late = 'match: { exchange: late }, faults: [{ type: latency, attributes: { latency: 1s } }]';
+  writeFileSync(config, `{ faults: { enabled: true }, rules: [{ ${late} }] }`);
   const [publisher, consumer, lonely] = await Promise.all([
     startTracehare({ upstream, args, env: tracing(otlp.url), config: 'metrics: { maxTopics: 12 }' }),
     startTracehare({ upstream, args, env: tracing(`http://127.0.0.1:${nowhere}`) }),
