@@ -1,22 +1,13 @@
 import { z } from 'zod';
 import { faultTypes } from '../faults/spec.ts';
-import { observedHeaders } from '../proxy/interceptor.ts';
-import { addedBytes, compileHeaders } from '../rules/header-change.ts';
 import { compilePattern, type Pattern } from '../rules/pattern.ts';
-import { PatternError } from '../rules/pattern-error.ts';
 import { MOST_BY_MESSAGE, matched } from '../rules/rules.ts';
 import { compileTopic } from '../rules/topic.ts';
 import { atLeastOne, custom, optional, shortForms } from './declare.ts';
 import { fault } from './fault-schema.ts';
+import { headers, headersMatch } from './header-schema.ts';
+import { pattern, patternText, problemOf } from './pattern-schema.ts';
 import { lossMode, oneOf, onOff, placeholders, text } from './values.ts';
-
-const expected = "expects a name, or a pattern in quotes, such as 'orders.*' or '/^orders-/'";
-const patternText = z.string({ error: expected }).check(({ value, issues }) => {
-  const problem = problemOf(() => compilePattern(value));
-  if (problem !== undefined) issues.push(custom(value, [], problem));
-});
-const pattern = patternText.min(1, { error: 'is empty; leave it out or give it a value' });
-placeholders.add(patternText, { text: 'PATTERN' }).add(pattern, { text: 'PATTERN' });
 
 /** `loss.exempt`: clients by what they say of themselves when they connect. */
 export const clientMatch = atLeastOne({
@@ -29,25 +20,6 @@ const fanout = z
   .number({ error: 'expects a number above 0' })
   .positive({ error: 'expects a number above 0' })
   .register(placeholders, { text: 'NUMBER' });
-
-/** Longest short string of AMQP, and what fits beside our own headers where they are put together. */
-const LONGEST_NAME = 255;
-const MOST_ADDED = 2048;
-
-const headerName = z
-  .string({ error: 'expects the name of a header' })
-  .refine((name) => name !== '' && Buffer.byteLength(name) <= LONGEST_NAME, {
-    error: `expects the name of a header, 1 to ${LONGEST_NAME} bytes`,
-  });
-const headerValue = z
-  .union([pattern, z.boolean()], {
-    error: 'expects a value or a pattern, in quotes if it is a number; true: there is one, or false: there is none',
-  })
-  .register(placeholders, { text: 'PATTERN|true|false' });
-const headersMatch = z
-  .record(headerName, headerValue, { error: 'expects names of headers, each with a value or with true or false' })
-  .refine((headers) => Object.keys(headers).length > 0, { error: 'expects at least one name of a header' })
-  .register(placeholders, { text: 'NAME: PATTERN|true|false' });
 
 const share = z
   .number({ error: 'expects a number from 0 to 1' })
@@ -82,32 +54,6 @@ const loss = atLeastOne({
   ),
   deadLetters: optional(onOff, 'true: what these queues reject goes somewhere else and is no loss'),
 }).register(shortForms, { key: 'mode' });
-
-const ownHeaders: readonly string[] = observedHeaders;
-const changedName = headerName.refine((name) => !ownHeaders.includes(name), {
-  error: `is read by Tracehare itself and can't be changed by a rule; neither can ${observedHeaders.join(', ')}`,
-});
-const addedHeader = z.string({ error: 'expects text; put quotes around a number' });
-
-const headers = atLeastOne({
-  add: optional(
-    z
-      .record(changedName, addedHeader, { error: 'expects names of headers, each with a text' })
-      .refine((add) => addedBytes(compileHeaders({ add })) <= MOST_ADDED, {
-        error: `is more than ${MOST_ADDED} bytes, names included`,
-      })
-      .register(placeholders, { text: 'NAME: TEXT' }),
-    'headers to add, as text; what the app set under the same name stays',
-  ),
-  remove: optional(
-    z
-      .array(changedName, { error: 'expects a list of names of headers' })
-      .min(1, { error: 'expects at least one name of a header' })
-      .register(placeholders, { text: 'NAME[,NAME…]' }),
-    'headers to take away, though the app set them',
-  ),
-  replace: optional(onOff, 'true: what is added replaces what the app set under the same name'),
-});
 
 const sample = z
   .union([share, z.literal('always')], { error: 'expects a number from 0 to 1, or always' })
@@ -208,14 +154,4 @@ export const checkRules: z.core.CheckFn<z.output<typeof rule>[]> = ({ value, iss
 
 function groupsOf(match: Partial<Record<(typeof matched)[number], string>>): Pattern['groups'][] {
   return matched.flatMap((key) => (match[key] === undefined ? [] : [compilePattern(match[key]).groups]));
-}
-
-function problemOf(compile: () => unknown): string | undefined {
-  try {
-    compile();
-    return undefined;
-  } catch (error) {
-    if (error instanceof PatternError) return error.message;
-    throw error;
-  }
 }

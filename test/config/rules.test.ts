@@ -14,6 +14,10 @@ test('rules come out in order, as plain data that another thread can be given', 
     loss: off
   - match: { exchange: audit }
     loss: { mode: confirms, unroutable: expected, fanout: 2.5 }
+  - match: { app: billing, connection: '/^import-/', headers: { tenant: 'acme.*', debug: true, x-old: false }, probability: 0.5 }
+    sample: always
+    headers: { add: { x-env: staging }, remove: [x-old], replace: true }
+    rateLimit: 100
 `;
   const { rules } = load({ yaml });
   expect(rules).toEqual([
@@ -27,6 +31,17 @@ test('rules come out in order, as plain data that another thread can be given', 
     },
     { match: { exchange: '' }, loss: { mode: 'off' } },
     { match: { exchange: 'audit' }, loss: { mode: 'confirms', unroutable: 'expected', fanout: 2.5 } },
+    {
+      match: {
+        app: 'billing',
+        connection: '/^import-/',
+        headers: { tenant: 'acme.*', debug: true, 'x-old': false },
+        probability: 0.5,
+      },
+      sample: 1,
+      headers: { add: { 'x-env': 'staging' }, remove: ['x-old'], replace: true },
+      rateLimit: 100,
+    },
   ]);
   expect(structuredClone(rules)).toEqual(rules);
 });
@@ -107,7 +122,111 @@ describe('what is wrong with one entry', () => {
       "rules: [{ match: { exchange: '/^(a+)+$/' }, topic: $1 }]",
       'file:1:30: rules[0].match.exchange: has a repeated group with repetition',
     ],
-    ['later match', 'rules: [{ match: { header: {} }, topic: a }]', 'file:1:20: rules[0].match: unknown key `header`'],
+    [
+      'a pattern of a header that can not be used',
+      "rules: [{ match: { headers: { a: '/(/' } }, topic: a }]",
+      'file:1:34: rules[0].match.headers.a: is no regular expression: Unterminated group',
+    ],
+    [
+      'a number where text is compared',
+      'rules: [{ match: { headers: { a: 5 } }, topic: a }]',
+      'file:1:34: rules[0].match.headers.a: expects a value or a pattern, in quotes if it is a number;',
+    ],
+    [
+      'no header',
+      'rules: [{ match: { headers: {} }, topic: a }]',
+      'file:1:29: rules[0].match.headers: expects at least one name of a header',
+    ],
+    [
+      'headers as a list',
+      'rules: [{ match: { headers: [a] }, topic: a }]',
+      'file:1:29: rules[0].match.headers: expects names of headers, each with',
+    ],
+    [
+      'the long name of a header',
+      `rules: [{ match: { headers: { ${'y'.repeat(256)}: true } }, topic: a }]`,
+      `file:1:289: rules[0].match.headers.${'y'.repeat(60)}…: expects the name of a header, 1 to 255 bytes`,
+    ],
+    [
+      'a chance over 1',
+      'rules: [{ match: { probability: 2 }, topic: a }]',
+      'file:1:33: rules[0].match.probability: expects a number from 0 to 1',
+    ],
+    [
+      'loss by headers',
+      'rules: [{ match: { headers: { a: true } }, loss: off }]',
+      "file:1:50: rules[0].loss: can't depend on match.headers: it is decided by names, before",
+    ],
+    [
+      'loss by chance',
+      'rules: [{ match: { probability: 0.5 }, loss: { fanout: 1 } }]',
+      "file:1:46: rules[0].loss: can't depend on match.probability: it is decided by names, before",
+    ],
+    [
+      'too many rules that ask the message',
+      `rules: [${Array(31).fill('{ match: { probability: 0.5 }, topic: a }')}]`,
+      'file:1:1278: rules[30].match: is one too many: at most 30 rules can go by headers or probability',
+    ],
+    [
+      'what a header captures',
+      "rules: [{ match: { headers: { a: '/(x)/' } }, topic: $1 }]",
+      'file:1:54: rules[0].topic: refers to $1, but no regular expression',
+    ],
+    [
+      'a sample of words',
+      'rules: [{ match: { exchange: a }, sample: allways }]',
+      'file:1:43: rules[0].sample: expects a number from 0 to 1, or always',
+    ],
+    [
+      'a rate too low for heartbeats',
+      'rules: [{ match: { exchange: a }, rateLimit: 0.5 }]',
+      'file:1:46: rules[0].rateLimit: expects messages a second, 1 or more',
+    ],
+    [
+      'a header of our own, added',
+      'rules: [{ match: { exchange: a }, headers: { add: { traceparent: x } } }]',
+      'file:1:66: rules[0].headers.add.traceparent: no rule can change what Tracehare itself reads: traceparent,',
+    ],
+    [
+      'a header of our own, removed',
+      'rules: [{ match: { exchange: a }, headers: { remove: [x-death] } }]',
+      'file:1:55: rules[0].headers.remove[0]: no rule can change what Tracehare itself reads: traceparent,',
+    ],
+    [
+      'a number as a header',
+      'rules: [{ match: { exchange: a }, headers: { add: { x: 5 } } }]',
+      'file:1:56: rules[0].headers.add.x: expects text; put quotes around a number',
+    ],
+    [
+      'too much to add',
+      `rules: [{ match: { exchange: a }, headers: { add: { x: ${'y'.repeat(2048)} } } }]`,
+      'file:1:51: rules[0].headers.add: is more than 2048 bytes, names included',
+    ],
+    [
+      'nothing to add',
+      'rules: [{ match: { exchange: a }, headers: { add: {} } }]',
+      'file:1:51: rules[0].headers.add: expects at least one name of a header',
+    ],
+    [
+      'nothing to replace',
+      'rules: [{ match: { exchange: a }, headers: { replace: true } }]',
+      'file:1:55: rules[0].headers.replace: says how to add; expects add beside it',
+    ],
+    [
+      'headers of deliveries, by queue',
+      'rules: [{ match: { queue: a }, headers: { remove: [x] } }]',
+      'file:1:41: rules[0].headers: are changed in publishes only;',
+    ],
+    [
+      'headers of deliveries, by side',
+      'rules: [{ match: { exchange: a, side: consume }, headers: { remove: [x] } }]',
+      'file:1:59: rules[0].headers: are changed in publishes only;',
+    ],
+    [
+      'misspelt match',
+      'rules: [{ match: { header: {} }, topic: a }]',
+      'file:1:20: rules[0].match: unknown key `header`',
+    ],
     ['exempt: nobody', 'loss: { exempt: [{}] }', 'file:1:18: loss.exempt[0]: expects at least one of product,'],
     [
       'exempt: misspelt',

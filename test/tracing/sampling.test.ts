@@ -74,6 +74,42 @@ describe('every decision is the one the SDK would take', () => {
 });
 
 /** How many of `count` new traces at one moment are sampled. */
+describe('what a rule says of sampling', () => {
+  const id = Uint32Array.of(1, 2, 3, 4);
+
+  test.each([
+    ['nothing set', {}],
+    ['always_on', { OTEL_TRACES_SAMPLER: 'always_on' }],
+    ['always_off', { OTEL_TRACES_SAMPLER: 'always_off' }],
+    ['parentbased_always_off', { OTEL_TRACES_SAMPLER: 'parentbased_always_off' }],
+    ['traceidratio', { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.5' }],
+  ])('decides alone on new traces, with %s', (_, env) => {
+    const sampler = createSampler(env, { maxTracesPerSecond: 1 });
+    for (let i = 0; i < 100; i++) {
+      expect([sampler.root(id, 0, 0, 1), sampler.root(id, 0, 0, 0)]).toEqual([true, false]);
+    }
+    // nor does it use up what others may have
+    expect(sampler.limited).toBe(0);
+  });
+
+  test('is a ratio by the trace id, as that of the SDK', () => {
+    const sampler = createSampler({}, { maxTracesPerSecond: 0 });
+    const sdk = new TraceIdRatioBasedSampler(0.3);
+    for (let i = 0; i < 500; i++) {
+      const words = Uint32Array.from(
+        { length: 4 },
+        (_, word) => Math.imul(i + 1, 0x9e3779b1 + word * 0x85ebca77) >>> 0,
+      );
+      expect(sampler.root(words, 0, 0, 0.3)).toBe(sdkSays(sdk, hex(words)));
+    }
+  });
+
+  test('is nothing while the SDK is disabled', () => {
+    const sampler = createSampler({ OTEL_SDK_DISABLED: 'true' }, { maxTracesPerSecond: 50 });
+    expect(sampler.root(id, 0, 0, 1)).toBe(false);
+  });
+});
+
 function roots(sampler: Sampler, count: number, nowMs: number): number {
   let sampled = 0;
   for (let i = 0; i < count; i++) if (sampler.root(id, 0, nowMs)) sampled++;
