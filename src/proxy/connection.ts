@@ -154,7 +154,9 @@ export class Connection {
         forth.send();
       }
       settled(() => {
-        if (!to.destroyed) to.end();
+        // a FIN right behind publishes makes the broker drop some (FACTS, C): our close goes first
+        if (from === this.#app && this.#drain === 'app told') this.#closeBroker();
+        else if (!to.destroyed && this.#drain !== 'broker told') to.end();
       });
     });
     from.on('error', () => {
