@@ -1,5 +1,5 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
-import { choice, dashboard, linkTo, linkToTraces, reloadMarks, UIDS } from './shared/frame.ts';
+import { choice, dashboard, faultMarks, linkTo, linkToTraces, reloadMarks, UIDS } from './shared/frame.ts';
 import { heatmap, lines, row, stat, table } from './shared/panels.ts';
 import { edges, serviceMap } from './shared/topology.ts';
 
@@ -38,6 +38,7 @@ export function overview(): Dashboard {
     .link(linkTo(UIDS.sidecars, 'Sidecars', 'The health of the sidecars themselves.'))
     .link(linkToTraces('Traces'))
     .annotation(reloadMarks('.*'))
+    .annotation(faultMarks('.*'))
 
     .withRow(row('Now'))
     .withPanel(

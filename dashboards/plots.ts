@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard';
 import type { Prometheus } from '../test/support/prometheus.ts';
 import { dashboards } from './generate.ts';
-import { type Answer, ask } from './plots/ask.ts';
+import { type Answer, ask, askMarks } from './plots/ask.ts';
 import { picture } from './plots/picture.ts';
 import { withDemo } from './plots/run.ts';
 
@@ -91,11 +91,13 @@ async function answers(prometheus: Prometheus, name: string, { topic, panels }: 
     variables: { pipeline: '.*', instance: '.*', topic },
   };
   const all = (dashboards[name].panels ?? []).filter(({ type }) => type !== 'row') as Panel[];
+  const annotations = dashboards[name].annotations?.list ?? [];
+  const marks = await Promise.all(annotations.map((each) => askMarks(prometheus, each, choice)));
   return Promise.all(
-    panels.map((title) => {
+    panels.map(async (title) => {
       const panel = all.find((each) => each.title === title);
       if (panel === undefined) throw new Error(`${name} has no panel "${title}"`);
-      return ask(prometheus, panel, choice);
+      return { ...(await ask(prometheus, panel, choice)), marks: marks.flat() };
     }),
   );
 }
@@ -105,7 +107,7 @@ function draw(name: string, of: Answer[]): void {
   const { topic } = SHOWN[name];
   const svg = picture(
     `${title}${topic === '.*' ? '' : `: ${topic}`}`,
-    'npm run plots: two minutes of the demo, time as minutes:seconds',
+    'two minutes of the demo; dotted: configuration reloaded (blue), fault injected (orange); diamonds: traced messages',
     of,
   );
   writeFileSync(fileURLToPath(new URL(`../docs/dashboard-${name}.svg`, import.meta.url)), svg);

@@ -1,5 +1,5 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
-import { choice, dashboard, linkTo, linkToTraces, reloadMarks, UIDS } from './shared/frame.ts';
+import { choice, dashboard, faultMarks, linkTo, linkToTraces, reloadMarks, UIDS } from './shared/frame.ts';
 import { lines, row, stat, table } from './shared/panels.ts';
 
 // The sidecars themselves. At 300 of them: sums and quantiles over all, and by name the ten that stand out.
@@ -36,6 +36,7 @@ export function sidecars(): Dashboard {
     .link(linkTo(UIDS.topic, 'One topic', 'Where the time of one topic goes, and who takes part.'))
     .link(linkToTraces('Traces'))
     .annotation(reloadMarks('$instance'))
+    .annotation(faultMarks('$instance'))
 
     .withRow(row('Now'))
     .withPanel(
@@ -398,6 +399,28 @@ export function sidecars(): Dashboard {
         bad: { bad: 1 },
         queries: [{ expr: perMinute('tracehare_shadow_conflicts_total'), legend: 'conflicts' }],
         width: 6,
+      }),
+    )
+
+    .withRow(row('Faults injected on purpose'))
+    .withPanel(
+      lines({
+        title: 'Faults in force',
+        description: 'Faults of rules that are in force, by type, over all sidecars; only where faults are enabled.',
+        unit: 'short',
+        bad: { warn: 1, bad: 1000 },
+        queries: [{ expr: `sum by (type) (tracehare_faults_active{${CHOSEN}})`, legend: '{{type}}' }],
+        width: 12,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Faults injected',
+        description: 'Messages, dials and connections that a fault struck, per minute, by type.',
+        unit: 'cpm',
+        bad: { warn: 1, bad: 100000 },
+        queries: [{ expr: perMinute('tracehare_faults_injected_total', 'by (type) '), legend: '{{type}}' }],
+        width: 12,
       }),
     )
 

@@ -1,5 +1,5 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
-import { choice, dashboard, linkTo, linkToTraces, reloadMarks, UIDS, values } from './shared/frame.ts';
+import { choice, dashboard, faultMarks, linkTo, linkToTraces, reloadMarks, UIDS, values } from './shared/frame.ts';
 import { heatmap, lines, row, stat } from './shared/panels.ts';
 import { edgesOf, participants, serviceMap } from './shared/topology.ts';
 
@@ -53,6 +53,7 @@ export function topic(): Dashboard {
     .link(linkTo(UIDS.sidecars, 'Sidecars', 'The health of the sidecars themselves.'))
     .link(linkToTraces('Traces of this topic', `messaging.destination.template=\${topic}`))
     .annotation(reloadMarks('$instance'))
+    .annotation(faultMarks('$instance'))
 
     .withRow(row('$topic now'))
     .withPanel(

@@ -1,4 +1,4 @@
-import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard';
+import type { AnnotationQuery, Panel } from '@grafana/grafana-foundation-sdk/dashboard';
 import type { Dataquery } from '@grafana/grafana-foundation-sdk/prometheus';
 import type { Prometheus } from '../../test/support/prometheus.ts';
 
@@ -17,6 +17,13 @@ export interface Answer {
   panel: Panel;
   lines: Line[];
   exemplars: [time: number, value: number][];
+  marks: Mark[];
+}
+
+/** Where an annotation begins. */
+export interface Mark {
+  time: number;
+  colour: string;
 }
 
 /** What the reader has chosen; times in seconds since the epoch. */
@@ -36,7 +43,7 @@ type Exemplars = { exemplars: { value: string; timestamp: number }[] }[];
 
 /** Asks Prometheus what Grafana would ask it for the panel. */
 export async function ask(prometheus: Prometheus, panel: Panel, choice: Choice): Promise<Answer> {
-  const answer: Answer = { panel, lines: [], exemplars: [] };
+  const answer: Answer = { panel, lines: [], exemplars: [], marks: [] };
   const { zero, start, end, step } = choice;
   for (const [query, target] of ((panel.targets ?? []) as Dataquery[]).entries()) {
     const range = { query: filledIn(target.expr, choice), start: String(start), end: String(end), step: String(step) };
@@ -53,6 +60,20 @@ export async function ask(prometheus: Prometheus, panel: Panel, choice: Choice):
     answer.exemplars = slowest(found.map(({ timestamp, value }) => [timestamp - zero, Number(value)]));
   }
   return answer;
+}
+
+/** Asks for the marks of an annotation. */
+export async function askMarks(prometheus: Prometheus, annotation: AnnotationQuery, choice: Choice): Promise<Mark[]> {
+  const { zero, start, end, step } = choice;
+  const query = filledIn(annotation.expr ?? '', choice);
+  const range = { query, start: String(start), end: String(end), step: String(step) };
+  const { result } = (await prometheus.api('query_range', range)) as Matrix;
+  return result.flatMap(({ values }) =>
+    values
+      .map(([time]) => time)
+      .filter((time, index, times) => index === 0 || time - times[index - 1] > step)
+      .map((time) => ({ time: time - zero, colour: annotation.iconColor })),
+  );
 }
 
 function filledIn(expr: string, { start, end, step, variables }: Choice): string {

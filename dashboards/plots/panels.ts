@@ -186,17 +186,23 @@ function lines(answer: Answer, box: Box, index: number): Drawing {
   };
 }
 
-/** Thresholds that the lines come near. */
+/** Thresholds that the lines come near, and what happened when. */
 function limits(answer: Answer, most: number) {
   const near = steps(answer).filter(({ value }) => value !== null && value <= most * 1.2);
   return {
     silent: true,
     symbol: 'none',
     label: { show: false },
-    data: near.map(({ value, color }) => ({
-      yAxis: value as number,
-      lineStyle: { color: NAMED[color], type: 'dashed' as const, width: 1 },
-    })),
+    data: [
+      ...near.map(({ value, color }) => ({
+        yAxis: value as number,
+        lineStyle: { color: NAMED[color], type: 'dashed' as const, width: 1 },
+      })),
+      ...answer.marks.map(({ time, colour }) => ({
+        xAxis: time * 1000,
+        lineStyle: { color: NAMED[colour], type: 'dotted' as const, width: 1.5 },
+      })),
+    ],
   };
 }
 

@@ -1,16 +1,19 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from '../../demo/child.ts';
 import { startSidecar } from '../../demo/sidecar.ts';
+import { temporaryFolder } from '../../test/support/folder.ts';
 import { startOtlpReceiver } from '../../test/support/otlp.ts';
 import { type Prometheus, startPrometheus } from '../../test/support/prometheus.ts';
 import { type RabbitMQ, startRabbitMQ } from '../../test/support/rabbitmq.ts';
 
 /** What goes wrong, when. Beside it the demo's own: wrong routing keys, rejects, requeues. */
 const SCRIPT: { at: number; what: string; act(run: Cast): Promise<unknown> | unknown }[] = [
-  { at: 70, what: 'the payment service stands still', act: ({ payment }) => payment.signal('SIGSTOP') },
-  { at: 78, what: 'and goes on', act: ({ payment }) => payment.signal('SIGCONT') },
+  { at: 45, what: 'a reload with a fault: deliveries of orders are late', act: ({ configure }) => configure(LATE) },
+  { at: 75, what: 'the payment service stands still', act: ({ payment }) => payment.signal('SIGSTOP') },
+  { at: 83, what: 'and goes on', act: ({ payment }) => payment.signal('SIGCONT') },
   {
     at: 110,
     what: 'the broker runs out of memory and blocks publishers',
@@ -23,9 +26,18 @@ const SCRIPT: { at: number; what: string; act(run: Cast): Promise<unknown> | unk
   },
 ];
 
+const QUIET = 'faults: { enabled: true }\n';
+const LATE = `${QUIET}
+rules:
+  - match: { queue: payment.orders }
+    faults: [{ type: latency, for: 15s, attributes: { latency: 400ms, jitter: 200ms } }]
+`;
+
 interface Cast {
   broker: RabbitMQ;
   payment: Child;
+  /** Gives both sidecars a configuration; they see it by themselves. */
+  configure(content: string): void;
 }
 
 /**
@@ -39,9 +51,15 @@ export async function withDemo(seconds: number, then: (prometheus: Prometheus) =
     ending.push(() => broker.stop());
     const traces = await startOtlpReceiver();
     ending.push(() => traces.close());
+    const folder = temporaryFolder('plots');
+    ending.push(async () => folder.remove());
+    const file = join(folder.path, 'tracehare.yaml');
+    const configure = (content: string) => writeFileSync(file, content);
+    configure(QUIET);
     // The sidecars inherit them. With confirms of their own there are some of every topic.
     process.env.OTEL_EXPORTER_OTLP_ENDPOINT = traces.url;
     process.env.TRACEHARE_LOSS = 'confirms';
+    process.env.TRACEHARE_CONFIG = file;
     const apps: Child[] = [];
     const admins: string[] = [];
     for (const name of ['order-service', 'payment-service']) {
@@ -59,7 +77,7 @@ export async function withDemo(seconds: number, then: (prometheus: Prometheus) =
     for (const { at, what, act } of SCRIPT) {
       await until(at);
       console.log(`${at} s: ${what}`);
-      await act({ broker, payment: apps[1] });
+      await act({ broker, payment: apps[1], configure });
     }
     await until(seconds);
     await then(prometheus);

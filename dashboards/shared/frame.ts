@@ -109,3 +109,14 @@ export function reloadMarks(instance: string): AnnotationQueryBuilder {
     'Sidecars that read their configuration anew within a minute.',
   );
 }
+
+/** A mark for as long as faults of a type are in force. */
+export function faultMarks(instance: string): AnnotationQueryBuilder {
+  return marks(
+    'Faults injected on purpose',
+    'orange',
+    `sum by (type) (tracehare_faults_active{instance=~"${instance}"}) > 0`,
+    'Fault in force: {{type}}',
+    'Rules make sidecars inject it (docs/faults.md).',
+  );
+}

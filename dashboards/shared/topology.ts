@@ -13,12 +13,13 @@ export function edges(chosen: string): Edges {
     `sum by (id, source, target, kind) (rate(${metric}{${labels}${chosen}}[$__rate_interval]))`;
 }
 
-/** Those of one exchange or queue: into it, out of it, and out of the queues that it routes to. */
+/** `name` is a regular expression. Those of one exchange or queue: into it, out of it, and out of the queues that it routes to. */
 export function edgesOf(name: string, chosen: string): Edges {
   const all = edges(chosen);
-  const place = `~"(exchange|queue):.*:${name}"`;
+  // Between backticks backslashes are what they are: Grafana's regular expressions have single ones.
+  const place = `~\`(exchange|queue):.*:${name}\``;
   return (metric, labels = '') => {
-    const routes = all('tracehare_topology_messages_total', `kind="route", source=~"exchange:.*:${name}", `);
+    const routes = all('tracehare_topology_messages_total', `kind="route", source=~\`exchange:.*:${name}\`, `);
     return [
       all(metric, `target=${place}, ${labels}`),
       all(metric, `source=${place}, ${labels}`),

@@ -62,7 +62,7 @@ function filledIn(expr: string, topic = '.*'): string {
     .replaceAll('$__range', '5m')
     .replaceAll('$pipeline', '.*')
     .replaceAll('$instance', '.*')
-    .replaceAll('${' + 'topic:regex}', topic)
+    .replaceAll('${' + 'topic:regex}', topic.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
     .replaceAll('$topic', topic);
 }
 

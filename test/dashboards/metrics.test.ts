@@ -40,7 +40,8 @@ for (const name of readdirSync(new URL('../../dashboards/prometheus/rules/', imp
 
 const NAME = /(?<![\w:"$.])(?:[a-z_]+:[\w:]+|(?:event|messaging|tracehare|process|nodejs)_\w+)/g;
 /** What is quoted is a value. */
-const namesIn = (expr: string): string[] => [...expr.replace(/"[^"]*"/g, '""').matchAll(NAME)].map(([name]) => name);
+const namesIn = (expr: string): string[] =>
+  [...expr.replace(/"[^"]*"|`[^`]*`/g, '""').matchAll(NAME)].map(([name]) => name);
 
 /** Exported metrics behind an expression, through the rules. */
 function behind(expr: string, seen = new Set<string>()): string[] {
@@ -75,7 +76,7 @@ describe('the metrics of the dashboards', () => {
     for (const { dashboard, where, expr } of asked) {
       for (const [, name, matchers] of expr.matchAll(/((?:event|tracehare)_\w+)\{([^}]*)\}/g)) {
         const own = labels.get(name);
-        for (const [, label] of matchers.matchAll(/(\w+)(?:=~|!~|!=|=)"/g))
+        for (const [, label] of matchers.matchAll(/(\w+)(?:=~|!~|!=|=)["`]/g))
           expect(own, `${dashboard}: ${where}: ${name} by ${label}`).toContain(label);
       }
     }

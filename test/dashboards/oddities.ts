@@ -11,6 +11,7 @@ import { until } from '../support/wait.ts';
 const CONFIG = `
 limits: { connections: 2, windowPerChannel: 5 }
 metrics: { maxTopics: 6 }
+faults: { enabled: true }
 loss: confirms
 tracing: { maxTracesPerSecond: 1, maxLossSpansPerSecond: 0 }
 rules:
@@ -19,6 +20,7 @@ rules:
   - match: { exchange: expiring }
     loss: { fanout: 1 }
     rateLimit: 10
+    faults: [{ type: latency, attributes: { latency: 1ms } }]
 `;
 
 export interface Oddities {

@@ -31,8 +31,17 @@ test('every dashboard has a picture in the docs, of panels it has', () => {
     const titles = panelsOf(dashboard).map(({ title }) => title);
     for (const title of SHOWN[name].panels) {
       expect(titles, name).toContain(title);
-      expect(svg, 'run `npm run plots`').toContain(`>${title}<`);
+      expect(svg.includes(`>${title}<`), `${title} is in the picture: run \`npm run plots\``).toBe(true);
     }
+  }
+});
+
+test('the overview reads what all sidecars together saw, not what each of them saw', () => {
+  const [, overview] = committed.find(([name]) => name === 'overview') as (typeof committed)[number];
+  for (const { where, expr } of panelsOf(overview).flatMap(queriesOf)) {
+    // where there is a series for every topic, status or bucket of every sidecar
+    for (const [, rest] of expr.matchAll(/\bevent_(?:throughput|latency|confirm|processing|bytes)_\w+(?=[{[])([^)]*)/g))
+      expect(rest, `${where}: ${expr}`).toContain('@ end(');
   }
 });
 
