@@ -75,8 +75,10 @@ export const SHOWN: Record<string, Shown> = {
       'Connections and channels',
       'Blocked by the broker',
       'Telemetry dropped',
-      'Passed on without being observed',
       'Limits that bit',
+      'Bytes passed on',
+      'Faults in force',
+      'Faults injected',
     ],
   },
 };
@@ -107,7 +109,7 @@ function draw(name: string, of: Answer[]): void {
   const { topic } = SHOWN[name];
   const svg = picture(
     `${title}${topic === '.*' ? '' : `: ${topic}`}`,
-    'two minutes of the demo; dotted: configuration reloaded (blue), fault injected (orange); diamonds: traced messages',
+    'two minutes of the demo; dotted line: a reload, and the fault it brings; diamonds: traced messages',
     of,
   );
   writeFileSync(fileURLToPath(new URL(`../docs/dashboard-${name}.svg`, import.meta.url)), svg);
@@ -117,7 +119,6 @@ if (import.meta.main)
   await withDemo(SECONDS, async (prometheus) => {
     for (const [name, shown] of Object.entries(SHOWN)) {
       const of = await answers(prometheus, name, shown);
-      if (process.env.PLOTS_KEEP) writeFileSync(`/tmp/plots-${name}.json`, JSON.stringify(of));
       draw(name, of);
     }
   });

@@ -15,6 +15,8 @@ export interface Line {
 /** What a panel would show. */
 export interface Answer {
   panel: Panel;
+  /** seconds since the run began */
+  range: [from: number, to: number];
   lines: Line[];
   exemplars: [time: number, value: number][];
   marks: Mark[];
@@ -43,8 +45,8 @@ type Exemplars = { exemplars: { value: string; timestamp: number }[] }[];
 
 /** Asks Prometheus what Grafana would ask it for the panel. */
 export async function ask(prometheus: Prometheus, panel: Panel, choice: Choice): Promise<Answer> {
-  const answer: Answer = { panel, lines: [], exemplars: [], marks: [] };
   const { zero, start, end, step } = choice;
+  const answer: Answer = { panel, range: [start - zero, end - zero], lines: [], exemplars: [], marks: [] };
   for (const [query, target] of ((panel.targets ?? []) as Dataquery[]).entries()) {
     const range = { query: filledIn(target.expr, choice), start: String(start), end: String(end), step: String(step) };
     const { result } = (await prometheus.api('query_range', range)) as Matrix;

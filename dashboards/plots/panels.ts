@@ -132,6 +132,8 @@ function lines(answer: Answer, box: Box, index: number): Drawing {
       {
         type: 'time',
         gridIndex: index,
+        min: answer.range[0] * 1000,
+        max: answer.range[1] * 1000,
         axisLabel: { formatter: clock, fontSize: 10, color: FAINT, hideOverlap: true },
         axisLine: { lineStyle: { color: '#c4c8cc' } },
         splitNumber: Math.max(2, Math.round(box.width / 130)),

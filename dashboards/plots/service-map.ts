@@ -16,7 +16,9 @@ export function serviceMap({ lines }: Answer, { x, y, width, height }: Box): Dra
   const nodes = new Map(lines.filter(({ query }) => query === 0).map(({ labels }) => [labels.id, labels]));
   const edges = lines.filter((line) => line.query === 1 && (last(line) ?? 0) > 0);
   const ends = edges.map(({ labels: { source, target } }) => [placeOf(source, 0), placeOf(target, 3)]);
-  const places = new Map(ends.flat().map((place) => [keyOf(place), place]));
+  // Queues by who consumes from them, so that fewer arrows cross.
+  const sorted = ends.toSorted(([, a], [, b]) => b.column - a.column || (a.id < b.id ? -1 : 1));
+  const places = new Map(sorted.flat().map((place) => [keyOf(place), place]));
   const columns = Map.groupBy([...places.values()], ({ column }) => column);
   const [across, down] = [width - PADDING.left - PADDING.right, height - PADDING.top - PADDING.bottom];
   const data = [...columns].flatMap(([column, members]) =>
@@ -35,11 +37,19 @@ export function serviceMap({ lines }: Answer, { x, y, width, height }: Box): Dra
     { ...corner, name: 'top left', x: 0, y: 0 },
     { ...corner, name: 'bottom right', x: width, y: height },
   ];
-  const links = edges.map((edge, index) => ({
-    source: keyOf(ends[index][0]),
-    target: keyOf(ends[index][1]),
-    label: { show: true, formatter: rateOf(edge) },
-  }));
+  const heights = new Map(data.map((node) => [node.name, node.y]));
+  const links = edges.map((edge, index) => {
+    const [source, target] = ends[index];
+    const rises = (heights.get(keyOf(target)) ?? 0) < (heights.get(keyOf(source)) ?? 0);
+    // Around the exchanges that are between an app and a queue.
+    const curveness = target.column - source.column === 1 ? 0 : rises ? 0.12 : -0.12;
+    return {
+      source: keyOf(source),
+      target: keyOf(target),
+      label: { show: true, formatter: rateOf(edge) },
+      lineStyle: { curveness },
+    };
+  });
   return {
     series: [
       {
