@@ -1,4 +1,4 @@
-"""What pika sees of faults: `pika_faults.py URL COUNT [PREFIX]` publishes COUNT messages one by one under
+"""What pika sees of faults: `pika_faults.py URL COUNT` publishes COUNT messages one by one under
 confirms to each queue named on stdin as JSON and prints what it saw, by queue."""
 
 import json

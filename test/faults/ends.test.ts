@@ -1,8 +1,6 @@
-import { connect } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
 import { confirmChannel } from '../behaviour/amqplib.ts';
 import { publish, RawClient, request } from '../support/raw-client.ts';
-import { startTracehare } from '../support/tracehare.ts';
 import { until } from '../support/wait.ts';
 import { rulesOf, type Site, startSite } from './site.ts';
 
@@ -89,35 +87,4 @@ test('a nack never comes ahead of confirm.select-ok', async () => {
   const nack = await client.take(60, 120);
   expect(nack.readBigUInt64BE(11)).toBe(1n);
   await client.close();
-});
-
-test('partition: dials are refused, what exists is cut or stalled, and it ends', async () => {
-  const { vhost } = await site({ any: '{ type: drop }' });
-  const sidecar = await startTracehare({
-    upstream: `amqp://127.0.0.1:${vhost.port}`,
-    config: `faults: { enabled: true }
-rules:
-  - match: { vhost: / }
-    faults: [{ type: partition, attributes: { every: 5s, lasting: 2500ms, existing: cut } }]
-`,
-  });
-  onTestFinished(async () => void (await sidecar.stop()));
-  const attempt = () => connect(vhost.url(sidecar.port)).catch(() => undefined);
-  const model = await until(attempt, 'a connection between two partitions');
-  const cut = new Promise((resolve) => model.once('close', resolve));
-  model.on('error', () => {});
-  await cut;
-  await until(async () => {
-    const opened = await attempt();
-    await opened?.close().catch(() => {});
-    return opened === undefined;
-  }, 'a dial is refused');
-  const metrics = await sidecar.metrics();
-  expect(metrics.sum('tracehare_upstream_up')).toBe(0);
-  expect(metrics.sum('tracehare_faults_injected_total', { type: 'partition' })).toBeGreaterThanOrEqual(2);
-  expect(sidecar.log.find(({ msg }) => msg === 'upstream unreachable')).toMatchObject({ reason: 'fault: partition' });
-  const again = await until(attempt, 'it is over');
-  again.on('error', () => {});
-  await again.close().catch(() => {});
-  expect(sidecar.log.some(({ msg }) => msg === 'upstream reachable again')).toBe(true);
 });
