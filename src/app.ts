@@ -9,6 +9,7 @@ import { EventBus } from './events/bus.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
+import type { PluginHost } from './plugin-host.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
 import { LossLog } from './telemetry/loss/log.ts';
@@ -75,6 +76,9 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
     }
   }
 
+  const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
+  // before anything listens: a plugin that can't be used is a reason not to start
+  const plugins = await loadPlugins(loaded, workers, log);
   // the SDK takes longest to load: it must not hold up the traffic
   const sinkLoading = createSpanSink({
     env: process.env,
@@ -95,9 +99,10 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
           tls: config.listen.tls && listenerSecurity(config.listen.tls, files),
         },
         upstreamSecurity: upstreamSecurity(config.upstream.tls, files),
+        plugins: plugins?.shared,
         env: samplingVariables(process.env),
       },
-      config.workers === 'auto' ? availableParallelism() : config.workers,
+      workers,
       onReport,
       (error) => {
         throw error;
@@ -121,6 +126,8 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
   observeLosses(bus, losses);
   observeExemplars(bus, exposition);
   observeSpans(bus, sink);
+  plugins?.observe(bus);
+  plugins?.register(exposition);
 
   const eventsDropped = (): number => sum(threads.map(({ events }) => events.dropped));
   exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
@@ -223,6 +230,17 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
       await admin.close();
     },
   };
+}
+
+/** Imports nothing where there are no plugins. */
+async function loadPlugins(
+  { config: { plugins }, path }: Loaded,
+  threads: number,
+  log: Logger,
+): Promise<PluginHost | undefined> {
+  if (plugins.length === 0 || path === undefined) return undefined;
+  const { PluginHost } = await import('./plugin-host.ts');
+  return PluginHost.load(plugins, { from: path, threads, log });
 }
 
 function exposed({

@@ -12,9 +12,19 @@ export interface Configuration {
   upstreamSecurity: UpstreamSecurity;
 }
 
+/** What threads need to load config.plugins, each for itself: functions can't cross threads. */
+export interface Plugins {
+  /** the configuration file: modules are found from there */
+  from: string;
+  /** of PluginFigures */
+  memory: SharedArrayBuffer;
+}
+
 /** What a traffic thread is started with. Files are read and variables looked up before. */
 export interface TrafficOptions extends Omit<Configuration, 'tls'> {
   listen: ListenerOptions;
+  /** undefined: there are none */
+  plugins: Plugins | undefined;
   /** OTEL_* variables that rule sampling */
   env: Record<string, string | undefined>;
   /** memory of the thread's event ring */

@@ -5,8 +5,9 @@ import { RingWriter } from './events/ring.ts';
 import { Faults, schedule } from './faults/faults.ts';
 import { Clock } from './proxy/clock.ts';
 import { Dialer, nameOf } from './proxy/dial.ts';
-import { guardedInterceptor, guardedObserver } from './proxy/guard.ts';
+import { guardedInterceptor, guardedMiddleware, guardedObserver } from './proxy/guard.ts';
 import { Listener } from './proxy/listener.ts';
+import type { Middleware } from './proxy/middleware.ts';
 import { Plane, type PlaneSettings } from './proxy/plane.ts';
 import { compileClients } from './rules/clients.ts';
 import { compileRules } from './rules/rules.ts';
@@ -79,6 +80,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const { interceptor, rules, options: planeOptions } = settings(config);
   const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
   plane.bypass = config.bypass;
+  plane.middleware = await middleware(options, report, () => observer.traffic.observerFailed());
   plane.onFact = (fact) => report({ type: 'learned', fact });
   const dialer = new Dialer({
     servers: config.upstream.servers,
@@ -126,6 +128,24 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const { port } = await listener.listen(options.listen);
   report({ type: 'listening', port });
   return listener;
+}
+
+/** Loads nothing where there are no plugins. */
+async function middleware(
+  { plugins, config, index }: TrafficOptions,
+  report: (message: Report) => void,
+  failed: () => void,
+): Promise<Middleware | undefined> {
+  if (plugins === undefined) return undefined;
+  const { loadPlugins } = await import('./plugins/load.ts');
+  const { PluginFigures } = await import('./plugins/figures.ts');
+  const { middlewareOf } = await import('./plugins/plugins.ts');
+  const loaded = middlewareOf(await loadPlugins(config.plugins, plugins.from), {
+    thread: index + 1,
+    figures: new PluginFigures(plugins.memory, config.plugins.length),
+    report: (message) => report({ type: 'warning', message }),
+  });
+  return loaded && guardedMiddleware(loaded, failed);
 }
 
 function failure(attempt: () => void): string | undefined {

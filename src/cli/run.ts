@@ -4,7 +4,7 @@ import { misspelt } from '../config/given.ts';
 import { ConfigError, type Loaded, load } from '../config/load.ts';
 import { ReadFiles } from '../config/read-files.ts';
 import type { Logger } from '../log.ts';
-import { startError } from './start-error.ts';
+import { PLUGIN_ERROR, startError } from './start-error.ts';
 
 /** `tracehare [run]`: until a signal ends it. Exit 0 after a drain, 1 on failure, 2 on wrong flags or configuration. */
 export async function run(argv: string[]): Promise<void> {
@@ -27,7 +27,7 @@ export async function run(argv: string[]): Promise<void> {
   } catch (error) {
     log.debug({ err: error }, 'could not start');
     process.stderr.write(`tracehare: ${startError(error, config)}\n`);
-    process.exit(1);
+    process.exit((error as NodeJS.ErrnoException).code === PLUGIN_ERROR ? 2 : 1);
   }
 }
 

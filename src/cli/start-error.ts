@@ -1,8 +1,12 @@
 import type { Config } from '../config/config.ts';
 
+/** The code of errors that plugins/load.ts found in a plugin. */
+export const PLUGIN_ERROR = 'ERR_PLUGIN';
+
 /** Why it could not start, in one line: what, where, what to do. */
 export function startError(error: unknown, config: Config): string {
   const { code, syscall, port, path, message } = error as NodeJS.ErrnoException & { port?: number };
+  if (code === PLUGIN_ERROR) return message;
   if (syscall === 'listen' || syscall === 'bind') {
     const flag = port === config.listen.port ? '--listen' : '--admin';
     const { host } = flag === '--listen' ? config.listen : config.admin;

@@ -46,6 +46,6 @@ export function changes(running: Loaded, next: Loaded, was: ReadFiles, is: ReadF
       keep(path);
     }
   }
-  const { fileToken } = next;
-  return { loaded: { checked, fileToken, config: toConfig(checked, fileToken) }, applied, restart };
+  const { fileToken, path } = next;
+  return { loaded: { checked, fileToken, path, config: toConfig(checked, fileToken) }, applied, restart };
 }

@@ -1,3 +1,4 @@
+import type { PluginSettings } from '../plugins/load.ts';
 import type { ClientMatch, LossMode } from '../proxy/treatment.ts';
 import type { Rule } from '../rules/rule.ts';
 
@@ -53,6 +54,8 @@ export interface Config {
   };
   /** in order; patterns are still text (src/rules compiles them) */
   rules: Rule[];
+  /** in order */
+  plugins: PluginSettings[];
 }
 
 export interface Upstream {

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { isPath } from '../plugins/name.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './error.ts';
 import { type ConfigFile, parseConfigFile, unreadable } from './file.ts';
@@ -30,6 +33,8 @@ export interface Loaded {
   checked: Checked;
   /** content of admin.tokenFile */
   fileToken: string | undefined;
+  /** of the configuration file, absolute; in it plugins are found from there */
+  path: string | undefined;
 }
 
 /** As `load`, for those who need nothing else. */
@@ -54,11 +59,17 @@ export function load({ argv, env, check = false, files = new ReadFiles() }: Load
   const problems = [...(file?.problems ?? []), ...problemsOf(checked.error?.issues ?? [], sources), ...flags.problems];
   if (check) problems.push(...unreadableFiles(tree, sources, files));
   if (check && checked.success) {
+    if (path !== undefined) problems.push(...missingPlugins(checked.data, path, sources));
     for (const { path: at, what } of tlsProblems(checked.data, files)) problems.push(problemAt(at, what, sources));
   }
   const fileToken = readToken(tree, sources, problems, files);
   if (!checked.success || problems.length > 0) throw new ConfigError(problems);
-  return { checked: checked.data, fileToken, config: toConfig(checked.data, fileToken) };
+  return {
+    checked: checked.data,
+    fileToken,
+    path: path === undefined ? undefined : resolve(path),
+    config: toConfig(checked.data, fileToken),
+  };
 }
 
 const tokenFile = ['admin', 'tokenFile'];
@@ -98,6 +109,14 @@ function unreadableFiles(tree: unknown, sources: Sources, files: ReadFiles): str
     } catch (error) {
       return problemAt(path, `${named}: ${unreadable(error)}`, sources);
     }
+  });
+}
+
+/** Files only: to look into a package, or to import anything, would be to run code. */
+function missingPlugins({ plugins }: Checked, path: string, sources: Sources): string[] {
+  return plugins.flatMap(({ module }, index) => {
+    if (!isPath(module) || existsSync(resolve(dirname(path), module))) return [];
+    return problemAt(['plugins', index, 'module'], `${module}: no such file, as seen from ${path}`, sources);
   });
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { custom, list, optional, reloadable, section, setting } from './declare.ts';
+import { checkPlugins, plugin } from './plugin-schema.ts';
 import { checkRules, clientMatch, rule } from './rule-schema.ts';
 import {
   address,
@@ -195,6 +196,11 @@ export const schema = z
           'What happens to which messages; of the rules that match, the first that mentions an action decides on it. docs/rules.md explains them.',
           checkRules,
         ),
+      ),
+      plugins: list(
+        plugin,
+        'Code of your own that is asked about each message, in this order. docs/plugins.md explains it.',
+        checkPlugins,
       ),
     },
     { error: 'expects keys and values, such as listen: 127.0.0.1:5673' },

@@ -17,6 +17,7 @@ const BATCH = 256;
  */
 export class EventBus {
   readonly #listeners = new Map<LifecycleEventType, Listener[]>();
+  readonly #everyListeners: Listener[] = [];
   readonly #sources = new Set<EventSource>();
   readonly #room: () => number;
   readonly #failed: (error: unknown) => void;
@@ -31,6 +32,11 @@ export class EventBus {
     const listeners = this.#listeners.get(type) ?? [];
     listeners.push(listener as Listener);
     this.#listeners.set(type, listeners);
+  }
+
+  /** Every event, after those who listen to its type. */
+  onEvery(listener: Listener): void {
+    this.#everyListeners.push(listener);
   }
 
   attach(source: EventSource): void {
@@ -48,12 +54,15 @@ export class EventBus {
   }
 
   #tell(event: LifecycleEvent): void {
-    for (const listener of this.#listeners.get(event.type) ?? []) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#failed(error);
-      }
+    for (const listener of this.#listeners.get(event.type) ?? []) this.#call(listener, event);
+    for (const listener of this.#everyListeners) this.#call(listener, event);
+  }
+
+  #call(listener: Listener, event: LifecycleEvent): void {
+    try {
+      listener(event);
+    } catch (error) {
+      this.#failed(error);
     }
   }
 }

@@ -77,7 +77,7 @@ export class Channel {
     });
     this.deliveries = new Deliveries(plane, connection, id, vhost, inFlight);
     this.publishing = new PublishContent(plane, context);
-    this.delivering = new DeliveryContent(plane, vhost);
+    this.delivering = new DeliveryContent(plane, context);
   }
 
   /** The plane has another configuration: for messages whose method comes from now on. */

@@ -6,7 +6,7 @@ import { sampledDetail } from './detail.ts';
 import type { Fault } from './fault.ts';
 import { SENT, X_DEATH } from './interceptor.ts';
 import type { DeliveryTally } from './observer.ts';
-import type { Plane } from './plane.ts';
+import type { Plane, Scope } from './plane.ts';
 import { type Route, same } from './routes.ts';
 import { IDS } from './window.ts';
 
@@ -16,7 +16,7 @@ const ARGUMENTS = FRAME_HEAD + 4;
 /** Follows the frames of one delivery or get-ok at a time, to its last body byte. */
 export class DeliveryContent {
   readonly #plane: Plane;
-  readonly #vhost: string;
+  readonly #scope: Scope;
   readonly #delivery: Delivering;
   #consumer: Consumer | undefined;
   #first = false;
@@ -26,9 +26,9 @@ export class DeliveryContent {
   /** body bytes still to come; -1: the header is; -2: none is at hand */
   #remaining = -2;
 
-  constructor(plane: Plane, vhost: string) {
+  constructor(plane: Plane, scope: Scope) {
     this.#plane = plane;
-    this.#vhost = vhost;
+    this.#scope = scope;
     this.#delivery = {
       route: undefined as unknown as Route<DeliveryTally>,
       time: 0,
@@ -141,7 +141,7 @@ export class DeliveryContent {
   }
 
   #read(header: ContentHeader, now: number): void {
-    const { context, interceptor, clock, observer } = this.#plane;
+    const { context, interceptor, clock, observer, middleware } = this.#plane;
     const delivery = this.#delivery;
     if (header.value(X_DEATH) >= 0) this.#readDeath(header);
     else if (!delivery.redelivered && header.value(SENT) >= 0) {
@@ -151,6 +151,8 @@ export class DeliveryContent {
       else this.#latency = latency;
     }
     context.ratio = delivery.route.treatment.sample;
+    if (middleware !== undefined)
+      middleware.onDeliver(header, delivery.route, this.#scope, context, delivery.redelivered);
     interceptor.onDeliver(header, context, delivery.noAck, now);
     delivery.traced = context.traced;
     if (!context.traced) return;
@@ -170,7 +172,7 @@ export class DeliveryContent {
       if (next < 0) return;
       const { queue, reason } = readTable(buf, p + 1, next);
       if (typeof queue === 'string') {
-        this.#plane.noteDeadLettering(this.#vhost, queue);
+        this.#plane.noteDeadLettering(this.#scope.vhost, queue);
         if (first) {
           this.#deadLetterQueue = queue;
           this.#deadLetterReason = typeof reason === 'string' ? reason : '';

@@ -1,4 +1,5 @@
 import type { Interceptor } from './interceptor.ts';
+import type { Middleware } from './middleware.ts';
 import type {
   DeliveryTally,
   HopTally,
@@ -327,6 +328,27 @@ function guardedTraffic(traffic: TrafficTally, failed: () => void): TrafficTally
     };
   }
   return guard as Record<(typeof names)[number], Call>;
+}
+
+/** One that throws leaves its message to the rules. */
+export function guardedMiddleware(middleware: Middleware, failed: () => void): Middleware {
+  return {
+    onPublish(header, route, scope, context) {
+      try {
+        return middleware.onPublish(header, route, scope, context);
+      } catch {
+        failed();
+        return route.treatment.headers;
+      }
+    },
+    onDeliver(header, route, scope, context, redelivered) {
+      try {
+        middleware.onDeliver(header, route, scope, context, redelivered);
+      } catch {
+        failed();
+      }
+    },
+  };
 }
 
 /** An interceptor that throws leaves its message untouched. */

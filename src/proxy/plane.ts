@@ -2,6 +2,7 @@ import { ContentHeader } from '../amqp/content.ts';
 import { MalformedError } from '../amqp/fields.ts';
 import type { Clock } from './clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from './interceptor.ts';
+import type { Middleware } from './middleware.ts';
 import type { DeliveryTally, Observer, PublishTally } from './observer.ts';
 import { Output, Scratch } from './output.ts';
 import { type MakeRoute, type Route, RouteTable, Variants } from './routes.ts';
@@ -97,6 +98,8 @@ export class Plane {
   onFact: (fact: Fact) => void = () => {};
   /** every new connection is a plain pipe */
   bypass = false;
+  /** code of the user's; undefined: there is none */
+  middleware: Middleware | undefined;
 
   constructor(observer: Observer, interceptor: Interceptor, clock: Clock, rules: Rules, options: PlaneOptions) {
     this.observer = observer;

@@ -107,7 +107,7 @@ export class PublishContent {
   }
 
   #trace(header: ContentHeader, frameMax: number, now: number): boolean {
-    const { edit, context, sent, observer } = this.#plane;
+    const { edit, context, sent, observer, middleware } = this.#plane;
     const publish = this.#publish;
     const { treatment } = publish.route;
     edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
@@ -115,13 +115,15 @@ export class PublishContent {
     edit.added = sent.bytes;
     // ours come in this order, sent and then traceparent: a returned message tells by it whose is whose
     context.ratio = treatment.sample;
+    const headers =
+      middleware === undefined ? treatment.headers : middleware.onPublish(header, publish.route, this.#scope, context);
     this.#interceptor.onPublish(header, context, edit, now);
     if (context.traced) {
       for (let i = 0; i < IDS; i++) publish.ids[i] = context.ids[i];
       publish.bits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
       if (context.sampled) publish.detail = this.#detail(header);
     }
-    const { propagate, headers } = treatment;
+    const { propagate } = treatment;
     const traceAdded = edit.added > sent.bytes;
     if (!propagate) {
       publish.stamp = header.integer(SENT);

@@ -169,6 +169,24 @@ export const REGISTERED = {
     type: 'gauge',
     labels: ['type'],
   },
+  pluginErrors: {
+    name: 'tracehare_plugin_errors_total',
+    help: 'Calls of a plugin that threw, returned a promise or no valid decision; the message passed as without it.',
+    type: 'counter',
+    labels: ['plugin', 'hook'],
+  },
+  pluginOverBudget: {
+    name: 'tracehare_plugin_over_budget_total',
+    help: 'Calls of a plugin that took longer than its budget.',
+    type: 'counter',
+    labels: ['plugin', 'hook'],
+  },
+  pluginCounts: {
+    name: 'tracehare_plugin_count_total',
+    help: 'What a plugin counts itself, by the names it exports as counters.',
+    type: 'counter',
+    labels: ['plugin', 'counter'],
+  },
   configReloads: {
     name: 'tracehare_config_reloads_total',
     help: 'Reloads of the configuration, by result (success, failure).',
