@@ -31,7 +31,13 @@ export const checkPlugins: z.core.CheckFn<z.output<typeof plugin>[]> = ({ value,
   for (const [index, name] of names.entries()) {
     const first = names.indexOf(name);
     if (first < index)
-      issues.push(custom(value, [index, 'name'], `is ${name}, as of plugins[${first}]; give one of them another name`));
+      issues.push(
+        custom(
+          value,
+          [index, 'module'],
+          `has the name ${name}, as plugins[${first}] has; give one of them another with the key name`,
+        ),
+      );
   }
   for (const [index, { module }] of value.entries()) {
     if (!isPath(module) && /\.[cm]?[jt]s$/.test(module) && !module.includes('/'))

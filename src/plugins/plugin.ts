@@ -77,7 +77,7 @@ export interface PublishDecision extends DeliverDecision {
   headers?: HeaderDecision;
 }
 
-/** Of several that decide on one header, the first does: rules, then plugins in their order. */
+/** Of several that decide on one header, the first does: plugins in their order, then rules. */
 export interface HeaderDecision {
   /** as text; what the app set under the same name stays */
   add?: Readonly<Record<string, string>>;

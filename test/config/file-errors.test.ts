@@ -47,7 +47,7 @@ describe('what is wrong is told where it is', () => {
     ['empty section with required keys', 'listen:\n  tls:', 'file:2:7: listen.tls.cert: is missing'],
     ['half a pair', 'upstream: { tls: { key: a } }', 'file:1:25: upstream.tls.key: needs upstream.tls.cert too'],
     ['one address twice', 'admin: 127.0.0.1:5673', 'file:1:8: admin: is the same address as listen'],
-    ['later section', 'plugins: []', 'file:1:1: unknown key `plugins`; known here: listen,'],
+    ['no such section', 'alerting: []', 'file:1:1: unknown key `alerting`; known here: listen,'],
     ['inherited name', 'constructor: a', 'file:1:1: unknown key `constructor`'],
     ['prototype', '__proto__: { bypass: true }', 'file:1:1: unknown key `__proto__`'],
     ['complex key', '? [a, b]\n: c', 'file:1:3: With stringKeys, all keys must be strings'],

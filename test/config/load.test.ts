@@ -27,6 +27,7 @@ test('nothing given: everything is what the documentation says', () => {
     bypass: false,
     faults: { enabled: false },
     rules: [],
+    plugins: [],
   });
 });
 
