@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { settings, written } from '../../src/config/settings.ts';
+import { sections, settings, written } from '../../src/config/settings.ts';
 import { deploy } from './manifests.ts';
 
 const docs = join(deploy, '../docs');
@@ -24,10 +24,10 @@ test.each(['operations.md', 'kubernetes.md'])('%s names only metrics, settings a
     /\b((?:tracehare|event|process|nodejs)_[a-z_]+(?:_total|_seconds|_bytes|_up))\b/g,
   ))
     expect(known).toContain(name);
-  const names = settings.map(({ name }) => name);
-  const sections = '(limits|metrics|tracing|drain|loss|listen|upstream)';
-  for (const [, name] of text(page).matchAll(new RegExp(`\`(${sections}\\.[a-zA-Z.]+)[\`:]`, 'g')))
-    expect([...names, 'loss.exempt', 'listen.tls'], name).toContain(name);
+  const names = [...settings, ...sections].map(({ name }) => name);
+  const parts = '(limits|metrics|tracing|drain|loss|listen|upstream)';
+  for (const [, name] of text(page).matchAll(new RegExp(`\`(${parts}\\.[a-zA-Z.]+)[\`:]`, 'g')))
+    expect(names, name).toContain(name);
   for (const [, path] of text(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g))
     expect(existsSync(join(docs, path)), path).toBe(true);
 });
