@@ -20,7 +20,7 @@ export function configurationPage(): string {
 Every setting has a key in the YAML file, a flag and an environment variable. A flag beats its
 variable, the variable beats the file, the file beats the default. \`--${configFile.flag} FILE\` or
 \`${configFile.variable}\` names the file; there is none by default, and nothing in it is required.
-Lists whose entries have keys of their own, ${lists.map(code).join(' and ')}, have neither flag nor variable:
+Lists whose entries have keys of their own, ${new Intl.ListFormat('en').format(lists.map(code))}, have neither flag nor variable:
 they exist in the file only.
 
 \`\`\`yaml

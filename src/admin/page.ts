@@ -62,7 +62,7 @@ function show(state) {
   ]));
   at('no-loss').hidden = state.lossRates.length > 0;
   fill('faults', state.faults.map((f) => [
-    f.type, name(f.match), (f.toxicity * 100) + ' %', f.secondsLeft === null ? 'no end' : duration(f.secondsLeft) + ' left',
+    f.type, name(f.match), +(f.toxicity * 100).toPrecision(6) + ' %', f.secondsLeft === null ? 'no end' : duration(f.secondsLeft) + ' left',
   ]));
   at('no-faults').hidden = state.faults.length > 0;
   fill('limits', state.limits.map((l) => [l.name, count(l.count)]));

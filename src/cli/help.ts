@@ -18,7 +18,7 @@ Usage:
 Options:
 ${[...main.map(entry), entry({ ...configFile, default: undefined, kind: 'text' })].join('\n')}
 
-Every key of the file has a flag and a variable, except for the lists ${lists.join(' and ')}.
+Every key of the file has a flag and a variable, except for the lists ${inWords(lists)}.
 A flag beats its variable, that beats the file, that beats the default; an empty variable
 counts as not set. true|false flags can be given alone or as --no-FLAG. Spans are exported
 where the standard OTEL_* variables say.
@@ -42,6 +42,8 @@ Examples:
   TRACEHARE_BYPASS=1 tracehare
 `;
 }
+
+const inWords = (names: string[]): string => new Intl.ListFormat('en').format(names);
 
 function grouped(settings: Setting[]): string {
   const groups = Map.groupBy(settings, ({ path }) => path[0]);

@@ -33,7 +33,10 @@ const match = atLeastOne({
   routingKey: optional(patternText, "routing key; '' is an empty one"),
   queue: optional(pattern, 'queue that a delivery comes out of; never matches a publish'),
   side: optional(oneOf('publish', 'consume'), 'publish or consume; without it both'),
-  app: optional(patternText, 'app: the name that it gave its connection, or else its client library (product)'),
+  app: optional(
+    patternText,
+    'app: the name that it gave its connection, without what tells instances apart; else product/user',
+  ),
   connection: optional(patternText, 'the name that the app gave its connection (client property connection_name)'),
   headers: optional(
     headersMatch,

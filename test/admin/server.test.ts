@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { startAdmin } from '../../src/admin/server.ts';
 import type { AdminSources } from '../../src/admin/sources.ts';
 import { until } from '../support/wait.ts';
+import { showPage } from './page-rig.ts';
 import { ask, STATE, start } from './serving.ts';
 
 describe('metrics', () => {
@@ -227,4 +228,16 @@ test('close ends idle connections at once', async () => {
   await admin.close();
   socket.resume();
   await ended;
+});
+
+test('the page lists the faults in force: how often they strike and how long they last', async () => {
+  const fault = { type: 'drop', match: '{"exchange":"<b>"}', toxicity: 0.07, secondsLeft: 61.5 };
+  const faults = [fault, { ...fault, toxicity: 0.00001, secondsLeft: null }];
+  const { address } = await start({ state: () => ({ ...STATE, faults }) });
+  const page = await showPage(address);
+  expect(page.texts('faults')).toEqual([
+    ['drop', '{"exchange":"<b>"}', '7 %', '1 min 1 s left'],
+    ['drop', '{"exchange":"<b>"}', '0.001 %', 'no end'],
+  ]);
+  expect(page.hidden('no-faults')).toBe(true);
 });
