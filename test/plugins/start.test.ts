@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { tracehare } from '../cli/built.ts';
 import { atEnd } from '../process/closing.ts';
+import { RESTART, reloaded } from '../reload/rig.ts';
 import { startTracehare } from '../support/tracehare.ts';
+import { until } from '../support/wait.ts';
 import { folderOf } from './rig.ts';
 
 const none = 'export const onpublish = () => {};';
@@ -95,4 +97,16 @@ test('a package is found from the configuration file, also one for import alone'
   const metrics = await sidecar.metrics();
   for (const name of ['tracehare_plugin_errors_total', 'tracehare_plugin_over_budget_total'])
     expect(metrics.value(name, { plugin: '@acme/tenants', hook: 'onPublish' })).toBe(0);
+});
+
+test('a reload names changed plugins as what needs a restart, and leaves them as they were', async () => {
+  const file = configured('./a.js', { 'a.js': 'export function onPublish() {}' });
+  const sidecar = await startTracehare({ args: ['--config', file] });
+  atEnd(() => sidecar.kill());
+  const line = await reloaded(sidecar, () => writeFileSync(file, 'pipeline: other\n'));
+  expect(line.changed).toEqual(['pipeline']);
+  const told = await until(() => sidecar.log.find(({ msg }) => msg === RESTART), 'it is told');
+  expect(told).toMatchObject({ settings: ['plugins'] });
+  const metrics = await sidecar.metrics();
+  expect(metrics.value('tracehare_plugin_errors_total', { plugin: 'a', hook: 'onPublish' })).toBe(0);
 });
