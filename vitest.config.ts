@@ -9,6 +9,8 @@ export default defineConfig({
     // what waits for a condition says itself which one it was; these only end what hangs, on a machine with other work too
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    // Real processes on a machine that others use too: one more try, and .ci/run names each test that took it.
+    retry: process.env.CI ? 1 : 0,
     // .ci/run reads its figures from the file.
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.vitest/results.json' }]] : ['default'],
   },
