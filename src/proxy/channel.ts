@@ -143,13 +143,13 @@ export class Channel {
         const { nowait } = readMethod(name, buf, start, end);
         if (!nowait) this.#ask({ reply: 'confirm.select-ok' });
         // publishes may follow before the answer: a select that fails closes the channel
-        this.publishes.select('confirm');
+        this.publishes.numbers.select('confirm');
         return;
       }
       case 'tx.select':
         this.#ask({ reply: 'tx.select-ok' });
-        if (this.publishes.mode === 'confirm') return;
-        this.publishes.select('tx');
+        if (this.publishes.numbers.mode === 'confirm') return;
+        this.publishes.numbers.select('tx');
         this.deliveries.transactional();
         return;
       case 'exchange.declare': {
@@ -186,11 +186,11 @@ export class Channel {
     const at = start + FRAME_HEAD + 4;
     holdsTag('basic.ack', at, end);
     const tag = readU64(buf, at);
-    if (this.publishes.answersApart) {
+    if (this.publishes.apart.isOn) {
       this.publishes.confirmedApart(tag, (buf[at + 8] & 1) !== 0, ack, now);
       return false;
     }
-    const appTag = this.publishes.appTag(tag);
+    const appTag = this.publishes.numbers.appTag(tag);
     this.publishes.confirmed(tag, (buf[at + 8] & 1) !== 0, ack, now);
     if (appTag !== tag && appTag >= 0) writeU64(buf, at, appTag);
     return appTag >= 0;
@@ -295,7 +295,7 @@ export class Channel {
   #ask(request: Omit<Request, 'publishes' | 'settlements'>): void {
     this.#requests.push({
       ...request,
-      publishes: this.publishes.sequence,
+      publishes: this.publishes.numbers.sequence,
       settlements: this.deliveries.uncommitted,
     });
   }

@@ -326,7 +326,7 @@ export class Connection {
     this.#brokerWire.onceAtBoundary(() => {
       for (const { outgoing, publishes } of this.#session.channels()) {
         outgoing?.line.flush();
-        publishes.revealAll();
+        publishes.apart.revealAll();
       }
     });
     this.#appWire.onceAtBoundary(() => {

@@ -46,7 +46,7 @@ export class PublishPath implements FrameSink {
   /** The header of the publish at hand has been read; none of its frames has been put in yet. Returns what struck. */
   judge(faults: readonly Fault[], size: number, now: number, traffic: TrafficTally): string {
     const { verdict } = this;
-    judge(faults, verdict, { confirmed: this.#publishes.appConfirms, size }, now, traffic);
+    judge(faults, verdict, { confirmed: this.#publishes.numbers.appConfirms, size }, now, traffic);
     if (verdict.types === '') return '';
     this.#collected = !verdict.dropped && (verdict.copies > 0 || verdict.overtakenBy > 0) ? [] : undefined;
     this.line.hold(notBefore(verdict, now), verdict.rate);
@@ -102,8 +102,8 @@ export class PublishPath implements FrameSink {
     const publishes = this.#publishes;
     const apart = copies > 0 || overtakenBy > 0 || confirmHiddenUntil > 0;
     const flushed = publishes.passed(publish, apart, overtakenBy > 0);
-    const { sequence } = publishes;
-    if (confirmHiddenUntil > now) publishes.hide(sequence, confirmHiddenUntil);
+    const { sequence } = publishes.numbers;
+    if (confirmHiddenUntil > now) publishes.apart.hide(sequence, confirmHiddenUntil);
     const leaving = flushed ? this.#flush(publish, sequence) : undefined;
     const frames = this.#collected ?? [];
     if (overtakenBy > 0) {
@@ -125,7 +125,7 @@ export class PublishPath implements FrameSink {
     } else if (leaving !== undefined) this.line.whenLeft(leaving);
     for (let copy = 0; copy < copies; copy++) {
       for (const frame of copyOf(frames)) this.line.add(frame);
-      publishes.repeated();
+      publishes.apart.repeated();
     }
   }
 
@@ -149,7 +149,7 @@ export class PublishPath implements FrameSink {
       this.line.hold(notBefore(each, now), each.rate);
       for (const frame of each.frames) this.line.add(frame);
       this.line.hold(0, 0);
-      this.#publishes.sent(each.sequence);
+      this.#publishes.apart.deferredSent(each.sequence);
       if (each.leaving !== undefined) this.line.whenLeft(each.leaving);
     }
   }

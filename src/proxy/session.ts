@@ -121,7 +121,7 @@ export class Session {
     const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
     const failed = methodKey(failedClassId, failedMethodId);
     if (failed === PUBLISH) channel.publishes.refused(replyCode, replyText, now);
-    if (failed === TX_SELECT && channel.publishes.isShadowed) {
+    if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
       this.plane.noteConflict(this.#client);
       this.shadowing = this.plane.shadowing(this.#client);
     }
@@ -231,7 +231,7 @@ export class Session {
 
   /** connection.close-ok of the broker: all returns of all channels have come before it. */
   closed(now: number): void {
-    for (const { publishes } of this.#channels.values()) publishes.barrier(publishes.sequence, now);
+    for (const { publishes } of this.#channels.values()) publishes.barrier(publishes.numbers.sequence, now);
     this.end('unconfirmed_at_close', now);
   }
 
@@ -260,7 +260,7 @@ export class Session {
   /** Every quarter of a second or so: what time alone decides. `flushed`: the broker has been sent all there is. */
   sweep(flushed: boolean, now: number): void {
     for (const { publishes, outgoing } of this.#channels.values()) {
-      publishes.reveal(now);
+      publishes.apart.reveal(now);
       // what a fault held back has not been sent for long enough
       const recent = outgoing?.line.isRecent(now, RETURN_WAIT_MS) ?? false;
       if (flushed && !recent && publishes.open > 0) publishes.sweep(now);

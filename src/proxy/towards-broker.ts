@@ -111,10 +111,10 @@ export class TowardsBroker implements FrameVisitor {
     if (channel.severed?.brokerTold) return false;
     const { mayStrike } = publishing;
     if (session.shadowing !== 'off') {
-      if (publishes.mode === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
+      if (publishes.numbers.mode === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
         channel.outgoing?.settleOrder();
         this.sink(channel).add(confirmSelectFrame(id));
-        publishes.shadowConfirms();
+        publishes.numbers.shadowConfirms();
       }
     }
     channel.outgoing?.begin();
@@ -249,7 +249,7 @@ export class TowardsBroker implements FrameVisitor {
       const { ending } = outgoing.verdict;
       outgoing.ended(publish, this.now);
       if (ending !== undefined) this.#closing.faultEnds(channel.id, ending);
-    } else if (publishes.passed(publish)) this.#flushing.add(publishes, publish as Passed, publishes.sequence);
+    } else if (publishes.passed(publish)) this.#flushing.add(publishes, publish as Passed, publishes.numbers.sequence);
     const { rateLimit } = publish.route.treatment;
     if (rateLimit !== undefined) this.#pacing.passed(rateLimit, publish.route.tally, this.now);
   }

@@ -1,0 +1,110 @@
+import type { LossReason, PublishTally, UnknownReason } from './observer.ts';
+import type { Plane } from './plane.ts';
+import type { Passed, PublishDetail, Publishing } from './publish.ts';
+import { ACKED, detailOf, type End, FAULT, PublishEvents, ROUTED, unknown } from './publish-events.ts';
+import type { PublishNumbers } from './publish-numbers.ts';
+import type { Route } from './routes.ts';
+import { IDS, type Window } from './window.ts';
+
+/** Counts how one channel's publishes ended, and tells of it. Those of `slot` stay readable until it is released. */
+export class PublishOutcomes {
+  readonly #open: Window<PublishTally, PublishDetail>;
+  readonly #numbers: PublishNumbers;
+  readonly #events: PublishEvents;
+
+  constructor(
+    plane: Plane,
+    connection: number,
+    channel: number,
+    open: Window<PublishTally, PublishDetail>,
+    numbers: PublishNumbers,
+  ) {
+    this.#open = open;
+    this.#numbers = numbers;
+    this.#events = new PublishEvents(plane, connection, channel);
+  }
+
+  succeeded(slot: number, sequence: number, now: number, end: End): void {
+    this.#route(slot).tally.succeeded((now - this.#open.times[slot]) / 1000);
+    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
+  }
+
+  lost(
+    slot: number,
+    sequence: number,
+    reason: LossReason,
+    now: number,
+    confirmed: boolean,
+    code = 0,
+    reply = '',
+  ): void {
+    const route = this.#route(slot);
+    if (reason === 'unroutable' && route.treatment.unroutableExpected) {
+      route.tally.unroutedAsExpected();
+      if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, confirmed ? ACKED : ROUTED);
+      return;
+    }
+    route.tally.lost(reason, (now - this.#open.times[slot]) / 1000);
+    route.hop.lost();
+    this.#ended(slot, sequence, now, { outcome: 'failed', reason, confirmed, code, reply });
+  }
+
+  unknown(slot: number, sequence: number, reason: UnknownReason, now: number, end: End): void {
+    this.#route(slot).tally.unknown(reason);
+    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
+  }
+
+  /**
+   * One of several was lost: counted, but neither the span of this one nor anything else must claim
+   * to be it. `routingKey`: '' unless all of them have the same. `end`: what this one's span says.
+   */
+  lostAmong(slot: number, sequence: number, reason: LossReason, routingKey: string, now: number, end: End): void {
+    const route = this.#route(slot);
+    route.tally.lost(reason, (now - this.#open.times[slot]) / 1000);
+    route.hop.lost();
+    this.#events.lost(route, reason, routingKey, '', now);
+    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
+  }
+
+  /** Lost after all: it was counted as a success before. */
+  lostLate(route: Route<PublishTally>, reason: LossReason, routingKey: string, traceId: string, now: number): void {
+    if (reason === 'unroutable' && route.treatment.unroutableExpected) {
+      route.tally.unroutedAsExpected();
+      return;
+    }
+    route.tally.lostLate(reason);
+    route.hop.lost();
+    this.#events.lost(route, reason, routingKey, traceId, now);
+  }
+
+  /** One that was not kept: the kernel took it. */
+  flushed(publish: Passed, sequence: number, now: number): void {
+    publish.route.tally.succeeded((now - publish.time) / 1000);
+    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, ROUTED);
+  }
+
+  /** One that was not kept: it may never have reached the broker. */
+  unsent(publish: Passed, sequence: number, reason: UnknownReason, now: number): void {
+    publish.route.tally.unknown(reason);
+    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, unknown(reason, 0, ''));
+  }
+
+  /** One that was not kept: a fault dropped it. */
+  dropped(publish: Publishing, sequence: number, now: number): void {
+    const { route, time, size } = publish;
+    route.tally.lost('fault', (now - time) / 1000);
+    const detail = publish.detail ?? { ...detailOf(publish.ids, 0, publish.bits), fault: publish.fault };
+    this.#events.ended({ route, detail, time, size }, this.#numbers.appNumber(sequence), now, FAULT);
+  }
+
+  #route(slot: number): Route<PublishTally> {
+    return this.#open.routes[slot] as Route<PublishTally>;
+  }
+
+  #ended(slot: number, sequence: number, now: number, end: End): void {
+    const open = this.#open;
+    const detail = open.details[slot] ?? detailOf(open.ids, slot * IDS, open.bits[slot]);
+    const publish = { route: this.#route(slot), detail, time: open.times[slot], size: open.sizes[slot] };
+    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, end);
+  }
+}
