@@ -51,7 +51,7 @@ export interface PathOptions {
 
 const LISTEN_TIMEOUT_MS = 15_000;
 /** as deploy/entrypoint.sh starts it; the scheduling class is --batch */
-const NURSERY = ['--max-semi-space-size=2'];
+const HEAP = ['--max-semi-space-size=2', '--heap-growing-percent=20'];
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PIPE = fileURLToPath(new URL('../pipe.mjs', import.meta.url));
 
@@ -79,7 +79,7 @@ async function tracehare(path: Path, port: number, options: PathOptions): Promis
     args.push('--config', file);
   }
   const profile = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
-  const command = [process.execPath, ...NURSERY, ...profile, path.program ?? PROGRAM, ...args];
+  const command = [process.execPath, ...HEAP, ...profile, path.program ?? PROGRAM, ...args];
   const running = await launch(path, port, options, command, /"msg":"listening"/, path.env);
   return {
     ...running,

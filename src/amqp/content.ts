@@ -82,7 +82,8 @@ export class ContentHeader {
     this.#start = start;
     this.#end = end;
     this.#found = 0;
-    this.#value.fill(NONE);
+    // fill() would leave for the runtime
+    for (let k = 0; k < this.#value.length; k++) this.#value[k] = NONE;
     this.#hasTable = false;
     const payload = start + FRAME_HEAD;
     const stop = end - 1;

@@ -44,6 +44,8 @@ const STOPPED = 4;
 export class FrameDecoder {
   readonly #visitor: FrameVisitor;
   readonly #observed: ReadonlySet<number>;
+  /** an observed method: the next one is mostly the same */
+  #lastKey = -1;
   readonly #opening: Opening;
   /** Largest method or header frame that is collected; larger is taken for a loss of framing. */
   maxFrame: number;
@@ -180,7 +182,8 @@ export class FrameDecoder {
       case FRAME_METHOD: {
         if (end - start < FRAME_OVERHEAD + 4) return false;
         const key = readU32(buf, start + FRAME_HEAD);
-        if (this.#observed.has(key)) this.#visitor.method(key, readU16(buf, start + 1), buf, start, end);
+        if (key === this.#lastKey || this.#isObserved(key))
+          this.#visitor.method(key, readU16(buf, start + 1), buf, start, end);
         else this.#visitor.raw(buf, start, end);
         return true;
       }
@@ -193,6 +196,12 @@ export class FrameDecoder {
       default:
         return false;
     }
+  }
+
+  #isObserved(key: number): boolean {
+    if (!this.#observed.has(key)) return false;
+    this.#lastKey = key;
+    return true;
   }
 
   #hold(buf: Uint8Array, start: number, end: number): void {

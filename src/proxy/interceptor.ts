@@ -12,8 +12,6 @@ export const observedHeaders = ['traceparent', 'tracestate', 'x-tracehare-sent',
 export interface HeaderEdit {
   /** whole table entries to add, in entries[0, added) */
   readonly entries: Uint8Array;
-  /** of the same bytes */
-  readonly view: DataView;
   added: number;
   /** observed headers to take away: a bit per position */
   remove: number;

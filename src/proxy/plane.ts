@@ -83,7 +83,7 @@ export class Plane {
   };
   /** frames that are changed and not sent at once; empty between messages */
   readonly capture = new Output(new Scratch());
-  readonly edit: HeaderEdit = headerEdit();
+  readonly edit: HeaderEdit = { entries: Buffer.alloc(4096), added: 0, remove: 0 };
   readonly sent: SentStamp;
   readonly #publishes = new Map<string, RouteTable<PublishTally>>();
   readonly #deliveries = new Map<string, RouteTable<DeliveryTally>>();
@@ -225,11 +225,6 @@ export class Plane {
   failed(error: unknown): void {
     this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
   }
-}
-
-function headerEdit(): HeaderEdit {
-  const entries = Buffer.alloc(4096);
-  return { entries, view: new DataView(entries.buffer, entries.byteOffset, entries.length), added: 0, remove: 0 };
 }
 
 function withVariants<T>(treatment: Treatment, make: (treatment: Treatment) => Route<T>): Route<T> {

@@ -11,14 +11,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createIdPool, writeHex } from '../../src/telemetry/tracing/ids.ts';
 import { createSampler, type Sampler } from '../../src/telemetry/tracing/sampling.ts';
-import { viewOf } from './view.ts';
 
 const LIMIT = { maxTracesPerSecond: 50 };
 const id = new Uint32Array([1, 2, 3, 4]);
 
 function hex(words: Uint32Array): string {
   const text = Buffer.alloc(32);
-  writeHex(words, 0, 4, viewOf(text), 0);
+  writeHex(words, 0, 4, text, 0);
   return text.toString();
 }
 

@@ -52,13 +52,14 @@ for (let byte = 0; byte < 256; byte++) {
 for (let value = 0; value < 16; value++) DIGIT[DIGITS[value]] = value;
 
 /** Writes `count` words from `offset` as lowercase hex, 8 bytes a word, into `target` from `at`. */
-export function writeHex(words: Uint32Array, offset: number, count: number, target: DataView, at: number): void {
+export function writeHex(words: Uint32Array, offset: number, count: number, target: Uint8Array, at: number): void {
   for (let i = 0; i < count; i++, at += 8) {
     const word = words[offset + i];
-    target.setUint16(at, HEX[word >>> 24]);
-    target.setUint16(at + 2, HEX[(word >>> 16) & 0xff]);
-    target.setUint16(at + 4, HEX[(word >>> 8) & 0xff]);
-    target.setUint16(at + 6, HEX[word & 0xff]);
+    for (let byte = 0; byte < 4; byte++) {
+      const digits = HEX[(word >>> (24 - byte * 8)) & 0xff];
+      target[at + byte * 2] = digits >> 8;
+      target[at + byte * 2 + 1] = digits & 0xff;
+    }
   }
 }
 

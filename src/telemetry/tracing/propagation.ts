@@ -65,7 +65,7 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
 
   function inject(context: TraceContext, edit: HeaderEdit): void {
     const at = copyBytes(ENTRY_HEAD, 0, ENTRY_HEAD.length, edit.entries, edit.added);
-    formatTraceparent(context.ids, TRACE, context.sampled, edit.view, at);
+    formatTraceparent(context.ids, TRACE, context.sampled, edit.entries, at);
     edit.added = at + TRACEPARENT_LENGTH;
   }
 

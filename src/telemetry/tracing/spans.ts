@@ -162,11 +162,10 @@ function hrTime(microseconds: number): HrTime {
 const pool = createIdPool(64);
 const words = new Uint32Array(TRACE_WORDS);
 const hex = Buffer.alloc(TRACE_WORDS * 8);
-const digits = new DataView(hex.buffer, hex.byteOffset, hex.length);
 
 function randomHex(count: typeof TRACE_WORDS | typeof SPAN_WORDS): string {
   if (count === TRACE_WORDS) pool.traceId(words, 0);
   else pool.spanId(words, 0);
-  writeHex(words, 0, count, digits, 0);
+  writeHex(words, 0, count, hex, 0);
   return hex.toString('latin1', 0, count * 8);
 }

@@ -5,8 +5,7 @@ export const TRACEPARENT_LENGTH = 55;
 export const FLAG_SAMPLED = 0x01;
 
 const DASH = 0x2d;
-/** `00` */
-const ZEROS = 0x3030;
+const ZERO = 0x30;
 const TRACE_AT = 3;
 const SPAN_AT = 36;
 const FLAGS_AT = 53;
@@ -39,14 +38,16 @@ export function formatTraceparent(
   words: Uint32Array,
   offset: number,
   sampled: boolean,
-  target: DataView,
+  target: Uint8Array,
   at: number,
 ): void {
-  target.setUint16(at, ZEROS);
-  target.setUint8(at + 2, DASH);
+  target[at] = ZERO;
+  target[at + 1] = ZERO;
+  target[at + 2] = DASH;
   writeHex(words, offset, TRACE_WORDS, target, at + TRACE_AT);
-  target.setUint8(at + 35, DASH);
+  target[at + 35] = DASH;
   writeHex(words, offset + TRACE_WORDS, SPAN_WORDS, target, at + SPAN_AT);
-  target.setUint8(at + 52, DASH);
-  target.setUint16(at + FLAGS_AT, sampled ? ZEROS + 1 : ZEROS);
+  target[at + 52] = DASH;
+  target[at + FLAGS_AT] = ZERO;
+  target[at + FLAGS_AT + 1] = sampled ? ZERO + 1 : ZERO;
 }
