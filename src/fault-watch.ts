@@ -28,11 +28,16 @@ export class FaultWatch {
     for (const each of active) {
       if (!known.has(nameOf(each))) this.#log.warn(told(each), 'fault in force');
       if (each.until === Number.POSITIVE_INFINITY) continue;
-      const ended = (): void => this.#log.info(told(each), 'fault ended');
-      this.#timers.push(setTimeout(ended, Math.min(each.until - now, LONGEST)).unref());
+      this.#tellEnd(each, this.#timers.length);
     }
     const still = new Set(active.map(nameOf));
     for (const each of before) if (!still.has(nameOf(each))) this.#log.info(told(each), 'fault ended');
+  }
+
+  #tellEnd(fault: ScheduledFault, at: number): void {
+    const left = fault.until - performance.now();
+    if (left <= 0) this.#log.info(told(fault), 'fault ended');
+    else this.#timers[at] = setTimeout(() => this.#tellEnd(fault, at), Math.min(left, LONGEST)).unref();
   }
 
   /** By type, those in force now; a type of the configuration that is no longer in force counts 0. */

@@ -35,9 +35,9 @@ test('systemd accepts the unit, and would not accept a key it does not know', as
 
 test('the unit runs what the package installs, and waits for the drain', () => {
   const { bin } = JSON.parse(readFileSync(join(deploy, '../package.json'), 'utf8'));
-  const [, , program, flag] = setting('ExecStart').split(' ');
-  expect(program).toBe(`/opt/tracehare/${bin.tracehare}`);
-  expect(flag).toBe(`--${configFile.flag}`);
+  const words = setting('ExecStart').split(' ');
+  // Node's own flags stand before the program, ours behind it
+  expect(words[words.indexOf(`/opt/tracehare/${bin.tracehare}`) + 1]).toBe(`--${configFile.flag}`);
   expect(existsSync(join(deploy, '../README.md'))).toBe(true);
   const { drain } = loadConfig({ argv: [], env: {} });
   expect(Number(setting('TimeoutStopSec'))).toBeGreaterThanOrEqual(drain.timeout / 1000 + CLOSING);
