@@ -51,7 +51,7 @@ export interface PathOptions {
 
 const LISTEN_TIMEOUT_MS = 15_000;
 /** as deploy/entrypoint.sh starts it; the scheduling class is --batch */
-const HEAP = ['--max-semi-space-size=2', '--heap-growing-percent=20'];
+const HEAP = ['--max-semi-space-size=2'];
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PIPE = fileURLToPath(new URL('../pipe.mjs', import.meta.url));
 
