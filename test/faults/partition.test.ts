@@ -1,22 +1,11 @@
 import { connect } from 'amqplib';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { confirmChannel } from '../behaviour/amqplib.ts';
-import { startTracehare } from '../support/tracehare.ts';
-import { createVhost } from '../support/vhost.ts';
 import { until } from '../support/wait.ts';
+import { startPartitioned } from './partitioned.ts';
 
 test('partition: dials are refused, what exists is cut, and it ends', async () => {
-  const vhost = await createVhost();
-  onTestFinished(() => vhost.remove());
-  const sidecar = await startTracehare({
-    upstream: `amqp://127.0.0.1:${vhost.port}`,
-    config: `faults: { enabled: true }
-rules:
-  - match: { vhost: / }
-    faults: [{ type: partition, attributes: { every: 5s, lasting: 2500ms, existing: cut } }]
-`,
-  });
-  onTestFinished(async () => void (await sidecar.stop()));
+  const { vhost, sidecar } = await startPartitioned('every: 5s, lasting: 2500ms, existing: cut');
   const attempt = () => connect(vhost.url(sidecar.port)).catch(() => undefined);
   const model = await until(attempt, 'a connection between two partitions');
   const cut = new Promise((resolve) => model.once('close', resolve));
@@ -38,17 +27,7 @@ rules:
 });
 
 test('partition: what exists is stalled, and goes on behind it', async () => {
-  const vhost = await createVhost();
-  onTestFinished(() => vhost.remove());
-  const sidecar = await startTracehare({
-    upstream: `amqp://127.0.0.1:${vhost.port}`,
-    config: `faults: { enabled: true }
-rules:
-  - match: { vhost: / }
-    faults: [{ type: partition, attributes: { every: 4s, lasting: 2s, existing: stall } }]
-`,
-  });
-  onTestFinished(async () => void (await sidecar.stop()));
+  const { vhost, sidecar } = await startPartitioned('every: 4s, lasting: 2s, existing: stall');
   const channel = await until(
     () => confirmChannel(vhost.url(sidecar.port)).catch(() => undefined),
     'a connection between two partitions',

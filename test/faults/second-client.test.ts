@@ -3,9 +3,8 @@ import { AMQPClient } from '@cloudamqp/amqp-client';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { pikaPython } from '../../scripts/provision.mjs';
 import { run } from '../support/processes.ts';
-import { startTracehare } from '../support/tracehare.ts';
-import { createVhost } from '../support/vhost.ts';
 import { until } from '../support/wait.ts';
+import { startPartitioned } from './partitioned.ts';
 import { rulesOf, type Site, startSite } from './site.ts';
 
 // What other tests here show with amqplib, another client sees as well; publish.test.ts has more of pika.
@@ -170,16 +169,6 @@ test.each([
 });
 
 test('partition: pika is cut, refused, and comes back', async () => {
-  const vhost = await createVhost();
-  onTestFinished(() => vhost.remove());
-  const sidecar = await startTracehare({
-    upstream: `amqp://127.0.0.1:${vhost.port}`,
-    config: `faults: { enabled: true }
-rules:
-  - match: { vhost: / }
-    faults: [{ type: partition, attributes: { every: 5s, lasting: 2500ms, existing: cut } }]
-`,
-  });
-  onTestFinished(async () => void (await sidecar.stop()));
+  const { vhost, sidecar } = await startPartitioned('every: 5s, lasting: 2500ms, existing: cut');
   expect(await pika(vhost.url(sidecar.port), 'dial')).toEqual(['gone', 'refused', 'back']);
 });

@@ -76,7 +76,6 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.cells[this.#failed] += 1;
     if (lost) this.cells[this.keyed(this.#lost, reason, 'lost', () => this.#topic(SIDE, reason))] += 1;
     if (Number.isNaN(seconds)) return;
-    if (Number.isNaN(seconds)) return;
     const at = this.keyed(this.#processingFailed, reason, 'processing', () => [...this.names, reason]);
     observe(this.cells, at, this.#processingBounds, seconds);
   }
