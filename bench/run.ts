@@ -30,6 +30,8 @@ const { values } = parseArgs({
     batch: { type: 'boolean', default: false },
     /** flags for every Tracehare, in one string */
     args: { type: 'string', default: '' },
+    /** and for its Node */
+    node: { type: 'string', default: '' },
     /** another build of Tracehare, its main.js, as a path of its own */
     against: { type: 'string' },
     profile: { type: 'boolean', default: false },
@@ -47,6 +49,7 @@ const times = {
   seconds: Number(values.seconds ?? (values.quick ? 1.2 : 3)),
 };
 const profile = values.profile ? mkdtempSync(join(tmpdir(), 'tracehare-profile-')) : undefined;
+const nodeFlags = values.node.split(' ').filter((flag) => flag !== '');
 const results: Results = { about: about(), startup: {}, samples: [] };
 
 const sink = await startSink();
@@ -91,7 +94,7 @@ async function runSuite(
 ): Promise<void> {
   const running: RunningPath[] = [];
   try {
-    for (const path of paths) running.push(await startPath(path, { brokerPort, batch: values.batch, profile }));
+    for (const path of paths) running.push(await startPath(path, { brokerPort, batch: values.batch, profile, node: nodeFlags }));
     for (const { path, startup } of running) {
       if (startup !== undefined) results.startup[path.name] = [...(results.startup[path.name] ?? []), startup];
     }

@@ -47,6 +47,8 @@ export interface PathOptions {
   batch: boolean;
   /** CPU profiles of Tracehare go there */
   profile?: string | undefined;
+  /** further flags for Tracehare's Node */
+  node?: string[];
 }
 
 const LISTEN_TIMEOUT_MS = 15_000;
@@ -79,7 +81,7 @@ async function tracehare(path: Path, port: number, options: PathOptions): Promis
     args.push('--config', file);
   }
   const profile = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
-  const command = [process.execPath, ...HEAP, ...profile, path.program ?? PROGRAM, ...args];
+  const command = [process.execPath, ...HEAP, ...(options.node ?? []), ...profile, path.program ?? PROGRAM, ...args];
   const running = await launch(path, port, options, command, /"msg":"listening"/, path.env);
   return {
     ...running,
