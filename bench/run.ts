@@ -94,7 +94,8 @@ async function runSuite(
 ): Promise<void> {
   const running: RunningPath[] = [];
   try {
-    for (const path of paths) running.push(await startPath(path, { brokerPort, batch: values.batch, profile, node: nodeFlags }));
+    for (const path of paths)
+      running.push(await startPath(path, { brokerPort, batch: values.batch, profile, node: nodeFlags }));
     for (const { path, startup } of running) {
       if (startup !== undefined) results.startup[path.name] = [...(results.startup[path.name] ?? []), startup];
     }
