@@ -1,7 +1,7 @@
 import { ContentHeader } from '../../src/amqp/content.ts';
 import { writeU64 } from '../../src/amqp/fields.ts';
 import { FrameDecoder, type FrameVisitor } from '../../src/amqp/frames.ts';
-import { encodeEvent, MAX_EVENT } from '../../src/events/codec.ts';
+import { EventEncoder, MAX_EVENT } from '../../src/events/codec.ts';
 import type { PublishEnded } from '../../src/events/lifecycle.ts';
 import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
 import { observedHeaders } from '../../src/proxy/interceptor.ts';
@@ -196,11 +196,11 @@ const EVENT: PublishEnded = {
 };
 
 function encoding(): Step {
-  const out = Buffer.alloc(MAX_EVENT);
+  const encoder = new EventEncoder(Buffer.alloc(MAX_EVENT));
   return {
     messages: 1000,
     step() {
-      for (let i = 0; i < 1000; i++) encodeEvent(EVENT, out);
+      for (let i = 0; i < 1000; i++) encoder.encode(EVENT, 0);
     },
   };
 }
