@@ -1,6 +1,26 @@
 /** The global Buffer is a getter in Node, called each time it is named. */
 const { copy } = Buffer.prototype;
 
+/** The same bytes, to be read and written by word. */
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/**
+ * Copies like copyBytes, by views of the same bytes: eight at a time, which beats the call up to
+ * some 500 bytes. Exact for all of them: a bigint that only passes is a register to the compiler.
+ */
+export function copyWords(from: DataView, start: number, end: number, to: DataView, at: number): number {
+  let i = start;
+  let o = at;
+  for (; i + 8 <= end; i += 8, o += 8) to.setBigUint64(o, from.getBigUint64(i, true), true);
+  if (i + 4 <= end) {
+    to.setInt32(o, from.getInt32(i, true), true);
+    i += 4;
+    o += 4;
+  }
+  for (; i < end; i++, o++) to.setUint8(o, from.getUint8(i));
+  return o;
+}
+
 /** A loop beats the call below up to about this many bytes (bench/micro.ts). */
 const SHORT = 24;
 

@@ -49,6 +49,8 @@ class KnownName {
  */
 export class ContentHeader {
   readonly #known: readonly KnownName[];
+  /** one more than the position of the first known header whose name has so many bytes, 0: none has */
+  readonly #byLength = new Uint8Array(256);
   buf: Uint8Array = new Uint8Array(0);
   #start = 0;
   #end = 0;
@@ -70,6 +72,7 @@ export class ContentHeader {
   /** `known`: names of the headers to locate; they are then addressed by their position. */
   constructor(known: readonly string[]) {
     this.#known = known.map((name) => new KnownName(name));
+    for (let k = known.length - 1; k >= 0; k--) this.#byLength[known[k].length] = k + 1;
     this.#value = new Int32Array(known.length);
   }
 
@@ -119,7 +122,8 @@ export class ContentHeader {
       const value = p + 1 + length;
       const next = value < end ? skipValue(buf, value, end) : -1;
       if (next < 0) return false;
-      for (let k = 0; k < known.length; k++) {
+      const first = this.#byLength[length];
+      for (let k = first - 1; first > 0 && k < known.length; k++) {
         if (known[k].length === length && known[k].matches(buf, p + 1)) {
           this.#value[k] = value;
           if (this.#found < MAX_FOUND) {

@@ -21,6 +21,11 @@ export interface FrameVisitor {
   header(channel: number, buf: Uint8Array, start: number, end: number): void;
   /** A piece of a body frame; `payload` is the frame's payload size on its last piece and -1 before. */
   body(channel: number, payload: number, buf: Uint8Array, start: number, end: number): void;
+  /**
+   * Whole method frames begin at buf[start] and may be followed by others, up to `end`: takes as many
+   * whole frames as it likes, of any kind, and returns where it stopped. They come to no other call.
+   */
+  whole?(buf: Uint8Array, start: number, end: number): number;
   /** Bytes of frames nobody observes. */
   raw(buf: Uint8Array, start: number, end: number): void;
   /** What follows can't be read: everything from here on comes as raw. */
@@ -138,6 +143,13 @@ export class FrameDecoder {
   #walk(buf: Uint8Array, start: number, end: number): number {
     let p = start;
     while (end - p >= FRAME_HEAD) {
+      if (buf[p] === FRAME_METHOD && end - p >= FRAME_OVERHEAD + 4) {
+        const next = this.#visitor.whole?.(buf, p, end) ?? p;
+        if (next !== p) {
+          p = next;
+          continue;
+        }
+      }
       const frameEnd = p + readU32(buf, p + 3) + FRAME_OVERHEAD;
       if (frameEnd > end) {
         const need = this.#needed(buf, p, end - p);

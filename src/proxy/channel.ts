@@ -178,6 +178,16 @@ export class Channel {
       for (const frame of answers) sink.add(frame);
   }
 
+  /** Confirms of ours wait for their turn to go to the app. */
+  get isAnswering(): boolean {
+    return this.#answers.length > 0;
+  }
+
+  /** The consumer of that tag. */
+  consumer(buf: Uint8Array, start: number, end: number): Consumer | undefined {
+    return this.delivering.consumer(buf, start, end, this.#consumers);
+  }
+
   /**
    * basic.ack or basic.nack of the broker, ended here and, where the app asked for confirms too,
    * left in the frame with the tag it knows. False: the app knows nothing of this one.

@@ -267,6 +267,10 @@ export class Connection {
     setTimeout(() => this.#closeBroker(), CLOSE_WAIT_MS).unref();
   }
 
+  get isDue(): boolean {
+    return this.#drain === 'asked';
+  }
+
   /** TowardsApp: our close goes in behind the frame that just ended. */
   frameEnded(): void {
     if (this.#drain !== 'asked') return;

@@ -78,8 +78,12 @@ export class Deliveries {
   /** in tx: settlements wait for the commit */
   #uncommitted: Settle[] | undefined;
   #lastTag = 0;
-
   readonly #inFlight: InFlight;
+  /** acks not yet counted: all of one route, delivered and acked at the same times */
+  #ackedRoute: Route<DeliveryTally> | undefined;
+  #ackedTime = 0;
+  #ackedNow = 0;
+  #acked = 0;
 
   constructor(plane: Plane, connection: number, channel: number, vhost: string, inFlight: InFlight) {
     this.#plane = plane;
@@ -97,10 +101,16 @@ export class Deliveries {
 
   /** The last byte of a delivery passed. Returns true if its outcome is the flush of the socket. */
   passed(delivery: Delivering): boolean {
+    const { route, redelivered } = delivery;
+    route.tally.passed(delivery.size, redelivered, delivery.get);
+    route.hop.passed(redelivered);
+    return this.goes(delivery);
+  }
+
+  /** `passed` for one of several of a route, which `went` counts. */
+  goes(delivery: Delivering): boolean {
     const { route, tag, detail } = delivery;
     this.#lastTag = tag;
-    route.tally.passed(delivery.size, delivery.redelivered, delivery.get);
-    route.hop.passed(delivery.redelivered);
     if (delivery.noAck) return true;
     const open = this.#unsettled;
     // a tag that does not grow is no delivery tag we can follow
@@ -117,6 +127,12 @@ export class Deliveries {
     if (delivery.traced) for (let i = 0; i < IDS; i++) open.ids[slot * IDS + i] = delivery.ids[i];
     route.tally.unsettled(1);
     return false;
+  }
+
+  /** First deliveries to a consumer. */
+  went(route: Route<DeliveryTally>, count: number, bytes: number): void {
+    route.tally.passed(bytes, false, false, count);
+    route.hop.passed(false, count);
   }
 
   settle(settle: Settle, now: number): void {
@@ -143,9 +159,13 @@ export class Deliveries {
   }
 
   #apply({ how, tag, multiple, requeue }: Settle, now: number): void {
-    const last = multiple && tag === 0 ? this.#lastTag : tag;
+    if (how === 'ack') {
+      this.ack(tag, multiple, now);
+      this.countAcks();
+      return;
+    }
     if (multiple) {
-      this.#unsettled.takeUpTo(last, (slot, n) => this.#settleOne(slot, n, how, requeue, now));
+      this.#unsettled.takeUpTo(tag || this.#lastTag, (slot, n) => this.#settleOne(slot, n, how, requeue, now));
       return;
     }
     const slot = this.#unsettled.take(tag);
@@ -154,15 +174,52 @@ export class Deliveries {
     this.#unsettled.release(slot);
   }
 
-  #settleOne(slot: number, tag: number, how: Settle['how'], requeue: boolean, now: number): void {
+  /** Settlements take effect as they come. */
+  get settlesAtOnce(): boolean {
+    return this.#uncommitted === undefined;
+  }
+
+  /** basic.ack of the app while `settlesAtOnce`; whoever takes several in a row calls `countAcks` behind the last one. */
+  ack(tag: number, multiple: boolean, now: number): void {
+    if (multiple) {
+      this.#unsettled.takeUpTo(tag || this.#lastTag, (slot, n) => this.#ackOne(slot, n, now));
+      return;
+    }
+    const slot = this.#unsettled.take(tag);
+    if (slot < 0) return;
+    this.#ackOne(slot, tag, now);
+    this.#unsettled.release(slot);
+  }
+
+  #ackOne(slot: number, tag: number, now: number): void {
+    const open = this.#unsettled;
+    const route = open.routes[slot];
+    const time = open.times[slot];
+    if (route !== this.#ackedRoute || time !== this.#ackedTime || now !== this.#ackedNow) {
+      this.countAcks();
+      this.#ackedRoute = route;
+      this.#ackedTime = time;
+      this.#ackedNow = now;
+    }
+    this.#acked++;
+    if (open.details[slot] !== undefined) this.#ended(slot, tag, now, ACKED);
+  }
+
+  /** What was acked so far. */
+  countAcks(): void {
+    const route = this.#ackedRoute;
+    if (route === undefined || this.#acked === 0) return;
+    route.tally.unsettled(-this.#acked);
+    route.tally.succeeded((this.#ackedNow - this.#ackedTime) / 1000, false, this.#acked);
+    this.#acked = 0;
+  }
+
+  #settleOne(slot: number, tag: number, how: 'nack' | 'reject', requeue: boolean, now: number): void {
     const open = this.#unsettled;
     const route = open.routes[slot] as Route<DeliveryTally>;
     const seconds = (now - open.times[slot]) / 1000;
     route.tally.unsettled(-1);
-    if (how === 'ack') {
-      route.tally.succeeded(seconds, false);
-      if (open.details[slot] !== undefined) this.#ended(slot, tag, now, ACKED);
-    } else if (requeue) {
+    if (requeue) {
       route.tally.requeued(how);
       if (open.details[slot] !== undefined) {
         this.#ended(slot, tag, now, { settlement: how, outcome: 'requeued', reason: how, lost: false });
@@ -190,9 +247,14 @@ export class Deliveries {
 
   /** An auto-ack delivery whose last byte the kernel took. */
   flushed(delivered: Delivered, tag: number, now: number): void {
-    delivered.route.tally.succeeded(0, true);
-    this.#inFlight.add(delivered.route.tally, delivered.size, now);
+    this.allFlushed(delivered.route, delivered.time, 1, delivered.size, now);
     this.#emit(delivered, tag, now, AUTO_ACKED);
+  }
+
+  /** Several of them, of which nothing else is told. */
+  allFlushed({ tally }: Route<DeliveryTally>, _time: number, count: number, bytes: number, now: number): void {
+    tally.succeeded(0, true, count);
+    this.#inFlight.add(tally, count, bytes, now);
   }
 
   /** An auto-ack delivery that was still in our hands when the connection ended: to the broker it is done with. */

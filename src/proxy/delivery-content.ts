@@ -50,13 +50,66 @@ export class DeliveryContent {
     const tag = start + ARGUMENTS + 1;
     const tagEnd = tag + buf[tag - 1];
     if (!(tagEnd < end)) throw new MalformedError('basic.deliver');
-    let consumer = this.#consumer;
-    if (consumer === undefined || !same(consumer.key, buf, tag, tagEnd))
-      consumer = consumers.get(text(buf, tag, tagEnd));
+    const consumer = this.consumer(buf, tag, tagEnd, consumers);
     if (consumer === undefined) throw new MalformedError('basic.deliver: unknown consumer tag');
-    this.#consumer = consumer;
     this.#delivery.get = false;
     this.#begin(buf, tagEnd, end, now, consumer);
+  }
+
+  /** Whose consumer tag it is. */
+  consumer(
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    consumers: ReadonlyMap<string, Consumer>,
+  ): Consumer | undefined {
+    let consumer = this.#consumer;
+    if (consumer === undefined || !same(consumer.key, buf, start, end)) {
+      consumer = consumers.get(text(buf, start, end));
+      if (consumer !== undefined) this.#consumer = consumer;
+    }
+    return consumer;
+  }
+
+  /** Where deliveries of these names to this consumer are counted. */
+  route(buf: Uint8Array, start: number, end: number, source: Consumer): Route<DeliveryTally> {
+    source.last = source.routes.find(buf, start, end, source.last);
+    return source.last;
+  }
+
+  /** A delivery that lies whole in the chunk and was not delivered before; its content header is in the plane's flyweight. */
+  whole(consumer: Consumer, route: Route<DeliveryTally>, tag: number, now: number): void {
+    const { header } = this.#plane;
+    const delivery = this.#delivery;
+    delivery.route = route;
+    delivery.time = now;
+    delivery.tag = tag;
+    delivery.noAck = consumer.noAck;
+    delivery.redelivered = false;
+    delivery.get = false;
+    delivery.detail = undefined;
+    delivery.traced = false;
+    delivery.fault = '';
+    delivery.size = header.bodySize;
+    this.#first = false;
+    this.#latency = Number.NaN;
+    this.#deadLetterQueue = '';
+    this.#read(header, now);
+  }
+
+  /** The delivery at hand. */
+  get delivery(): Delivering {
+    return this.#delivery;
+  }
+
+  /** It is the first of a message that a Tracehare stamped. */
+  get isFirst(): boolean {
+    return this.#first;
+  }
+
+  /** Seconds since its publish; NaN: none to tell. */
+  get latency(): number {
+    return this.#latency;
   }
 
   /** Consumers changed: the tag remembered may be another's now. */
@@ -78,7 +131,7 @@ export class DeliveryContent {
     const keyEnd = routingKey + 1 + buf[routingKey];
     if (!(keyEnd + 1 <= end)) throw new MalformedError('delivery');
     const delivery = this.#delivery;
-    delivery.route = source.last = source.routes.find(buf, key, keyEnd, source.last);
+    delivery.route = this.route(buf, key, keyEnd, source);
     delivery.time = now;
     delivery.tag = readU64(buf, at);
     delivery.redelivered = (buf[at + 8] & 1) !== 0;

@@ -70,17 +70,17 @@ class GuardedPublishes implements PublishTally {
     this.#failed = failed;
   }
 
-  passed(bodyBytes: number): void {
+  passed(bodyBytes: number, count?: number): void {
     try {
-      this.#tally.passed(bodyBytes);
+      this.#tally.passed(bodyBytes, count);
     } catch {
       this.#failed();
     }
   }
 
-  succeeded(seconds: number): void {
+  succeeded(seconds: number, count?: number): void {
     try {
-      this.#tally.succeeded(seconds);
+      this.#tally.succeeded(seconds, count);
     } catch {
       this.#failed();
     }
@@ -110,9 +110,9 @@ class GuardedPublishes implements PublishTally {
     }
   }
 
-  confirmed(seconds: number): void {
+  confirmed(seconds: number, count?: number): void {
     try {
-      this.#tally.confirmed(seconds);
+      this.#tally.confirmed(seconds, count);
     } catch {
       this.#failed();
     }
@@ -160,25 +160,25 @@ class GuardedDeliveries implements DeliveryTally {
     this.#failed = failed;
   }
 
-  passed(bodyBytes: number, redelivered: boolean, get: boolean): void {
+  passed(bodyBytes: number, redelivered: boolean, get: boolean, count?: number): void {
     try {
-      this.#tally.passed(bodyBytes, redelivered, get);
+      this.#tally.passed(bodyBytes, redelivered, get, count);
     } catch {
       this.#failed();
     }
   }
 
-  first(seconds: number): void {
+  first(seconds: number, count?: number): void {
     try {
-      this.#tally.first(seconds);
+      this.#tally.first(seconds, count);
     } catch {
       this.#failed();
     }
   }
 
-  succeeded(seconds: number, autoAck: boolean): void {
+  succeeded(seconds: number, autoAck: boolean, count?: number): void {
     try {
-      this.#tally.succeeded(seconds, autoAck);
+      this.#tally.succeeded(seconds, autoAck, count);
     } catch {
       this.#failed();
     }
@@ -200,9 +200,9 @@ class GuardedDeliveries implements DeliveryTally {
     }
   }
 
-  unknown(reason: UnknownReason): void {
+  unknown(reason: UnknownReason, count?: number): void {
     try {
-      this.#tally.unknown(reason);
+      this.#tally.unknown(reason, count);
     } catch {
       this.#failed();
     }
@@ -250,9 +250,9 @@ class GuardedHop implements HopTally {
     this.#failed = failed;
   }
 
-  passed(redelivered: boolean): void {
+  passed(redelivered: boolean, count?: number): void {
     try {
-      this.#tally.passed(redelivered);
+      this.#tally.passed(redelivered, count);
     } catch {
       this.#failed();
     }

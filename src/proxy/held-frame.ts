@@ -6,7 +6,11 @@ import type { Route } from './routes.ts';
 /** The chunk at hand, as far as it has been read from a socket. */
 export interface Chunk {
   bytes: Uint8Array | undefined;
+  /** the same, read by word */
+  view: DataView;
 }
+
+export const noChunk = (): Chunk => ({ bytes: undefined, view: new DataView(new ArrayBuffer(0)) });
 
 /**
  * Whether the frame behind `end` is the whole content header of `channel`, in the same chunk: then

@@ -1,6 +1,6 @@
 import type { DeliveryTally } from './observer.ts';
 
-/** Auto-ack deliveries remembered per connection, and what the two kernels between us and the app can hold (Linux: up to 4 + 32 MB). */
+/** Auto-ack deliveries remembered per connection, or runs of them, and what the two kernels between us and the app can hold (Linux: up to 4 + 32 MB). */
 const MAX_DELIVERIES = 16_384;
 const MAX_BYTES = 36 << 20;
 /** An app that keeps up has read what was sent longer ago than this. */
@@ -14,15 +14,17 @@ const RECENT_MS = 1000;
 export class InFlight {
   readonly #tallies: (DeliveryTally | undefined)[] = [];
   readonly #times: number[] = [];
-  readonly #sizes: number[] = [];
+  /** deliveries in each run, and bytes in their bodies */
+  readonly #counts: number[] = [];
+  readonly #bytes: number[] = [];
   #next = 0;
   /** the socket holds what the kernel could not take: the buffers behind it are full */
   #full = false;
   /** when that was so last */
   #fullAt = Number.NEGATIVE_INFINITY;
 
-  /** The kernel took it, and all before it. */
-  add(tally: DeliveryTally, size: number, now: number): void {
+  /** The kernel took these, and all before them. */
+  add(tally: DeliveryTally, count: number, bytes: number, now: number): void {
     if (this.#full) {
       this.#full = false;
       this.#fullAt = now;
@@ -30,7 +32,8 @@ export class InFlight {
     const at = this.#next++ & (MAX_DELIVERIES - 1);
     this.#tallies[at] = tally;
     this.#times[at] = now;
-    this.#sizes[at] = size;
+    this.#counts[at] = count;
+    this.#bytes[at] = bytes;
   }
 
   /** The socket could not take all it was given. */
@@ -41,13 +44,16 @@ export class InFlight {
   /** The app vanished. */
   end(now: number): void {
     let bytes = 0;
+    let left = MAX_DELIVERIES;
     const full = this.#full || now - this.#fullAt < RECENT_MS;
-    const count = Math.min(this.#next, MAX_DELIVERIES);
-    for (let n = 1; n <= count; n++) {
+    const runs = Math.min(this.#next, MAX_DELIVERIES);
+    for (let n = 1; n <= runs && left > 0; n++) {
       const at = (this.#next - n) & (MAX_DELIVERIES - 1);
-      bytes += this.#sizes[at];
       if (full ? bytes > MAX_BYTES : now - this.#times[at] > RECENT_MS) break;
-      this.#tallies[at]?.unknown('autoack_in_flight');
+      bytes += this.#bytes[at];
+      const count = Math.min(left, this.#counts[at]);
+      left -= count;
+      this.#tallies[at]?.unknown('autoack_in_flight', count);
     }
     this.#next = 0;
   }

@@ -12,6 +12,8 @@ export const observedHeaders = ['traceparent', 'tracestate', 'x-tracehare-sent',
 export interface HeaderEdit {
   /** whole table entries to add, in entries[0, added) */
   readonly entries: Uint8Array;
+  /** the same bytes */
+  readonly view: DataView;
   added: number;
   /** observed headers to take away: a bit per position */
   remove: number;

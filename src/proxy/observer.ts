@@ -40,40 +40,42 @@ export interface PacedTally {
   heldBack(seconds: number): void;
 }
 
+/** `count`, 1 unless given: how many had all of it in common; `bodyBytes` is then of all of them. */
 export interface PublishTally extends PacedTally {
   /** A whole publish went towards the broker. */
-  passed(bodyBytes: number): void;
-  succeeded(seconds: number): void;
+  passed(bodyBytes: number, count?: number): void;
+  succeeded(seconds: number, count?: number): void;
   /** Definitely lost. Counted once as failed and once as lost. */
   lost(reason: LossReason, seconds: number): void;
   /** A return that came after its publish had counted as success: lost, but no second outcome. */
   lostLate(reason: LossReason): void;
   unknown(reason: UnknownReason): void;
   /** The broker acked or nacked, `seconds` after the publish passed. */
-  confirmed(seconds: number): void;
+  confirmed(seconds: number, count?: number): void;
   /** Unroutable where configuration expects it: no outcome, no loss, counted apart. */
   unroutedAsExpected(): void;
   /** First deliveries configuration expects of each publish of this topic; told once per route. */
   fanout(deliveries: number): void;
 }
 
+/** `count` as in PublishTally. */
 export interface DeliveryTally extends PacedTally {
   /** A whole delivery or get-ok went towards the app. */
-  passed(bodyBytes: number, redelivered: boolean, get: boolean): void;
+  passed(bodyBytes: number, redelivered: boolean, get: boolean, count?: number): void;
   /**
    * First delivery of a message stamped by a Tracehare: neither redelivered nor dead-lettered.
    * `seconds` since its publish; NaN when the clocks disagree and there is no latency.
    */
-  first(seconds: number): void;
+  first(seconds: number, count?: number): void;
   /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
-  succeeded(seconds: number, autoAck: boolean): void;
+  succeeded(seconds: number, autoAck: boolean, count?: number): void;
   /**
    * Rejected or nacked without requeue, `lost` unless the queue is known to dead-letter; or lost
    * under auto-ack: then `seconds` is NaN.
    */
   failed(reason: LossReason, seconds: number, lost: boolean): void;
   requeued(reason: RequeueReason): void;
-  unknown(reason: UnknownReason): void;
+  unknown(reason: UnknownReason, count?: number): void;
   deadLettered(fromQueue: string, reason: string): void;
   /** Change of the number of deliveries awaiting settlement. */
   unsettled(change: number): void;
@@ -94,7 +96,7 @@ export interface Hop {
 
 export interface HopTally {
   /** One message took it; a redelivered one was routed to its queue before. */
-  passed(redelivered: boolean): void;
+  passed(redelivered: boolean, count?: number): void;
   /** One of them is definitely lost. */
   lost(): void;
 }

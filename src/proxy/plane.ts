@@ -1,3 +1,4 @@
+import { viewOf } from '../amqp/bytes.ts';
 import { ContentHeader } from '../amqp/content.ts';
 import { MalformedError } from '../amqp/fields.ts';
 import type { Clock } from './clock.ts';
@@ -83,7 +84,7 @@ export class Plane {
   };
   /** frames that are changed and not sent at once; empty between messages */
   readonly capture = new Output(new Scratch());
-  readonly edit: HeaderEdit = { entries: Buffer.alloc(4096), added: 0, remove: 0 };
+  readonly edit: HeaderEdit = headerEdit();
   readonly sent: SentStamp;
   readonly #publishes = new Map<string, RouteTable<PublishTally>>();
   readonly #deliveries = new Map<string, RouteTable<DeliveryTally>>();
@@ -149,7 +150,8 @@ export class Plane {
         if (fanout !== undefined) this.#tellFanout(fanout, `${topic}\0${label}`, { scope, key, tally });
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
         const shadow = treatment.loss !== 'off' && mayShadow;
-        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, shadow };
+        const isPlain = plain(treatment);
+        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, isPlain, shadow };
       });
     });
   }
@@ -166,7 +168,8 @@ export class Plane {
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.deliveries(topic, label, queue);
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
-        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined };
+        const isPlain = plain(treatment);
+        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, isPlain };
       });
     });
   }
@@ -225,6 +228,14 @@ export class Plane {
   failed(error: unknown): void {
     this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
   }
+}
+
+const plain = ({ byMessage, mayStrike, faults, rateLimit }: Treatment): boolean =>
+  byMessage === undefined && !mayStrike && faults === undefined && rateLimit === undefined;
+
+function headerEdit(): HeaderEdit {
+  const entries = Buffer.alloc(4096);
+  return { entries, view: viewOf(entries), added: 0, remove: 0 };
 }
 
 function withVariants<T>(treatment: Treatment, make: (treatment: Treatment) => Route<T>): Route<T> {

@@ -69,6 +69,35 @@ export class PublishContent {
     this.#last = undefined;
   }
 
+  /** Where publishes of these names are counted. */
+  route(buf: Uint8Array, start: number, end: number): Route<PublishTally> {
+    this.#last = this.#routes.find(buf, start, end, this.#last);
+    return this.#last;
+  }
+
+  /**
+   * A publish that lies whole in the chunk; its content header is in the plane's flyweight. Returns
+   * true if plane.edit holds something to splice in.
+   */
+  whole(route: Route<PublishTally>, bits: number, frameMax: number, now: number): boolean {
+    const { header, interceptor } = this.#plane;
+    const publish = this.#publish;
+    this.#interceptor = interceptor;
+    publish.route = route;
+    publish.time = now;
+    publish.bits = route.answers ? bits | RETURN_IS_EMPTY : bits;
+    publish.detail = undefined;
+    publish.stamp = Number.NaN;
+    publish.fault = '';
+    publish.size = header.bodySize;
+    return this.#trace(header, frameMax, now);
+  }
+
+  /** The publish at hand. */
+  get publish(): Publishing {
+    return this.#publish;
+  }
+
   /** A basic.publish frame. Throws MalformedError. */
   method(buf: Uint8Array, start: number, end: number, now: number): void {
     this.#remaining = -2;
@@ -78,7 +107,7 @@ export class PublishContent {
     // one octet of bits, and the frame end
     if (!(keyEnd + 2 <= end)) throw new MalformedError('basic.publish');
     const publish = this.#publish;
-    publish.route = this.#last = this.#routes.find(buf, key, keyEnd, this.#last);
+    publish.route = this.route(buf, key, keyEnd);
     this.#interceptor = this.#plane.interceptor;
     publish.time = now;
     publish.bits = (buf[keyEnd] & 1) !== 0 ? MANDATORY : 0;
@@ -190,9 +219,9 @@ export class PublishContent {
     this.#publish.fault = types;
   }
 
-  /** No part of a publish is still to come. */
+  /** No part of a publish is still to come, and none is held. */
   get isBetween(): boolean {
-    return this.#remaining === -2;
+    return this.#remaining === -2 && this.#held === undefined;
   }
 
   /** `buf` must stay as it is until `release`; `forShadow`: it may get our mandatory bit then. */

@@ -6,11 +6,22 @@ import type { PublishNumbers } from './publish-numbers.ts';
 import type { Route } from './routes.ts';
 import { IDS, type Window } from './window.ts';
 
-/** Counts how one channel's publishes ended, and tells of it. Those of `slot` stay readable until it is released. */
+/**
+ * Counts how one channel's publishes ended, and tells of it. Those of `slot` stay readable until it is released.
+ *
+ * Successes in a row of which nothing else is told are counted at once: whoever ends publishes calls
+ * `count` behind the last one.
+ */
 export class PublishOutcomes {
   readonly #open: Window<PublishTally, PublishDetail>;
   readonly #numbers: PublishNumbers;
   readonly #events: PublishEvents;
+  /** successes not yet counted: all of one route, passed and ended at the same times */
+  #route: Route<PublishTally> | undefined;
+  #time = 0;
+  #now = 0;
+  #confirmed = false;
+  #count = 0;
 
   constructor(
     plane: Plane,
@@ -24,9 +35,29 @@ export class PublishOutcomes {
     this.#events = new PublishEvents(plane, connection, channel);
   }
 
+  /** `end`: ROUTED or ACKED. */
   succeeded(slot: number, sequence: number, now: number, end: End): void {
-    this.#route(slot).tally.succeeded((now - this.#open.times[slot]) / 1000);
+    const route = this.#open.routes[slot];
+    const time = this.#open.times[slot];
+    if (route !== this.#route || time !== this.#time || now !== this.#now || end.confirmed !== this.#confirmed) {
+      this.count();
+      this.#route = route;
+      this.#time = time;
+      this.#now = now;
+      this.#confirmed = end.confirmed;
+    }
+    this.#count++;
     if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
+  }
+
+  /** What succeeded so far. */
+  count(): void {
+    const route = this.#route;
+    if (route === undefined || this.#count === 0) return;
+    const seconds = (this.#now - this.#time) / 1000;
+    if (this.#confirmed) route.tally.confirmed(seconds, this.#count);
+    route.tally.succeeded(seconds, this.#count);
+    this.#count = 0;
   }
 
   lost(
@@ -38,7 +69,7 @@ export class PublishOutcomes {
     code = 0,
     reply = '',
   ): void {
-    const route = this.#route(slot);
+    const route = this.#routeOf(slot);
     if (reason === 'unroutable' && route.treatment.unroutableExpected) {
       route.tally.unroutedAsExpected();
       if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, confirmed ? ACKED : ROUTED);
@@ -50,7 +81,7 @@ export class PublishOutcomes {
   }
 
   unknown(slot: number, sequence: number, reason: UnknownReason, now: number, end: End): void {
-    this.#route(slot).tally.unknown(reason);
+    this.#routeOf(slot).tally.unknown(reason);
     if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
   }
 
@@ -59,7 +90,7 @@ export class PublishOutcomes {
    * to be it. `routingKey`: '' unless all of them have the same. `end`: what this one's span says.
    */
   lostAmong(slot: number, sequence: number, reason: LossReason, routingKey: string, now: number, end: End): void {
-    const route = this.#route(slot);
+    const route = this.#routeOf(slot);
     route.tally.lost(reason, (now - this.#open.times[slot]) / 1000);
     route.hop.lost();
     this.#events.lost(route, reason, routingKey, '', now);
@@ -83,6 +114,11 @@ export class PublishOutcomes {
     this.#events.ended(publish, this.#numbers.appNumber(sequence), now, ROUTED);
   }
 
+  /** Several like that, of which nothing else is told. */
+  allFlushed({ tally }: Route<PublishTally>, time: number, count: number, now: number): void {
+    tally.succeeded((now - time) / 1000, count);
+  }
+
   /** One that was not kept: it may never have reached the broker. */
   unsent(publish: Passed, sequence: number, reason: UnknownReason, now: number): void {
     publish.route.tally.unknown(reason);
@@ -97,14 +133,14 @@ export class PublishOutcomes {
     this.#events.ended({ route, detail, time, size }, this.#numbers.appNumber(sequence), now, FAULT);
   }
 
-  #route(slot: number): Route<PublishTally> {
+  #routeOf(slot: number): Route<PublishTally> {
     return this.#open.routes[slot] as Route<PublishTally>;
   }
 
   #ended(slot: number, sequence: number, now: number, end: End): void {
     const open = this.#open;
     const detail = open.details[slot] ?? detailOf(open.ids, slot * IDS, open.bits[slot]);
-    const publish = { route: this.#route(slot), detail, time: open.times[slot], size: open.sizes[slot] };
+    const publish = { route: this.#routeOf(slot), detail, time: open.times[slot], size: open.sizes[slot] };
     this.#events.ended(publish, this.#numbers.appNumber(sequence), now, end);
   }
 }

@@ -93,6 +93,30 @@ export class Publishes {
     return numbers.mode === 'plain';
   }
 
+  /** Publishes can be passed one after the other by `goes` and `went`. */
+  get goStraight(): boolean {
+    return this.numbers.mode !== 'tx' && !this.apart.isOn && this.discarded === undefined;
+  }
+
+  /** `passed` for one of several of a route, which `went` counts. */
+  goes(publish: Publishing): boolean {
+    const { numbers } = this;
+    const sequence = ++numbers.sequence;
+    const isPlain = numbers.mode === 'plain';
+    if (isPlain && (publish.bits & MANDATORY) === 0) return true;
+    if (this.#keep(publish, sequence, publish.bits)) return false;
+    this.#history.assumed(publish.route, publish.size);
+    return isPlain;
+  }
+
+  /** `bits`: of all of them together; `largest`: of their bodies. */
+  went(route: Route<PublishTally>, count: number, bytes: number, bits: number, largest: number): void {
+    this.#returns.passed(bits);
+    this.#history.goesTo(route);
+    countPassed(route, bytes, count);
+    if (this.numbers.mode === 'plain' && (bits & MANDATORY) === 0) this.#history.assumed(route, largest);
+  }
+
   /** Its outcome is open. False if there is no room to remember it. */
   #keep(publish: Publishing, sequence: number, bits: number): boolean {
     const open = this.#open;
@@ -135,9 +159,8 @@ export class Publishes {
       // tag 0 with multiple means all so far; brokers don't send it, but the specification has it
       const last = tag === 0 ? this.numbers.sequence : this.numbers.sequenceOf(tag);
       this.#open.takeUpTo(last, (slot, sequence) => this.#confirmOne(slot, sequence, ack, now));
-      return;
-    }
-    this.#confirm(this.numbers.sequenceOf(tag), ack, now);
+    } else this.#confirm(this.numbers.sequenceOf(tag), ack, now);
+    this.#outcomes.count();
   }
 
   /** `confirmed`, where the app is told of each publish by itself. */
@@ -147,6 +170,7 @@ export class Publishes {
       this.#confirm(sequence, ack, now);
       this.apart.confirmed(sequence, ack, now);
     }
+    this.#outcomes.count();
   }
 
   #confirm(sequence: number, ack: boolean, now: number): void {
@@ -158,10 +182,12 @@ export class Publishes {
 
   #confirmOne(slot: number, sequence: number, ack: boolean, now: number): void {
     const confirmed = sequence > this.numbers.plainUntil;
+    if (ack && (this.#open.bits[slot] & RETURNED) === 0) {
+      this.#outcomes.succeeded(slot, sequence, now, confirmed ? ACKED : ROUTED);
+      return;
+    }
     if (confirmed) this.#route(slot).tally.confirmed((now - this.#open.times[slot]) / 1000);
-    if (!ack) this.#outcomes.lost(slot, sequence, 'nacked', now, true);
-    else if ((this.#open.bits[slot] & RETURNED) !== 0) this.#outcomes.lost(slot, sequence, 'unroutable', now, true);
-    else this.#outcomes.succeeded(slot, sequence, now, confirmed ? ACKED : ROUTED);
+    this.#outcomes.lost(slot, sequence, ack ? 'unroutable' : 'nacked', now, true);
   }
 
   /**
@@ -204,6 +230,7 @@ export class Publishes {
     if (this.#open.size === 0) return;
     const last = Math.min(sequence, this.numbers.plainUntil);
     this.#open.takeUpTo(last, (slot, n) => this.#outcomes.succeeded(slot, n, now, ROUTED));
+    this.#outcomes.count();
   }
 
   /** Mandatory publishes without confirms that waited long enough for a return. */
@@ -211,12 +238,13 @@ export class Publishes {
     const open = this.#open;
     for (let n = open.first(); n >= 0 && n <= this.numbers.plainUntil; n = open.first(n + 1)) {
       const slot = open.find(n);
-      if (now - open.times[slot] < RETURN_WAIT_MS) return;
+      if (now - open.times[slot] < RETURN_WAIT_MS) break;
       open.take(n);
       this.#history.assumed(this.#route(slot), open.sizes[slot]);
       this.#outcomes.succeeded(slot, n, now, ROUTED);
       open.release(slot);
     }
+    this.#outcomes.count();
   }
 
   /** tx.commit-ok: all that passed before the commit count, as if they had just been flushed. */
@@ -227,6 +255,7 @@ export class Publishes {
       else if ((this.#open.bits[slot] & DROPPED) !== 0) this.#outcomes.lost(slot, n, 'fault', now, false);
       else this.#outcomes.succeeded(slot, n, now, ROUTED);
     });
+    this.#outcomes.count();
   }
 
   /** tx.rollback-ok: as if they had never been sent. */
@@ -261,6 +290,11 @@ export class Publishes {
     this.#outcomes.flushed(publish, sequence, now);
   }
 
+  /** Several of them, of which nothing else is told. */
+  allFlushed(route: Route<PublishTally>, time: number, count: number, _bytes: number, now: number): void {
+    this.#outcomes.allFlushed(route, time, count, now);
+  }
+
   /** A plain publish that was still in our hands when the connection ended. */
   unflushed(publish: Passed, sequence: number, now: number): void {
     this.#outcomes.unsent(publish, sequence, 'connection_lost', now);
@@ -276,7 +310,7 @@ export class Publishes {
   }
 }
 
-function countPassed({ tally, hop }: Route<PublishTally>, bodyBytes: number): void {
-  tally.passed(bodyBytes);
-  hop.passed(false);
+function countPassed({ tally, hop }: Route<PublishTally>, bodyBytes: number, count = 1): void {
+  tally.passed(bodyBytes, count);
+  hop.passed(false, count);
 }

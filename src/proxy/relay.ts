@@ -41,6 +41,7 @@ export class Relay {
   /** a rate limit has stopped the reading, and ends with this timer */
   #waiting: NodeJS.Timeout | undefined;
   #waitingSince = 0;
+  #view: DataView = new DataView(new ArrayBuffer(0));
   /** what has been read and not yet followed: the reader's buffer, which nothing is read into meanwhile */
   #rest: Buffer | undefined;
   /** why nothing is read, besides a socket that can't take more */
@@ -84,13 +85,24 @@ export class Relay {
   #receive(chunk: Buffer): void {
     const now = this.#clock.now();
     this.#follower.now = now;
+    const view = this.#viewOf(chunk);
     this.#follower.chunk.bytes = chunk;
-    this.#output.begin(chunk);
+    this.#follower.chunk.view = view;
+    this.#output.begin(chunk, view);
     const followed = this.#decoder.push(chunk, 0, chunk.length);
     this.send();
     this.#tally.bytes(this.#direction, followed);
     this.#tally.added(this.#direction, (this.#clock.now() - now) / 1000);
     if (this.#pacing.wait > 0) this.#wait(followed < chunk.length ? chunk.subarray(followed) : undefined);
+  }
+
+  /** Kept as long as chunks are read into the same buffer. */
+  #viewOf(chunk: Buffer): DataView {
+    const { buffer } = chunk;
+    if (buffer !== this.#view.buffer || chunk.byteOffset !== this.#view.byteOffset) {
+      this.#view = new DataView(buffer, chunk.byteOffset);
+    }
+    return this.#view;
   }
 
   #wait(rest: Buffer | undefined): void {

@@ -19,6 +19,8 @@ export interface Route<T> {
   readonly treatment: Treatment;
   /** the route instead of this one for messages that rules tell apart by more than names; undefined: there are none */
   variants: Variants<T> | undefined;
+  /** nothing but counting, tracing and headers is to be done with its messages */
+  readonly isPlain: boolean;
   /** publishes: answers over direct reply-to, which a broker returns and delivers alike */
   readonly answers: boolean;
   /** publishes: our own mandatory bit may go on them; an exchange may turn out not to take it */

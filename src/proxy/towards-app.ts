@@ -1,11 +1,11 @@
 import type { FrameVisitor } from '../amqp/frames.ts';
-import { keyOf, type MethodName, methods } from '../amqp/spec.ts';
+import { FRAME_HEAD, keyOf, type MethodName, methods } from '../amqp/spec.ts';
 import type { Channel } from './channel.ts';
 import { DelayLine, type FrameSink } from './delay-line.ts';
 import type { Delivering, DeliveryDetail } from './deliveries.ts';
 import { type Ending, judge, Verdict } from './fault.ts';
 import type { Flushing } from './flushing.ts';
-import { type Chunk, headerFollows, type Returning } from './held-frame.ts';
+import { type Chunk, headerFollows, noChunk, type Returning } from './held-frame.ts';
 import { SENT, TRACEPARENT } from './interceptor.ts';
 import type { DeliveryTally, PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
@@ -15,11 +15,13 @@ import { addedHeaders, readReturn } from './publish-content.ts';
 import type { Route } from './routes.ts';
 import type { Session } from './session.ts';
 import type { Severed } from './severed.ts';
+import { WholeDeliveries } from './whole-deliveries.ts';
 import type { DirectionWire } from './wire.ts';
 
 const RETURN = keyOf('basic.return');
 const ACK = keyOf('basic.ack');
 const NACK = keyOf('basic.nack');
+const DELIVER = keyOf('basic.deliver');
 const CONFIRM_SELECT_OK = keyOf('confirm.select-ok');
 const NOTHING_ADDED = { remove: 0, dropTable: false };
 const CHANNEL_CLOSE = keyOf('channel.close');
@@ -44,6 +46,8 @@ const NOWHERE: FrameSink = { keep() {}, splice() {}, strip() {}, add() {} };
 export interface Endings {
   /** A frame ended: now our own connection.close can go to the app. */
   frameEnded(): void;
+  /** It waits for the end of a frame. */
+  readonly isDue: boolean;
   /** What the app is owed can be given to it. */
   answer(): void;
   /** Confirms came in, or never will: a close that waited for them can go. */
@@ -68,12 +72,13 @@ export class TowardsApp implements FrameVisitor {
   readonly #drain: Endings;
   readonly #pacing: Pacing;
   readonly #lost: (why: 'protocol' | 'frame') => void;
+  readonly #deliveries: WholeDeliveries;
   #lastReturned: Route<PublishTally> | undefined;
   /** our connection.close went to the app: nothing follows it, but outcomes still count */
   muted = false;
   /** of the chunk at hand, ms of the monotonic clock */
   now = 0;
-  readonly chunk: Chunk = { bytes: undefined };
+  readonly chunk: Chunk = noChunk();
 
   constructor(
     session: Session,
@@ -90,6 +95,14 @@ export class TowardsApp implements FrameVisitor {
     this.#drain = drain;
     this.#pacing = pacing;
     this.#lost = lost;
+    this.#deliveries = new WholeDeliveries(session, wire.output, flushing);
+  }
+
+  whole(buf: Uint8Array, start: number, end: number): number {
+    const { bytes, view } = this.chunk;
+    if (buf !== bytes || this.muted || this.#wire.isDue || this.#drain.isDue) return start;
+    if (view.getUint32(start + FRAME_HEAD) !== DELIVER) return start;
+    return this.#deliveries.pass(buf, view, start, end, this.now);
   }
 
   /** The plane has another configuration. */

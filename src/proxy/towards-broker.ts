@@ -1,11 +1,11 @@
 import type { FrameVisitor } from '../amqp/frames.ts';
 import { confirmSelectFrame } from '../amqp/methods.ts';
-import { FRAME_HEARTBEAT, keyOf, type MethodName, methods } from '../amqp/spec.ts';
+import { FRAME_HEAD, FRAME_HEARTBEAT, keyOf, type MethodName, methods } from '../amqp/spec.ts';
 import type { Channel } from './channel.ts';
 import type { FrameSink } from './delay-line.ts';
 import type { Ending, Fault } from './fault.ts';
 import type { Flushing } from './flushing.ts';
-import { type Chunk, headerFollows } from './held-frame.ts';
+import { type Chunk, headerFollows, noChunk } from './held-frame.ts';
 import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
 import type { Pacing } from './pacing.ts';
@@ -13,9 +13,12 @@ import type { Passed, PublishDetail } from './publish.ts';
 import { PublishPath } from './publish-path.ts';
 import type { Session } from './session.ts';
 import type { Severed } from './severed.ts';
+import { wholeAcks } from './whole-acks.ts';
+import { WholePublishes } from './whole-publishes.ts';
 import type { DirectionWire } from './wire.ts';
 
 const PUBLISH = keyOf('basic.publish');
+const ACK = keyOf('basic.ack');
 const CHANNEL_OPEN = keyOf('channel.open');
 const CHANNEL_CLOSE = keyOf('channel.close');
 const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
@@ -55,11 +58,12 @@ export class TowardsBroker implements FrameVisitor {
   readonly #closing: Closings;
   readonly #pacing: Pacing;
   readonly #lost: (why: 'protocol' | 'frame') => void;
+  readonly #publishes: WholePublishes;
   /** a publish's frame may be held beyond its chunk */
   #holding = false;
   /** of the chunk at hand, ms of the monotonic clock */
   now = 0;
-  readonly chunk: Chunk = { bytes: undefined };
+  readonly chunk: Chunk = noChunk();
 
   constructor(
     session: Session,
@@ -76,6 +80,18 @@ export class TowardsBroker implements FrameVisitor {
     this.#closing = closing;
     this.#pacing = pacing;
     this.#lost = lost;
+    this.#publishes = new WholePublishes(session, wire.output, flushing);
+  }
+
+  whole(buf: Uint8Array, start: number, end: number): number {
+    const { bytes, view } = this.chunk;
+    if (buf !== bytes || this.#wire.isDue) return start;
+    const key = view.getUint32(start + FRAME_HEAD);
+    if (key === PUBLISH) return this.#publishes.pass(buf, view, start, end, this.now);
+    if (key !== ACK) return start;
+    const stop = wholeAcks(this.#session, view, start, end, this.now);
+    this.#output.keep(buf, start, stop);
+    return stop;
   }
 
   method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { viewOf } from '../../src/amqp/bytes.ts';
 import { createIdPool, readHex, writeHex } from '../../src/telemetry/tracing/ids.ts';
 
 const anyWords = fc.uint32Array({ minLength: 1, maxLength: 8 });
@@ -51,7 +52,7 @@ test('words are written as the hex that Node writes for their bytes', () => {
   fc.assert(
     fc.property(anyWords, (words) => {
       const target = Buffer.alloc(words.length * 8 + 2, '.');
-      writeHex(words, 0, words.length, target, 1);
+      writeHex(words, 0, words.length, viewOf(target), 1);
       const bytes = Buffer.alloc(words.length * 4);
       words.forEach((word, i) => {
         bytes.writeUInt32BE(word, i * 4);
@@ -65,7 +66,7 @@ test('hex reads back as the words it was written from', () => {
   fc.assert(
     fc.property(anyWords, (words) => {
       const text = Buffer.alloc(words.length * 8);
-      writeHex(words, 0, words.length, text, 0);
+      writeHex(words, 0, words.length, viewOf(text), 0);
       const back = new Uint32Array(words.length);
       const nonZero = words.some((word) => word !== 0);
       expect(readHex(text, 0, words.length, back, 0)).toBe(nonZero);

@@ -9,6 +9,7 @@ import {
 } from '@opentelemetry/sdk-trace';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { viewOf } from '../../src/amqp/bytes.ts';
 import { createIdPool, writeHex } from '../../src/telemetry/tracing/ids.ts';
 import { createSampler, type Sampler } from '../../src/telemetry/tracing/sampling.ts';
 
@@ -17,7 +18,7 @@ const id = new Uint32Array([1, 2, 3, 4]);
 
 function hex(words: Uint32Array): string {
   const text = Buffer.alloc(32);
-  writeHex(words, 0, 4, text, 0);
+  writeHex(words, 0, 4, viewOf(text), 0);
   return text.toString();
 }
 

@@ -52,14 +52,11 @@ for (let byte = 0; byte < 256; byte++) {
 for (let value = 0; value < 16; value++) DIGIT[DIGITS[value]] = value;
 
 /** Writes `count` words from `offset` as lowercase hex, 8 bytes a word, into `target` from `at`. */
-export function writeHex(words: Uint32Array, offset: number, count: number, target: Uint8Array, at: number): void {
-  for (let i = 0; i < count; i++, at += 8) {
+export function writeHex(words: Uint32Array, offset: number, count: number, target: DataView, at: number): void {
+  for (let i = 0; i < count; i++) {
     const word = words[offset + i];
-    for (let byte = 0; byte < 4; byte++) {
-      const digits = HEX[(word >>> (24 - byte * 8)) & 0xff];
-      target[at + byte * 2] = digits >> 8;
-      target[at + byte * 2 + 1] = digits & 0xff;
-    }
+    target.setUint32(at + i * 8, (HEX[word >>> 24] << 16) | HEX[(word >>> 16) & 0xff]);
+    target.setUint32(at + i * 8 + 4, (HEX[(word >>> 8) & 0xff] << 16) | HEX[word & 0xff]);
   }
 }
 

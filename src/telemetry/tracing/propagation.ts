@@ -1,4 +1,4 @@
-import { copyBytes } from '../../amqp/bytes.ts';
+import { copyWords, viewOf } from '../../amqp/bytes.ts';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { writeKey } from '../../amqp/content.ts';
 import type { HeaderEdit, Interceptor, TraceContext } from '../../proxy/interceptor.ts';
@@ -17,6 +17,7 @@ const PARENT = 6;
 /** Key, type S (the only one every client reads as a string) and length: only the value changes. */
 const ENTRY_HEAD = Buffer.alloc(17);
 ENTRY_HEAD.writeUInt32BE(TRACEPARENT_LENGTH, writeKey(ENTRY_HEAD, 0, 'traceparent', 'S'));
+const ENTRY_HEAD_VIEW = viewOf(ENTRY_HEAD);
 
 export interface PropagationOptions {
   sampler: Sampler;
@@ -64,8 +65,8 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
   }
 
   function inject(context: TraceContext, edit: HeaderEdit): void {
-    const at = copyBytes(ENTRY_HEAD, 0, ENTRY_HEAD.length, edit.entries, edit.added);
-    formatTraceparent(context.ids, TRACE, context.sampled, edit.entries, at);
+    const at = copyWords(ENTRY_HEAD_VIEW, 0, 17, edit.view, edit.added);
+    formatTraceparent(context.ids, TRACE, context.sampled, edit.view, at);
     edit.added = at + TRACEPARENT_LENGTH;
   }
 

@@ -11,6 +11,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { viewOf } from '../../amqp/bytes.ts';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import type { ConnectionTable } from '../connections.ts';
 import { deliveryAttributes, OWN, publishAttributes } from './attributes.ts';
@@ -162,10 +163,11 @@ function hrTime(microseconds: number): HrTime {
 const pool = createIdPool(64);
 const words = new Uint32Array(TRACE_WORDS);
 const hex = Buffer.alloc(TRACE_WORDS * 8);
+const hexView = viewOf(hex);
 
 function randomHex(count: typeof TRACE_WORDS | typeof SPAN_WORDS): string {
   if (count === TRACE_WORDS) pool.traceId(words, 0);
   else pool.spanId(words, 0);
-  writeHex(words, 0, count, hex, 0);
+  writeHex(words, 0, count, hexView, 0);
   return hex.toString('latin1', 0, count * 8);
 }

@@ -5,7 +5,8 @@ export const TRACEPARENT_LENGTH = 55;
 export const FLAG_SAMPLED = 0x01;
 
 const DASH = 0x2d;
-const ZERO = 0x30;
+/** `00`, which are the flags of an unsampled trace too */
+const VERSION = 0x3030;
 const TRACE_AT = 3;
 const SPAN_AT = 36;
 const FLAGS_AT = 53;
@@ -38,16 +39,14 @@ export function formatTraceparent(
   words: Uint32Array,
   offset: number,
   sampled: boolean,
-  target: Uint8Array,
+  target: DataView,
   at: number,
 ): void {
-  target[at] = ZERO;
-  target[at + 1] = ZERO;
-  target[at + 2] = DASH;
+  target.setUint16(at, VERSION);
+  target.setUint8(at + 2, DASH);
   writeHex(words, offset, TRACE_WORDS, target, at + TRACE_AT);
-  target[at + 35] = DASH;
+  target.setUint8(at + 35, DASH);
   writeHex(words, offset + TRACE_WORDS, SPAN_WORDS, target, at + SPAN_AT);
-  target[at + 52] = DASH;
-  target[at + FLAGS_AT] = ZERO;
-  target[at + FLAGS_AT + 1] = sampled ? ZERO + 1 : ZERO;
+  target.setUint8(at + 52, DASH);
+  target.setUint16(at + FLAGS_AT, sampled ? VERSION + 1 : VERSION);
 }

@@ -97,10 +97,16 @@ export class CellStore {
 }
 
 /**
- * Counts one observation of a histogram whose cells start at `at`: binary search, because under load
- * latencies lie in the middle of the bounds.
+ * Counts `count` observations of the same value in a histogram whose cells start at `at`: binary
+ * search, because under load latencies lie in the middle of the bounds.
  */
-export function observe(cells: Float64Array, at: number, bounds: readonly number[], seconds: number): void {
+export function observe(
+  cells: Float64Array,
+  at: number,
+  bounds: readonly number[],
+  seconds: number,
+  count: number,
+): void {
   const last = bounds.length;
   let bucket = 0;
   let end = last;
@@ -109,6 +115,6 @@ export function observe(cells: Float64Array, at: number, bounds: readonly number
     if (seconds > bounds[middle]) bucket = middle + 1;
     else end = middle;
   }
-  cells[at + bucket] += 1;
-  cells[at + last + 1] += seconds;
+  cells[at + bucket] += count;
+  cells[at + last + 1] += seconds * count;
 }

@@ -40,35 +40,35 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.#processingBounds = owner.store.bounds.processing ?? [];
   }
 
-  passed(bodyBytes: number, redelivered: boolean, get: boolean): void {
+  passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
     if (this.#bytes === NONE) this.#bytes = this.claim('bytes', this.#topic(SIDE));
     if (get) {
       if (this.#got === NONE) this.#got = this.claim('passed', this.#topic('receive'));
-      this.cells[this.#got] += 1;
+      this.cells[this.#got] += count;
     } else {
       if (this.#delivered === NONE) this.#delivered = this.claim('passed', this.#topic('process'));
-      this.cells[this.#delivered] += 1;
+      this.cells[this.#delivered] += count;
     }
     this.cells[this.#bytes] += bodyBytes;
     if (!redelivered) return;
     if (this.#redelivered === NONE) this.#redelivered = this.claim('redelivered', this.#topic());
-    this.cells[this.#redelivered] += 1;
+    this.cells[this.#redelivered] += count;
   }
 
-  first(seconds: number): void {
+  first(seconds: number, count = 1): void {
     if (this.#first === NONE) this.#first = this.claim('first', this.#topic());
-    this.cells[this.#first] += 1;
+    this.cells[this.#first] += count;
     if (Number.isNaN(seconds)) return;
     if (this.#latency === NONE) this.#latency = this.claim('latency', this.#topic());
-    observe(this.cells, this.#latency, this.#latencyBounds, seconds);
+    observe(this.cells, this.#latency, this.#latencyBounds, seconds, count);
   }
 
-  succeeded(seconds: number, autoAck: boolean): void {
+  succeeded(seconds: number, autoAck: boolean, count = 1): void {
     if (this.#success === NONE) this.#openOutcomes();
-    this.cells[this.#success] += 1;
+    this.cells[this.#success] += count;
     if (autoAck) return;
     if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
-    observe(this.cells, this.#processing, this.#processingBounds, seconds);
+    observe(this.cells, this.#processing, this.#processingBounds, seconds, count);
   }
 
   failed(reason: LossReason, seconds: number, lost: boolean): void {
@@ -77,15 +77,15 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     if (lost) this.cells[this.keyed(this.#lost, reason, 'lost', () => this.#topic(SIDE, reason))] += 1;
     if (Number.isNaN(seconds)) return;
     const at = this.keyed(this.#processingFailed, reason, 'processing', () => [...this.names, reason]);
-    observe(this.cells, at, this.#processingBounds, seconds);
+    observe(this.cells, at, this.#processingBounds, seconds, 1);
   }
 
   requeued(reason: RequeueReason): void {
     this.cells[this.keyed(this.#requeued, reason, 'requeued', () => this.#topic(reason))] += 1;
   }
 
-  unknown(reason: UnknownReason): void {
-    this.cells[this.keyed(this.#unknown, reason, 'unknown', () => this.#topic(SIDE, reason))] += 1;
+  unknown(reason: UnknownReason, count = 1): void {
+    this.cells[this.keyed(this.#unknown, reason, 'unknown', () => this.#topic(SIDE, reason))] += count;
   }
 
   deadLettered(fromQueue: string, reason: string): void {

@@ -17,9 +17,9 @@ export class EdgeCells extends Tally implements HopTally {
     this.#kind = kind;
   }
 
-  passed(): void {
+  passed(_redelivered: boolean, count = 1): void {
     if (this.#messages === NONE) this.#messages = this.claim('edge_messages', this.#labels());
-    this.cells[this.#messages] += 1;
+    this.cells[this.#messages] += count;
   }
 
   lost(): void {
@@ -47,9 +47,9 @@ export class RoutedHop implements HopTally {
     this.#delivered = delivered;
   }
 
-  passed(redelivered: boolean): void {
-    if (!redelivered) this.#routed.passed();
-    this.#delivered.passed();
+  passed(redelivered: boolean, count = 1): void {
+    if (!redelivered) this.#routed.passed(false, count);
+    this.#delivered.passed(redelivered, count);
   }
 
   lost(): void {

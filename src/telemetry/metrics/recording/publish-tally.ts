@@ -38,22 +38,22 @@ export class PublishCells extends Tally implements PublishTally {
     this.#sentBounds = durations ? owner.store.bounds.sent : undefined;
   }
 
-  passed(bodyBytes: number): void {
+  passed(bodyBytes: number, count = 1): void {
     if (this.#passed === NONE) {
       this.#passed = this.claim('passed', [...this.names, OPERATION]);
       this.#bytes = this.claim('bytes', [...this.names, SIDE]);
       this.#showFanout();
     }
-    this.cells[this.#passed] += 1;
+    this.cells[this.#passed] += count;
     this.cells[this.#bytes] += bodyBytes;
   }
 
-  succeeded(seconds: number): void {
+  succeeded(seconds: number, count = 1): void {
     if (this.#success === NONE) this.#openOutcomes();
-    this.cells[this.#success] += 1;
+    this.cells[this.#success] += count;
     if (this.#sentBounds === undefined) return;
     if (this.#sent === NONE) this.#sent = this.claim('sent', [...this.names, '']);
-    observe(this.cells, this.#sent, this.#sentBounds, seconds);
+    observe(this.cells, this.#sent, this.#sentBounds, seconds, count);
   }
 
   lost(reason: LossReason, seconds: number): void {
@@ -63,7 +63,7 @@ export class PublishCells extends Tally implements PublishTally {
     this.cells[at] += 1;
     if (this.#sentBounds === undefined) return;
     const sent = this.keyed(this.#sentFailed, reason, 'sent', () => [...this.names, reason]);
-    observe(this.cells, sent, this.#sentBounds, seconds);
+    observe(this.cells, sent, this.#sentBounds, seconds, 1);
   }
 
   lostLate(reason: LossReason): void {
@@ -74,9 +74,9 @@ export class PublishCells extends Tally implements PublishTally {
     this.cells[this.keyed(this.#unknown, reason, 'unknown', () => [...this.names, SIDE, reason])] += 1;
   }
 
-  confirmed(seconds: number): void {
+  confirmed(seconds: number, count = 1): void {
     if (this.#confirm === NONE) this.#confirm = this.claim('confirm', this.names);
-    observe(this.cells, this.#confirm, this.#confirmBounds, seconds);
+    observe(this.cells, this.#confirm, this.#confirmBounds, seconds, count);
   }
 
   unroutedAsExpected(): void {

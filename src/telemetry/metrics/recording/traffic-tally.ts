@@ -72,7 +72,7 @@ export class TrafficCells implements TrafficTally {
   }
 
   added(direction: Direction, seconds: number): void {
-    observe(this.#cells, this.#added[direction], this.#addedBounds, seconds);
+    observe(this.#cells, this.#added[direction], this.#addedBounds, seconds, 1);
   }
 
   blocked(seconds: number): void {

@@ -1,0 +1,116 @@
+import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../amqp/spec.ts';
+import type { Consumer, DeliveryDetail } from './deliveries.ts';
+import type { Flushing } from './flushing.ts';
+import { X_DEATH } from './interceptor.ts';
+import type { DeliveryTally } from './observer.ts';
+import type { Output } from './output.ts';
+import type { Route } from './routes.ts';
+import type { Session } from './session.ts';
+import { endOfBody, endOfHeader, sameBytes } from './whole.ts';
+
+const DELIVER = keyOf('basic.deliver');
+/** behind class and method: the consumer tag */
+const TAG = FRAME_HEAD + 4;
+/** delivery tag and redelivered */
+const NUMBERS = 9;
+
+/**
+ * Deliveries that lie whole in a chunk, as most do: followed in one loop as long as channel,
+ * consumer, exchange and routing key stay the same, and counted together. What is not plain about
+ * one of them is for TowardsApp, frame by frame.
+ */
+export class WholeDeliveries {
+  readonly #session: Session;
+  readonly #output: Output;
+  readonly #flushing: Flushing<DeliveryTally, DeliveryDetail>;
+
+  constructor(session: Session, output: Output, flushing: Flushing<DeliveryTally, DeliveryDetail>) {
+    this.#session = session;
+    this.#output = output;
+    this.#flushing = flushing;
+  }
+
+  /**
+   * Passes what it can of buf[start, end), where a method frame starts; `view` is of the same bytes.
+   * Returns where it stopped.
+   */
+  pass(buf: Uint8Array, view: DataView, start: number, end: number, now: number): number {
+    const { plane } = this.#session;
+    const id = view.getUint16(start + 1);
+    const channel = this.#session.channel(id);
+    if (channel === undefined || channel.incoming !== undefined || channel.severed !== undefined) return start;
+    const { deliveries, delivering } = channel;
+    if (!delivering.isBetween || channel.returning !== undefined || channel.swallowing > 0) return start;
+    if (channel.isAnswering || plane.middleware !== undefined) return start;
+
+    const { header } = plane;
+    let p = start;
+    let consumer: Consumer | undefined;
+    let route: Route<DeliveryTally> | undefined;
+    /** of the first delivery: where its consumer tag and names lie, and their lengths */
+    let tag = 0;
+    let tagLength = 0;
+    let names = 0;
+    let length = 0;
+    let count = 0;
+    let bytes = 0;
+    /** first deliveries with one latency, not yet counted */
+    let firsts = 0;
+    let latency = Number.NaN;
+    while (p + TAG < end) {
+      if (view.getUint8(p) !== FRAME_METHOD || view.getUint16(p + 1) !== id) break;
+      if (view.getUint32(p + FRAME_HEAD) !== DELIVER) break;
+      const head = p + view.getUint32(p + 3) + FRAME_OVERHEAD;
+      const headEnd = endOfHeader(view, head, id, end);
+      if (headEnd < 0 || view.getUint8(head - 1) !== FRAME_END) break;
+      const numbers = p + TAG + 1 + view.getUint8(p + TAG);
+      const key = numbers + NUMBERS;
+      if (key + 2 > head - 1 || (view.getUint8(key - 1) & 1) !== 0) break;
+      if (route === undefined) {
+        tag = p + TAG;
+        tagLength = numbers - tag;
+        names = key;
+        length = head - 1 - key;
+        const routingKey = key + 1 + view.getUint8(key);
+        if (routingKey >= head - 1 || routingKey + 1 + view.getUint8(routingKey) !== head - 1) break;
+        consumer = channel.consumer(buf, tag + 1, numbers);
+        if (consumer === undefined) break;
+        route = delivering.route(buf, key, head - 1, consumer);
+        if (!route.isPlain) break;
+      } else {
+        if (numbers - (p + TAG) !== tagLength || !sameBytes(view, p + TAG, tag, tagLength)) break;
+        if (head - 1 - key !== length || !sameBytes(view, key, names, length)) break;
+      }
+      if (!header.read(buf, head, headEnd) || header.value(X_DEATH) >= 0) break;
+      const next = endOfBody(view, headEnd, id, header.bodySize, end);
+      if (next < 0) break;
+
+      // from here on it passes
+      const deliveryTag = view.getUint32(numbers) * 0x1_0000_0000 + view.getUint32(numbers + 4);
+      const delivery = delivering.delivery;
+      try {
+        delivering.whole(consumer as Consumer, route, deliveryTag, now);
+      } catch (error) {
+        plane.failed(error);
+      }
+      if (delivering.isFirst) {
+        // messages that were published together have one stamp
+        if (firsts > 0 && !Object.is(delivering.latency, latency)) {
+          route.tally.first(latency, firsts);
+          firsts = 0;
+        }
+        latency = delivering.latency;
+        firsts++;
+      }
+      if (deliveries.goes(delivery)) this.#flushing.add(deliveries, delivery, delivery.tag);
+      count++;
+      bytes += delivery.size;
+      p = next;
+    }
+    if (route === undefined || count === 0) return start;
+    this.#output.keep(buf, start, p);
+    deliveries.went(route, count, bytes);
+    if (firsts > 0) route.tally.first(latency, firsts);
+    return p;
+  }
+}

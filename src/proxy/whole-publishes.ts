@@ -1,0 +1,105 @@
+import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../amqp/spec.ts';
+import type { Flushing } from './flushing.ts';
+import { SENT, X_DELAY } from './interceptor.ts';
+import type { PublishTally } from './observer.ts';
+import type { Output } from './output.ts';
+import { MANDATORY, type PublishDetail, SHADOW } from './publish.ts';
+import type { Route } from './routes.ts';
+import type { Session } from './session.ts';
+import { endOfBody, endOfHeader, sameBytes } from './whole.ts';
+
+const PUBLISH = keyOf('basic.publish');
+/** behind class, method and the reserved number: exchange and routing key */
+const NAMES = FRAME_HEAD + 4 + 2;
+
+/**
+ * Publishes that lie whole in a chunk, as most do: passed in one loop as long as channel, exchange
+ * and routing key stay the same, and counted together. What is not plain about one of them is for
+ * TowardsBroker, frame by frame.
+ */
+export class WholePublishes {
+  readonly #session: Session;
+  readonly #output: Output;
+  readonly #flushing: Flushing<PublishTally, PublishDetail>;
+
+  constructor(session: Session, output: Output, flushing: Flushing<PublishTally, PublishDetail>) {
+    this.#session = session;
+    this.#output = output;
+    this.#flushing = flushing;
+  }
+
+  /**
+   * Passes what it can of buf[start, end), where a method frame starts; `view` is of the same bytes.
+   * Returns where it stopped.
+   */
+  pass(buf: Uint8Array, view: DataView, start: number, end: number, now: number): number {
+    const { plane, shadowing, frameMax } = this.#session;
+    const id = view.getUint16(start + 1);
+    const channel = this.#session.channel(id);
+    if (channel === undefined || channel.outgoing !== undefined || channel.severed !== undefined) return start;
+    const { publishes, publishing } = channel;
+    if (!publishing.isBetween || !publishes.goStraight || plane.middleware !== undefined) return start;
+
+    const { header, edit } = plane;
+    const output = this.#output;
+    let p = start;
+    /** what lies before is with the output */
+    let kept = start;
+    let route: Route<PublishTally> | undefined;
+    /** of the first publish: where its names lie, and their length */
+    let names = 0;
+    let length = 0;
+    let bits = 0;
+    let count = 0;
+    let bytes = 0;
+    let largest = 0;
+    while (p + NAMES < end) {
+      if (view.getUint8(p) !== FRAME_METHOD || view.getUint16(p + 1) !== id) break;
+      if (view.getUint32(p + FRAME_HEAD) !== PUBLISH) break;
+      const head = p + view.getUint32(p + 3) + FRAME_OVERHEAD;
+      const headEnd = endOfHeader(view, head, id, end);
+      // behind the names come the octet of bits and the frame end
+      if (headEnd < 0 || view.getUint8(head - 1) !== FRAME_END) break;
+      const mandatory = view.getUint8(head - 2) & 1;
+      if (route === undefined) {
+        names = p + NAMES;
+        length = head - 2 - names;
+        const routingKey = names + 1 + view.getUint8(names);
+        if (routingKey >= head - 2 || routingKey + 1 + view.getUint8(routingKey) !== head - 2) break;
+        route = publishing.route(buf, names, head - 2);
+        const { isPlain, treatment, shadow } = route;
+        const wantsConfirms = shadowing === 'confirms' && treatment.loss === 'confirms';
+        if (!isPlain || (wantsConfirms && publishes.numbers.mode === 'plain')) break;
+        if (mandatory !== 0) bits = MANDATORY;
+        else if (shadowing !== 'off' && shadow) bits = MANDATORY | SHADOW;
+      } else {
+        if (head - 2 - (p + NAMES) !== length || !sameBytes(view, p + NAMES, names, length)) break;
+        if ((mandatory !== 0) !== (bits === MANDATORY)) break;
+      }
+      if (!header.read(buf, head, headEnd) || header.value(X_DELAY) >= 0 || header.value(SENT) >= 0) break;
+      const size = header.bodySize;
+      const next = endOfBody(view, headEnd, id, size, end);
+      if (next < 0) break;
+
+      // from here on it passes
+      if (bits === (MANDATORY | SHADOW)) view.setUint8(head - 2, view.getUint8(head - 2) | 1);
+      const publish = publishing.publish;
+      let splice = false;
+      try {
+        splice = publishing.whole(route, bits, frameMax, now);
+      } catch (error) {
+        plane.failed(error);
+      }
+      if (splice) kept = output.insert(buf, kept, header, edit);
+      if (publishes.goes(publish)) this.#flushing.add(publishes, publish, publishes.numbers.sequence);
+      count++;
+      bytes += size;
+      if (size > largest) largest = size;
+      p = next;
+    }
+    if (route === undefined || count === 0) return start;
+    output.keep(buf, kept, p);
+    publishes.went(route, count, bytes, bits, largest);
+    return p;
+  }
+}
