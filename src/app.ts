@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
 import { startAdmin } from './admin/server.ts';
 import type { SidecarState } from './admin/sources.ts';
 import type { Config } from './config/config.ts';
@@ -43,6 +44,8 @@ export interface StartOptions {
   loaded: Loaded;
   /** what it was made of so far; files of TLS are read through it */
   files: ReadFiles;
+  /** of loadTraffic */
+  traffic: Worker;
   /** Reads it all again, files through `files`. Throws ConfigError. */
   load(files: ReadFiles): Loaded;
   log: Logger;
@@ -52,7 +55,7 @@ export interface StartOptions {
  * The composition root: the only file that knows everyone. The traffic threads move messages; this
  * thread turns what they count and tell into metrics, spans, logs and answers.
  */
-export async function start({ loaded, files, load, log }: StartOptions): Promise<RunningApp> {
+export async function start({ loaded, files, traffic, load, log }: StartOptions): Promise<RunningApp> {
   const started = performance.now();
   /** at the start; `running` is what holds now */
   const { config } = loaded;
@@ -103,6 +106,7 @@ export async function start({ loaded, files, load, log }: StartOptions): Promise
         env: samplingVariables(process.env),
       },
       workers,
+      traffic,
       onReport,
       (error) => {
         throw error;

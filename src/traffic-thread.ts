@@ -26,23 +26,37 @@ export interface TrafficThread {
 export type ThreadOptions = Omit<TrafficOptions, 'metrics' | 'ring' | 'index' | 'threads'>;
 
 /**
- * Starts `threads` traffic threads on one port and waits until all listen. Rejects with the
- * system's error if they can't. `report` hears everything else they have to say; `died` is called
- * if one ends by itself.
+ * Has a thread of its own load what a traffic thread runs. It does nothing before `startTraffic`, and
+ * until then keeps no process alive.
+ */
+export function loadTraffic(): Worker {
+  // from source in development, compiled otherwise: whatever this file is
+  const entry = new URL(`./traffic${extname(import.meta.url)}`, import.meta.url);
+  const worker = new Worker(entry, { name: 'traffic' });
+  worker.unref();
+  return worker;
+}
+
+/**
+ * Starts `threads` traffic threads on one port, `first` among them, and waits until all listen. Rejects
+ * with the system's error if they can't. `report` hears everything else they have to say; `died` is
+ * called if one ends by itself.
  */
 export async function startTraffic(
   options: ThreadOptions,
   threads: number,
+  first: Worker,
   report: (message: Report, from: number) => void,
   died: (error: Error) => void,
 ): Promise<TrafficThread[]> {
   const shared = threads > 1;
   if (shared) await probe(options.listen.host, options.listen.port);
+  const workers = [first, ...Array.from({ length: threads - 1 }, loadTraffic)];
   const started: TrafficThread[] = [];
   let { port } = options.listen;
-  for (let index = 0; index < threads; index++) {
-    const listen = { ...options.listen, port, shared };
-    const thread = await startThread({ ...options, listen, index, threads }, (message) => report(message, index), died);
+  for (const [index, worker] of workers.entries()) {
+    const settings = { ...options, listen: { ...options.listen, port, shared }, index, threads };
+    const thread = await startThread(worker, settings, (message) => report(message, index), died);
     // port 0: the others join the first one's
     port = thread.port;
     started.push(thread);
@@ -61,24 +75,19 @@ async function probe(host: string, port: number): Promise<void> {
 }
 
 async function startThread(
+  worker: Worker,
   options: Omit<TrafficOptions, 'metrics' | 'ring'>,
   report: (message: Report) => void,
   died: (error: Error) => void,
 ): Promise<TrafficThread> {
   const { port1, port2 } = new MessageChannel();
   const ring = ringMemory(RING_BYTES);
-  // from source in development, compiled otherwise: whatever this file is
-  const entry = new URL(`./traffic${extname(import.meta.url)}`, import.meta.url);
-  const worker = new Worker(entry, {
-    name: `traffic-${options.index}`,
-    workerData: { ...options, ring, metrics: port2 } satisfies TrafficOptions,
-    transferList: [port2],
-  });
   const say = (command: Command): void => worker.postMessage(command);
   const drained = Promise.withResolvers<void>();
   /** configurations on their way, in order */
   const configuring: PromiseWithResolvers<void>[] = [];
   let ending = false;
+  worker.ref();
   worker.on('error', died);
   worker.on('exit', (code) => {
     if (!ending) died(new Error(`a traffic thread ended by itself, code ${code}`));
@@ -100,6 +109,7 @@ async function startThread(
         else reject(new Error(message.error));
       } else report(message);
     });
+    worker.postMessage({ ...options, ring, metrics: port2 } satisfies TrafficOptions, [port2]);
   });
   return {
     port,

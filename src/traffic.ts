@@ -1,4 +1,4 @@
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort } from 'node:worker_threads';
 import type { Config } from './config/config.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 import { RingWriter } from './events/ring.ts';
@@ -80,7 +80,6 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const { interceptor, rules, options: planeOptions } = settings(config);
   const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
   plane.bypass = config.bypass;
-  plane.middleware = await middleware(options, report, () => observer.traffic.observerFailed());
   plane.onFact = (fact) => report({ type: 'learned', fact });
   const dialer = new Dialer({
     servers: config.upstream.servers,
@@ -125,6 +124,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     report({ type: 'sampling', limited });
   }, SAMPLING_REPORT_MS).unref();
 
+  plane.middleware = await middleware(options, report, () => observer.traffic.observerFailed());
   const { port } = await listener.listen(options.listen);
   report({ type: 'listening', port });
   return listener;
@@ -160,8 +160,11 @@ function failure(attempt: () => void): string | undefined {
 if (!isMainThread && parentPort !== null) {
   const port = parentPort;
   const report = (message: Report): void => port.postMessage(message);
-  runTraffic(workerData as TrafficOptions, report).catch((error) => {
-    const { message, code, syscall, port, hostname } = error;
-    report({ type: 'failed', error: { message, code, syscall, port, hostname } });
+  // loaded while the main thread still reads the configuration: that comes as the first message
+  port.once('message', (options: TrafficOptions) => {
+    runTraffic(options, report).catch((error) => {
+      const { message, code, syscall, port, hostname } = error;
+      report({ type: 'failed', error: { message, code, syscall, port, hostname } });
+    });
   });
 }

@@ -16,8 +16,11 @@ export async function main(argv: string[]): Promise<void> {
     const { version } = await import('../version.ts');
     process.stdout.write(`${version}\n`);
   } else if (command === 'run') {
+    // first of all: it loads while this thread reads the configuration
+    const { loadTraffic } = await import('../traffic-thread.ts');
+    const traffic = loadTraffic();
     const { run } = await import('./run.ts');
-    await run(rest);
+    await run(rest, traffic);
   } else if (command === 'check') {
     const { check } = await import('./check.ts');
     check(rest);

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import type { Worker } from 'node:worker_threads';
 import type { RunningApp } from '../app.ts';
 import { misspelt } from '../config/given.ts';
 import { ConfigError, type Loaded, load } from '../config/load.ts';
@@ -7,7 +8,7 @@ import type { Logger } from '../log.ts';
 import { PLUGIN_ERROR, startError } from './start-error.ts';
 
 /** `tracehare [run]`: until a signal ends it. Exit 0 after a drain, 1 on failure, 2 on wrong flags or configuration. */
-export async function run(argv: string[]): Promise<void> {
+export async function run(argv: string[], traffic: Worker): Promise<void> {
   const files = new ReadFiles();
   const loaded = configure(argv, files);
   if (loaded === undefined) return;
@@ -19,7 +20,7 @@ export async function run(argv: string[]): Promise<void> {
 
   const { start } = await import('../app.ts');
   const again = (files: ReadFiles) => load({ argv, env: process.env, check: true, files });
-  const starting = start({ loaded, files, load: again, log });
+  const starting = start({ loaded, files, traffic, load: again, log });
   obey(starting, log);
   try {
     const { listen, admin } = await starting;
