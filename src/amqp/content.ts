@@ -1,6 +1,6 @@
-import { copyBytes } from './bytes.ts';
-import { readI32, readU16, readU32, readU64, skipValue, text, writeU16, writeU32 } from './fields.ts';
-import { FRAME_HEAD, type PropertyName, properties } from './spec.ts';
+import { copyBytes, viewOf } from './bytes.ts';
+import { readU32, readU64, skipValue, text, valueSizes, writeU16, writeU32 } from './fields.ts';
+import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spec.ts';
 
 /** Offsets in a content-header frame's payload. */
 const BODY_SIZE = 4;
@@ -26,16 +26,16 @@ class KnownName {
     const bytes = Buffer.from(name, 'latin1');
     this.length = bytes.length;
     this.#words = Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) =>
-      readI32(bytes, Math.min(i * 4, bytes.length - 4)),
+      bytes.readInt32BE(Math.min(i * 4, bytes.length - 4)),
     );
   }
 
-  matches(buf: Uint8Array, at: number): boolean {
+  matches(view: DataView, at: number): boolean {
     const words = this.#words;
     // from the end: names that begin alike are common
     let i = words.length - 1;
-    if (words[i] !== readI32(buf, at + this.length - 4)) return false;
-    while (--i >= 0) if (words[i] !== readI32(buf, at + i * 4)) return false;
+    if (words[i] !== view.getInt32(at + this.length - 4)) return false;
+    while (--i >= 0) if (words[i] !== view.getInt32(at + i * 4)) return false;
     return true;
   }
 }
@@ -52,6 +52,8 @@ export class ContentHeader {
   /** one more than the position of the first known header whose name has so many bytes, 0: none has */
   readonly #byLength = new Uint8Array(256);
   buf: Uint8Array = new Uint8Array(0);
+  /** the same bytes */
+  #view = viewOf(this.buf);
   #start = 0;
   #end = 0;
   #flags = 0;
@@ -66,7 +68,9 @@ export class ContentHeader {
   readonly #foundName = new Uint8Array(MAX_FOUND);
   readonly #foundAt = new Int32Array(MAX_FOUND);
   readonly #foundEnd = new Int32Array(MAX_FOUND);
-  /** per known header: offset of its value's type octet, or -1; the last wins, as clients read it */
+  /** known headers that are there: a bit per position */
+  #present = 0;
+  /** per known header that is there: offset of its value's type octet; the last wins, as clients read it */
   readonly #value: Int32Array;
 
   /** `known`: names of the headers to locate; they are then addressed by their position. */
@@ -81,12 +85,15 @@ export class ContentHeader {
    * `bodySize` holds (NaN if even that is missing) and the frame must be passed as it is.
    */
   read(buf: Uint8Array, start: number, end: number): boolean {
-    this.buf = buf;
+    if (buf !== this.buf) {
+      this.buf = buf;
+      this.#view = viewOf(buf);
+    }
+    const view = this.#view;
     this.#start = start;
     this.#end = end;
     this.#found = 0;
-    // fill() would leave for the runtime
-    for (let k = 0; k < this.#value.length; k++) this.#value[k] = NONE;
+    this.#present = 0;
     this.#hasTable = false;
     const payload = start + FRAME_HEAD;
     const stop = end - 1;
@@ -94,50 +101,71 @@ export class ContentHeader {
       this.bodySize = payload + FLAGS <= stop ? readU64(buf, payload + BODY_SIZE) : Number.NaN;
       return false;
     }
-    this.bodySize = readU64(buf, payload + BODY_SIZE);
-    this.#flags = readU16(buf, payload + FLAGS);
+    this.bodySize = view.getUint32(payload + BODY_SIZE) * 0x1_0000_0000 + view.getUint32(payload + BODY_SIZE + 4);
+    const flags = view.getUint16(payload + FLAGS);
+    this.#flags = flags;
     let p = payload + FLAGS + 2;
-    for (let word = this.#flags; (word & CONTINUATION) !== 0; p += 2) {
+    for (let word = flags; (word & CONTINUATION) !== 0; p += 2) {
       if (p + 2 > stop) return false;
-      word = readU16(buf, p);
+      word = view.getUint16(p);
     }
     this.#properties = p;
     // content-type and content-encoding, the two short strings that stand before the headers
-    if ((this.#flags & 0x8000) !== 0) p += 1 + buf[p];
-    if ((this.#flags & 0x4000) !== 0) p = p < stop ? p + 1 + buf[p] : stop + 1;
+    if ((flags & 0x8000) !== 0) p = p < stop ? p + 1 + view.getUint8(p) : stop + 1;
+    if ((flags & 0x4000) !== 0) p = p < stop ? p + 1 + view.getUint8(p) : stop + 1;
     this.#table = p;
     this.#tableEnd = p;
     if (p > stop) return false;
-    if ((this.#flags & HEADERS_FLAG) === 0) return true;
+    if ((flags & HEADERS_FLAG) === 0) return true;
     if (p + 4 > stop) return false;
-    this.#tableEnd = p + 4 + readU32(buf, p);
+    this.#tableEnd = p + 4 + view.getUint32(p);
     this.#hasTable = true;
-    return this.#tableEnd <= stop && this.#scan(buf, p + 4, this.#tableEnd);
+    return this.#tableEnd <= stop && this.#scan(view, p + 4, this.#tableEnd);
   }
 
-  #scan(buf: Uint8Array, start: number, end: number): boolean {
-    const known = this.#known;
+  #scan(view: DataView, start: number, end: number): boolean {
     for (let p = start; p < end; ) {
-      const length = buf[p];
+      const length = view.getUint8(p);
       const value = p + 1 + length;
-      const next = value < end ? skipValue(buf, value, end) : -1;
-      if (next < 0) return false;
-      const first = this.#byLength[length];
-      for (let k = first - 1; first > 0 && k < known.length; k++) {
-        if (known[k].length === length && known[k].matches(buf, p + 1)) {
-          this.#value[k] = value;
-          if (this.#found < MAX_FOUND) {
-            this.#foundName[this.#found] = k;
-            this.#foundAt[this.#found] = p;
-            this.#foundEnd[this.#found] = next;
-            this.#found++;
-          }
-          break;
-        }
-      }
+      if (value >= end) return false;
+      const size = valueSizes[view.getUint8(value)];
+      let next = value + 1;
+      if (size >= 0) next += size;
+      else if (size === -1 && next + 4 <= end) next += 4 + view.getUint32(next);
+      else return false;
+      if (next > end) return false;
+      const candidate = this.#byLength[length];
+      if (candidate > 0) this.#note(view, candidate - 1, length, p, next);
       p = next;
     }
     return true;
+  }
+
+  /** The entry at `p`, if its name is that of the `candidate` or one behind it. */
+  #note(view: DataView, candidate: number, length: number, p: number, next: number): void {
+    const known = this.#known;
+    for (let k = candidate; k < known.length; k++) {
+      if (known[k].length !== length || !known[k].matches(view, p + 1)) continue;
+      this.#present |= 1 << k;
+      this.#value[k] = p + 1 + length;
+      if (this.#found < MAX_FOUND) {
+        this.#foundName[this.#found] = k;
+        this.#foundAt[this.#found] = p;
+        this.#foundEnd[this.#found] = next;
+        this.#found++;
+      }
+      return;
+    }
+  }
+
+  /** None of the known headers is there. */
+  get isBare(): boolean {
+    return this.#present === 0;
+  }
+
+  /** The first byte behind the app's own entries, or where a table would stand. */
+  get tableEnd(): number {
+    return this.#tableEnd;
   }
 
   /** Bytes of the whole frame, overhead included. */
@@ -160,12 +188,12 @@ export class ContentHeader {
 
   /** Offset of the type octet of a known header's value, or -1. */
   value(known: number): number {
-    return this.#value[known];
+    return (this.#present & (1 << known)) !== 0 ? this.#value[known] : NONE;
   }
 
   /** Offset of a string value's first byte (types S and x), or -1 if the header is absent or no string. */
   stringAt(known: number): number {
-    const at = this.#value[known];
+    const at = this.value(known);
     return at >= 0 && (this.buf[at] === 0x53 || this.buf[at] === 0x78) ? at + 5 : NONE;
   }
 
@@ -176,10 +204,11 @@ export class ContentHeader {
 
   /** A 64-bit integer header, or NaN. */
   integer(known: number): number {
-    const at = this.#value[known];
+    const at = this.value(known);
     if (at < 0) return Number.NaN;
-    const type = this.buf[at];
-    return type === 0x6c || type === 0x4c || type === 0x54 ? readU64(this.buf, at + 1) : Number.NaN;
+    const type = this.#view.getUint8(at);
+    if (type !== 0x6c && type !== 0x4c && type !== 0x54) return Number.NaN;
+    return this.#view.getUint32(at + 1) * 0x1_0000_0000 + this.#view.getUint32(at + 5);
   }
 
   /** Offset of the type octet of any header's value, or -1; the last wins. Looks through the whole table. */
@@ -268,6 +297,21 @@ export class ContentHeader {
     if (this.#hasTable) writeU32(buf, this.#table, readU32(buf, this.#table) + added);
     else writeU16(buf, this.#start + FRAME_HEAD + FLAGS, this.#flags | HEADERS_FLAG);
     return this.#tableEnd;
+  }
+
+  /**
+   * The same in a copy of the frame's bytes up to `tableEnd`, which ends at `at` in `view`; where
+   * there is no table, the length of the one that begins there is written there too.
+   */
+  patchCopy(view: DataView, at: number, added: number): void {
+    const shift = at - this.#tableEnd;
+    const grown = this.#hasTable ? added : added + 4;
+    view.setUint32(shift + this.#start + 3, this.#end - this.#start - FRAME_OVERHEAD + grown);
+    if (this.#hasTable) view.setUint32(shift + this.#table, this.#tableEnd - this.#table - 4 + added);
+    else {
+      view.setUint16(shift + this.#start + FRAME_HEAD + FLAGS, this.#flags | HEADERS_FLAG);
+      view.setUint32(at, added);
+    }
   }
 
   /** Where the frame lies in `buf`. */

@@ -40,7 +40,7 @@ export function text(buf: Uint8Array, start: number, end: number): string {
 }
 
 /** Size of a value by its type octet; -1: four bytes of length and that many more; -2: no such type. */
-const sizes = new Int8Array(256).fill(-2);
+export const valueSizes = new Int8Array(256).fill(-2);
 for (const [types, size] of [
   ['V', 0],
   ['tbB', 1],
@@ -50,7 +50,7 @@ for (const [types, size] of [
   ['lLdT', 8],
   ['SxFA', -1],
 ] as const) {
-  for (const type of types) sizes[type.charCodeAt(0)] = size;
+  for (const type of types) valueSizes[type.charCodeAt(0)] = size;
 }
 
 /**
@@ -59,7 +59,7 @@ for (const [types, size] of [
  */
 export function skipValue(buf: Uint8Array, at: number, end: number): number {
   if (at >= end) return -1;
-  const size = sizes[buf[at]];
+  const size = valueSizes[buf[at]];
   let next = at + 1;
   if (size >= 0) next += size;
   else if (size === -1 && next + 4 <= end) next += 4 + readU32(buf, next);

@@ -123,7 +123,7 @@ export class Deliveries {
     open.times[slot] = delivery.time;
     open.sizes[slot] = delivery.size;
     open.bits[slot] = (delivery.traced ? TRACED : 0) | (delivery.redelivered ? REDELIVERED : 0);
-    open.details[slot] = detail;
+    if (detail !== undefined) open.details[slot] = detail;
     if (delivery.traced) for (let i = 0; i < IDS; i++) open.ids[slot * IDS + i] = delivery.ids[i];
     route.tally.unsettled(1);
     return false;

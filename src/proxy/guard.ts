@@ -375,6 +375,16 @@ export function guardedInterceptor(interceptor: Interceptor, failed: () => void)
         failed();
       }
     },
+    onBarePublish(context, view, at, now) {
+      context.traced = false;
+      try {
+        return interceptor.onBarePublish(context, view, at, now);
+      } catch {
+        context.traced = false;
+        failed();
+        return 0;
+      }
+    },
     onDeliver(header, context, autoAck, now) {
       context.traced = false;
       try {

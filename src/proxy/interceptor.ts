@@ -8,6 +8,9 @@ export const X_DEATH = 3;
 export const X_DELAY = 4;
 export const observedHeaders = ['traceparent', 'tracestate', 'x-tracehare-sent', 'x-death', 'x-delay'] as const;
 
+/** Room for what an interceptor adds to a message without observed headers. */
+export const MOST_BARE_BYTES = 256;
+
 /** What an interceptor wants done to the headers of the publish at hand. Reused for every message. */
 export interface HeaderEdit {
   /** whole table entries to add, in entries[0, added) */
@@ -40,6 +43,11 @@ export interface Interceptor {
   /** Fills trace id and parent from the message's own headers; no decision, no ids drawn. */
   readContext(header: ContentHeader, context: TraceContext): void;
   onPublish(header: ContentHeader, context: TraceContext, edit: HeaderEdit, now: number): void;
+  /**
+   * `onPublish` for a message without any of the observed headers: writes the entries it adds to
+   * `view` at `at`, at most MOST_BARE_BYTES, and returns their bytes.
+   */
+  onBarePublish(context: TraceContext, view: DataView, at: number, now: number): number;
   /** `autoAck`: nothing but a span can come of this delivery, so an unsampled one needs no ids. */
   onDeliver(header: ContentHeader, context: TraceContext, autoAck: boolean, now: number): void;
 }

@@ -95,6 +95,28 @@ export class Output {
     return at;
   }
 
+  /** Where bytes lie that are added in place. */
+  get view(): DataView {
+    return this.#scratch.view;
+  }
+
+  /**
+   * These bytes pass from `start` to the end of the app's entries in the content-header frame last
+   * read. Returns where in `view` to write more entries, at most `room` bytes; `enter` follows.
+   */
+  open(buf: Uint8Array, start: number, header: ContentHeader, room: number): number {
+    this.keep(buf, start, header.tableEnd);
+    this.#settleRun();
+    this.#reserve(room + 4);
+    return header.hasTable ? this.#length : this.#length + 4;
+  }
+
+  /** `added` bytes of entries were written where `open` said: what follows in `buf` is for `keep`, or for the next `open`. */
+  enter(header: ContentHeader, added: number): void {
+    header.patchCopy(this.#scratch.view, this.#length, added);
+    this.#length += header.hasTable ? added : added + 4;
+  }
+
   /** The content-header frame last read, without some observed headers (addedHeaders). */
   strip(header: ContentHeader, { remove, dropTable }: { remove: number; dropTable: boolean }): void {
     this.#spliced(header, remove, NOTHING, 0, dropTable);

@@ -106,7 +106,7 @@ export class Plane {
     this.observer = observer;
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
-    this.sent = new SentStamp(this.edit, clock);
+    this.sent = new SentStamp(clock);
   }
 
   get interceptor(): Interceptor {

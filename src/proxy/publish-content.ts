@@ -93,6 +93,36 @@ export class PublishContent {
     return this.#trace(header, frameMax, now);
   }
 
+  /**
+   * `whole` for one without observed headers, whose route adds nothing but ours: writes what is added
+   * to its table to `view` at `at`, and returns the bytes.
+   */
+  bare(route: Route<PublishTally>, bits: number, view: DataView, at: number, now: number): number {
+    const { header, context, sent, interceptor } = this.#plane;
+    const publish = this.#publish;
+    publish.route = route;
+    publish.time = now;
+    publish.size = header.bodySize;
+    publish.fault = '';
+    publish.stamp = sent.write(view, at, now, (bits & SHADOW) !== 0);
+    context.ratio = route.treatment.sample;
+    const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
+    publish.bits =
+      bits |
+      SENT_ADDED |
+      (added > 0 ? TRACE_ADDED : 0) |
+      (header.hasTable ? 0 : TABLE_ADDED) |
+      (route.answers ? RETURN_IS_EMPTY : 0) |
+      (context.traced ? TRACED : 0);
+    publish.detail = undefined;
+    if (context.traced && context.sampled) {
+      publish.bits |= SAMPLED;
+      for (let i = 0; i < IDS; i++) publish.ids[i] = context.ids[i];
+      publish.detail = this.#detail(header);
+    }
+    return sent.bytes + added;
+  }
+
   /** The publish at hand. */
   get publish(): Publishing {
     return this.#publish;
@@ -140,7 +170,7 @@ export class PublishContent {
     const publish = this.#publish;
     const { treatment } = publish.route;
     edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
-    const stamp = sent.write(now, (publish.bits & SHADOW) !== 0);
+    const stamp = sent.write(edit.view, 0, now, (publish.bits & SHADOW) !== 0);
     edit.added = sent.bytes;
     // ours come in this order, sent and then traceparent: a returned message tells by it whose is whose
     context.ratio = treatment.sample;
@@ -157,7 +187,6 @@ export class PublishContent {
     if (!propagate) {
       publish.stamp = header.integer(SENT);
       if (headers === undefined) return false;
-      sent.overwritten();
       edit.added = 0;
       edit.remove = 0;
     }

@@ -98,13 +98,13 @@ export class Publishes {
     return this.numbers.mode !== 'tx' && !this.apart.isOn && this.discarded === undefined;
   }
 
-  /** `passed` for one of several of a route, which `went` counts. */
-  goes(publish: Publishing): boolean {
+  /** `passed` for one of several of a route, which `went` counts; `ids`: its own, as TraceContext.ids. */
+  goes(publish: Publishing, ids: Uint32Array): boolean {
     const { numbers } = this;
     const sequence = ++numbers.sequence;
     const isPlain = numbers.mode === 'plain';
     if (isPlain && (publish.bits & MANDATORY) === 0) return true;
-    if (this.#keep(publish, sequence, publish.bits)) return false;
+    if (this.#keep(publish, sequence, publish.bits, ids)) return false;
     this.#history.assumed(publish.route, publish.size);
     return isPlain;
   }
@@ -118,7 +118,7 @@ export class Publishes {
   }
 
   /** Its outcome is open. False if there is no room to remember it. */
-  #keep(publish: Publishing, sequence: number, bits: number): boolean {
+  #keep(publish: Publishing, sequence: number, bits: number, ids = publish.ids): boolean {
     const open = this.#open;
     const slot = open.add(sequence);
     if (slot < 0) {
@@ -130,8 +130,8 @@ export class Publishes {
     open.stamps[slot] = publish.stamp;
     open.sizes[slot] = publish.size;
     open.bits[slot] = bits;
-    open.details[slot] = publish.detail;
-    for (let i = 0; i < IDS; i++) open.ids[slot * IDS + i] = publish.ids[i];
+    if (publish.detail !== undefined) open.details[slot] = publish.detail;
+    for (let i = 0, at = slot * IDS; i < IDS; i++) open.ids[at + i] = ids[i];
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../amqp/spec.ts';
 import type { Flushing } from './flushing.ts';
-import { SENT, X_DELAY } from './interceptor.ts';
+import { MOST_BARE_BYTES, SENT, X_DELAY } from './interceptor.ts';
 import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
 import { MANDATORY, type PublishDetail, SHADOW } from './publish.ts';
@@ -40,7 +40,8 @@ export class WholePublishes {
     const { publishes, publishing } = channel;
     if (!publishing.isBetween || !publishes.goStraight || plane.middleware !== undefined) return start;
 
-    const { header, edit } = plane;
+    const { header, edit, context } = plane;
+    const { publish } = publishing;
     const output = this.#output;
     let p = start;
     /** what lies before is with the output */
@@ -49,6 +50,8 @@ export class WholePublishes {
     /** of the first publish: where its names lie, and their length */
     let names = 0;
     let length = 0;
+    /** nothing but our own entries goes into its headers */
+    let addsOurs = false;
     let bits = 0;
     let count = 0;
     let bytes = 0;
@@ -68,6 +71,7 @@ export class WholePublishes {
         if (routingKey >= head - 2 || routingKey + 1 + view.getUint8(routingKey) !== head - 2) break;
         route = publishing.route(buf, names, head - 2);
         const { isPlain, treatment, shadow } = route;
+        addsOurs = treatment.propagate && treatment.headers === undefined;
         const wantsConfirms = shadowing === 'confirms' && treatment.loss === 'confirms';
         if (!isPlain || (wantsConfirms && publishes.numbers.mode === 'plain')) break;
         if (mandatory !== 0) bits = MANDATORY;
@@ -76,22 +80,36 @@ export class WholePublishes {
         if (head - 2 - (p + NAMES) !== length || !sameBytes(view, p + NAMES, names, length)) break;
         if ((mandatory !== 0) !== (bits === MANDATORY)) break;
       }
-      if (!header.read(buf, head, headEnd) || header.value(X_DELAY) >= 0 || header.value(SENT) >= 0) break;
+      if (!header.read(buf, head, headEnd)) break;
+      const bare = addsOurs && header.isBare && (frameMax === 0 || headEnd - head + MOST_BARE_BYTES <= frameMax);
+      if (!bare && (header.value(X_DELAY) >= 0 || header.value(SENT) >= 0)) break;
       const size = header.bodySize;
       const next = endOfBody(view, headEnd, id, size, end);
       if (next < 0) break;
 
       // from here on it passes
       if (bits === (MANDATORY | SHADOW)) view.setUint8(head - 2, view.getUint8(head - 2) | 1);
-      const publish = publishing.publish;
-      let splice = false;
-      try {
-        splice = publishing.whole(route, bits, frameMax, now);
-      } catch (error) {
-        plane.failed(error);
+      let ids = context.ids;
+      if (bare) {
+        const at = output.open(buf, kept, header, MOST_BARE_BYTES);
+        output.enter(header, publishing.bare(route, bits, output.view, at, now));
+        kept = header.tableEnd;
+      } else {
+        let splice = false;
+        try {
+          splice = publishing.whole(route, bits, frameMax, now);
+        } catch (error) {
+          plane.failed(error);
+        }
+        if (splice && edit.remove === 0) kept = output.insert(buf, kept, header, edit);
+        else if (splice) {
+          output.keep(buf, kept, head);
+          output.splice(header, edit);
+          kept = headEnd;
+        }
+        ids = publish.ids;
       }
-      if (splice) kept = output.insert(buf, kept, header, edit);
-      if (publishes.goes(publish)) this.#flushing.add(publishes, publish, publishes.numbers.sequence);
+      if (publishes.goes(publish, ids)) this.#flushing.add(publishes, publish, publishes.numbers.sequence);
       count++;
       bytes += size;
       if (size > largest) largest = size;

@@ -28,6 +28,7 @@ const SPARSE = 4096;
 export class Window<T, D extends Detail> {
   /** columns, by slot; valid until the slot is released */
   routes: (Route<T> | undefined)[] = [];
+  /** undefined unless set since the slot was added */
   details: (D | undefined)[] = [];
   times = new Float64Array(INITIAL);
   stamps = new Float64Array(INITIAL);
@@ -90,8 +91,7 @@ export class Window<T, D extends Detail> {
   }
 
   release(slot: number): void {
-    this.routes[slot] = undefined;
-    this.details[slot] = undefined;
+    if (this.details[slot] !== undefined) this.details[slot] = undefined;
     if (this.#freed === this.#free.length) this.#free = grown(this.#free, new Int32Array(this.#freed * 2));
     this.#free[this.#freed++] = slot;
   }
@@ -134,6 +134,7 @@ export class Window<T, D extends Detail> {
 
   #newSlot(): number {
     const slot = this.#slots++;
+    this.details[slot] = undefined;
     if (slot === this.times.length) {
       const size = slot * 2;
       this.times = grown(this.times, new Float64Array(size));

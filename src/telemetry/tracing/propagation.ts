@@ -1,7 +1,7 @@
 import { copyWords, viewOf } from '../../amqp/bytes.ts';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { writeKey } from '../../amqp/content.ts';
-import type { HeaderEdit, Interceptor, TraceContext } from '../../proxy/interceptor.ts';
+import type { Interceptor, TraceContext } from '../../proxy/interceptor.ts';
 import { TRACEPARENT, TRACESTATE } from '../../proxy/interceptor.ts';
 import type { IdPool } from './ids.ts';
 import type { Sampler } from './sampling.ts';
@@ -18,6 +18,7 @@ const PARENT = 6;
 const ENTRY_HEAD = Buffer.alloc(17);
 ENTRY_HEAD.writeUInt32BE(TRACEPARENT_LENGTH, writeKey(ENTRY_HEAD, 0, 'traceparent', 'S'));
 const ENTRY_HEAD_VIEW = viewOf(ENTRY_HEAD);
+const ENTRY_BYTES = ENTRY_HEAD.length + TRACEPARENT_LENGTH;
 
 export interface PropagationOptions {
   sampler: Sampler;
@@ -64,10 +65,15 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
     context.sampled = sampler.root(context.ids, TRACE, now, context.ratio);
   }
 
-  function inject(context: TraceContext, edit: HeaderEdit): void {
-    const at = copyWords(ENTRY_HEAD_VIEW, 0, 17, edit.view, edit.added);
-    formatTraceparent(context.ids, TRACE, context.sampled, edit.view, at);
-    edit.added = at + TRACEPARENT_LENGTH;
+  /** The message has no valid context. Returns the bytes written to `view` at `at`. */
+  function begin(context: TraceContext, view: DataView, at: number, now: number): number {
+    ids.spanId(context.ids, SPAN);
+    start(context, now);
+    context.traced = true;
+    if (!context.sampled && !injectUnsampled) return 0;
+    const value = copyWords(ENTRY_HEAD_VIEW, 0, ENTRY_HEAD.length, view, at);
+    formatTraceparent(context.ids, TRACE, context.sampled, view, value);
+    return ENTRY_BYTES;
   }
 
   return {
@@ -78,19 +84,20 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
 
     onPublish(header, context, edit, now) {
       const flags = own(header, context);
-      ids.spanId(context.ids, SPAN);
       if (flags >= 0) {
+        ids.spanId(context.ids, SPAN);
         context.sampled = sampler.child((flags & FLAG_SAMPLED) !== 0, context.ids, TRACE, now);
         return;
       }
-      start(context, now);
-      context.traced = true;
-      if (!context.sampled && !injectUnsampled) return;
+      const added = begin(context, edit.view, edit.added, now);
+      if (added === 0) return;
+      edit.added += added;
       // an invalid context is none (W3C): ours replaces it, and its tracestate belongs to nothing
       if (header.value(TRACEPARENT) >= 0) edit.remove |= 1 << TRACEPARENT;
       if (header.value(TRACESTATE) >= 0) edit.remove |= 1 << TRACESTATE;
-      inject(context, edit);
     },
+
+    onBarePublish: begin,
 
     onDeliver(header, context, autoAck, now) {
       if (autoAck && sampler.byParent && saysUnsampled(header)) return;

@@ -5,8 +5,9 @@ export const TRACEPARENT_LENGTH = 55;
 export const FLAG_SAMPLED = 0x01;
 
 const DASH = 0x2d;
-/** `00`, which are the flags of an unsampled trace too */
-const VERSION = 0x3030;
+const ZERO = 0x30;
+/** `00-`, and a zero to be overwritten */
+const VERSION = 0x30302d30;
 const TRACE_AT = 3;
 const SPAN_AT = 36;
 const FLAGS_AT = 53;
@@ -42,11 +43,11 @@ export function formatTraceparent(
   target: DataView,
   at: number,
 ): void {
-  target.setUint16(at, VERSION);
-  target.setUint8(at + 2, DASH);
+  target.setUint32(at, VERSION);
   writeHex(words, offset, TRACE_WORDS, target, at + TRACE_AT);
   target.setUint8(at + 35, DASH);
   writeHex(words, offset + TRACE_WORDS, SPAN_WORDS, target, at + SPAN_AT);
   target.setUint8(at + 52, DASH);
-  target.setUint16(at + FLAGS_AT, sampled ? VERSION + 1 : VERSION);
+  target.setUint8(at + FLAGS_AT, ZERO);
+  target.setUint8(at + FLAGS_AT + 1, sampled ? ZERO + 1 : ZERO);
 }
