@@ -153,6 +153,7 @@ test.each([
   [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'http/xml' }, "OTEL_EXPORTER_OTLP_PROTOCOL: 'http/xml' is none of"],
   [{ OTEL_BSP_MAX_QUEUE_SIZE: 'many' }, "OTEL_BSP_MAX_QUEUE_SIZE: 'many' is not a whole number above 0, using 2048"],
   [{ OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '0.5' }, "'0.5' is not a whole number above 0, using 512"],
+  [{ OTEL_SPAN_EVENT_COUNT_LIMIT: '-1' }, "OTEL_SPAN_EVENT_COUNT_LIMIT: '-1' is not a whole number, using 128"],
   [{ OTEL_BSP_SCHEDULE_DELAY: '0' }, "OTEL_BSP_SCHEDULE_DELAY: '0' is not a whole number above 0, using 5000"],
 ])('%j is warned of and its default used', async (env, message) => {
   const sink = await startSink({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...env } as Record<string, string>);

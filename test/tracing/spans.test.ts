@@ -437,4 +437,22 @@ describe('the standard variables', () => {
     const [span] = await received([publish({ messageId: 'x'.repeat(1000) })], {}, env);
     expect(span.attributes['messaging.message.id']).toBe('x'.repeat(10));
   });
+
+  test('the other limits bound how much there is of a span', async () => {
+    const env = {
+      OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: '2',
+      OTEL_ATTRIBUTE_COUNT_LIMIT: '3',
+      OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: '5',
+      OTEL_SPAN_EVENT_COUNT_LIMIT: '1',
+      OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: '1',
+      OTEL_SPAN_LINK_COUNT_LIMIT: '0',
+    };
+    const event = delivery({ redelivered: true, deadLetterQueue: 'billing', deadLetterReason: 'expired' });
+    const [span] = await received([event], { consumer: 'both' }, env);
+    expect(Object.values(span.attributes)).toEqual(['proce', 'proce']);
+    expect(span.links).toEqual([]);
+    expect(span.events).toEqual([
+      { name: 'dead-lettered', time: nanos(START), attributes: { 'tracehare.dead_letter.queue': 'billi' } },
+    ]);
+  });
 });

@@ -1,114 +1,133 @@
 import { isIP } from 'node:net';
-import type { Attributes } from '@opentelemetry/api';
-import {
-  ATTR_ERROR_TYPE,
-  ATTR_MESSAGING_CLIENT_ID,
-  ATTR_MESSAGING_DESTINATION_ANONYMOUS,
-  ATTR_MESSAGING_DESTINATION_NAME,
-  ATTR_MESSAGING_DESTINATION_TEMPLATE,
-  ATTR_MESSAGING_DESTINATION_TEMPORARY,
-  ATTR_MESSAGING_MESSAGE_BODY_SIZE,
-  ATTR_MESSAGING_MESSAGE_CONVERSATION_ID,
-  ATTR_MESSAGING_MESSAGE_ID,
-  ATTR_MESSAGING_OPERATION_NAME,
-  ATTR_MESSAGING_OPERATION_TYPE,
-  ATTR_MESSAGING_SYSTEM_NAME,
-  ATTR_NETWORK_PEER_ADDRESS,
-  ATTR_NETWORK_PEER_PORT,
-  ATTR_RABBITMQ_DESTINATION_ROUTING_KEY,
-  ATTR_RABBITMQ_MESSAGE_DELIVERY_TAG,
-  ATTR_SERVER_ADDRESS,
-  ATTR_SERVER_PORT,
-  MESSAGING_OPERATION_TYPE_VALUE_PROCESS,
-  MESSAGING_OPERATION_TYPE_VALUE_RECEIVE,
-  MESSAGING_OPERATION_TYPE_VALUE_SEND,
-  MESSAGING_SYSTEM_NAME_VALUE_RABBITMQ,
-} from '@opentelemetry/semantic-conventions/incubating';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import type { Connection } from '../connections.ts';
 
-/** Where the conventions have no key, the key is ours. Durations are seconds. */
+/** An attribute's name, and its bytes for those who write it again and again. */
+export interface Key {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Where attributes go: into an object, or as bytes to where they are sent. */
+export interface AttributeWriter {
+  text(key: Key, value: string): void;
+  number(key: Key, value: number): void;
+  flag(key: Key, value: boolean): void;
+}
+
+// The type of the conventions alone: to load all their names takes 6 MiB and 20 ms.
+type Conventions = typeof import('@opentelemetry/semantic-conventions/incubating');
+
+const own = (name: string): Key => ({ name, bytes: Buffer.from(name) });
+const conventional = <Name extends keyof Conventions>(name: Conventions[Name] & string): Key => own(name);
+
+const KEY = {
+  systemName: conventional<'ATTR_MESSAGING_SYSTEM_NAME'>('messaging.system.name'),
+  operationName: conventional<'ATTR_MESSAGING_OPERATION_NAME'>('messaging.operation.name'),
+  operationType: conventional<'ATTR_MESSAGING_OPERATION_TYPE'>('messaging.operation.type'),
+  destinationName: conventional<'ATTR_MESSAGING_DESTINATION_NAME'>('messaging.destination.name'),
+  destinationTemplate: conventional<'ATTR_MESSAGING_DESTINATION_TEMPLATE'>('messaging.destination.template'),
+  destinationAnonymous: conventional<'ATTR_MESSAGING_DESTINATION_ANONYMOUS'>('messaging.destination.anonymous'),
+  destinationTemporary: conventional<'ATTR_MESSAGING_DESTINATION_TEMPORARY'>('messaging.destination.temporary'),
+  bodySize: conventional<'ATTR_MESSAGING_MESSAGE_BODY_SIZE'>('messaging.message.body.size'),
+  messageId: conventional<'ATTR_MESSAGING_MESSAGE_ID'>('messaging.message.id'),
+  conversationId: conventional<'ATTR_MESSAGING_MESSAGE_CONVERSATION_ID'>('messaging.message.conversation_id'),
+  clientId: conventional<'ATTR_MESSAGING_CLIENT_ID'>('messaging.client.id'),
+  routingKey: conventional<'ATTR_RABBITMQ_DESTINATION_ROUTING_KEY'>('rabbitmq.destination.routing_key'),
+  deliveryTag: conventional<'ATTR_RABBITMQ_MESSAGE_DELIVERY_TAG'>('rabbitmq.message.delivery_tag'),
+  serverAddress: conventional<'ATTR_SERVER_ADDRESS'>('server.address'),
+  serverPort: conventional<'ATTR_SERVER_PORT'>('server.port'),
+  peerAddress: conventional<'ATTR_NETWORK_PEER_ADDRESS'>('network.peer.address'),
+  peerPort: conventional<'ATTR_NETWORK_PEER_PORT'>('network.peer.port'),
+  errorType: conventional<'ATTR_ERROR_TYPE'>('error.type'),
+  // Where the conventions have no key, the key is ours. Durations are seconds.
+  outcome: own('tracehare.outcome'),
+  reason: own('tracehare.reason'),
+  pipeline: own('tracehare.pipeline'),
+  connection: own('tracehare.connection'),
+  channel: own('tracehare.channel'),
+  sequence: own('tracehare.sequence'),
+  confirmed: own('tracehare.confirmed'),
+  settlement: own('tracehare.settlement'),
+  redelivered: own('tracehare.redelivered'),
+  latency: own('tracehare.latency'),
+  faultType: own('tracehare.fault.type'),
+};
+
+/** Our keys in the events of a span. */
 export const OWN = {
-  outcome: 'tracehare.outcome',
-  reason: 'tracehare.reason',
-  pipeline: 'tracehare.pipeline',
-  connection: 'tracehare.connection',
-  channel: 'tracehare.channel',
-  sequence: 'tracehare.sequence',
-  confirmed: 'tracehare.confirmed',
-  settlement: 'tracehare.settlement',
-  redelivered: 'tracehare.redelivered',
-  latency: 'tracehare.latency',
   requeue: 'tracehare.requeue',
   replyCode: 'tracehare.reply_code',
   replyText: 'tracehare.reply_text',
-  faultType: 'tracehare.fault.type',
+  faultType: KEY.faultType.name,
   deadLetterQueue: 'tracehare.dead_letter.queue',
   deadLetterReason: 'tracehare.dead_letter.reason',
 } as const;
 
-export function publishAttributes(event: PublishEnded, connection: Connection | undefined): Attributes {
-  const attributes = messageAttributes(event, connection);
-  attributes[ATTR_MESSAGING_OPERATION_NAME] = 'publish';
-  attributes[ATTR_MESSAGING_OPERATION_TYPE] = MESSAGING_OPERATION_TYPE_VALUE_SEND;
-  attributes[ATTR_MESSAGING_DESTINATION_NAME] = joined(event.exchange, event.routingKey) || 'amq.default';
-  if (event.exchange === '' && isServerNamed(event.routingKey)) setServerNamed(attributes);
-  attributes[OWN.sequence] = event.sequence;
-  attributes[OWN.confirmed] = event.confirmed;
-  return attributes;
+/** The attributes of a passage's span. */
+export function writeAttributes(
+  event: PublishEnded | DeliveryEnded,
+  connection: Connection | undefined,
+  to: AttributeWriter,
+): void {
+  if (event.type === 'publish.ended') writePublish(event, to);
+  else writeDelivery(event, to);
+  writeMessage(event, to);
+  if (connection !== undefined) writeConnection(connection, to);
 }
 
-export function deliveryAttributes(event: DeliveryEnded, connection: Connection | undefined): Attributes {
-  const attributes = messageAttributes(event, connection);
-  const got = event.via === 'get';
-  attributes[ATTR_MESSAGING_OPERATION_NAME] = got ? 'receive' : 'process';
-  attributes[ATTR_MESSAGING_OPERATION_TYPE] = got
-    ? MESSAGING_OPERATION_TYPE_VALUE_RECEIVE
-    : MESSAGING_OPERATION_TYPE_VALUE_PROCESS;
+function writePublish(event: PublishEnded, to: AttributeWriter): void {
+  to.text(KEY.operationName, 'publish');
+  to.text(KEY.operationType, 'send');
+  to.text(KEY.destinationName, joined(event.exchange, event.routingKey));
+  if (event.exchange === '' && isServerNamed(event.routingKey)) writeServerNamed(to);
+  to.number(KEY.sequence, event.sequence);
+  to.flag(KEY.confirmed, event.confirmed);
+}
+
+function writeDelivery(event: DeliveryEnded, to: AttributeWriter): void {
+  const operation = event.via === 'get' ? 'receive' : 'process';
+  to.text(KEY.operationName, operation);
+  to.text(KEY.operationType, operation);
   const key = event.routingKey === event.queue ? '' : event.routingKey;
-  attributes[ATTR_MESSAGING_DESTINATION_NAME] = joined(event.exchange, key, event.queue) || 'amq.default';
-  if (isServerNamed(event.queue)) setServerNamed(attributes);
-  attributes[ATTR_RABBITMQ_MESSAGE_DELIVERY_TAG] = event.deliveryTag;
-  attributes[OWN.settlement] = event.settlement;
-  attributes[OWN.redelivered] = event.redelivered;
-  if (!Number.isNaN(event.latency)) attributes[OWN.latency] = event.latency;
-  return attributes;
+  to.text(KEY.destinationName, joined(event.exchange, key, event.queue));
+  if (isServerNamed(event.queue)) writeServerNamed(to);
+  to.number(KEY.deliveryTag, event.deliveryTag);
+  to.text(KEY.settlement, event.settlement);
+  to.flag(KEY.redelivered, event.redelivered);
+  if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
 }
 
-function messageAttributes(event: PublishEnded | DeliveryEnded, connection: Connection | undefined): Attributes {
-  const attributes: Attributes = {
-    [ATTR_MESSAGING_SYSTEM_NAME]: MESSAGING_SYSTEM_NAME_VALUE_RABBITMQ,
-    [ATTR_MESSAGING_DESTINATION_TEMPLATE]: event.topic,
-    [ATTR_MESSAGING_MESSAGE_BODY_SIZE]: event.bodySize,
-    [OWN.outcome]: event.outcome,
-    [OWN.pipeline]: event.pipeline,
-    [OWN.connection]: event.connection,
-    [OWN.channel]: event.channel,
-  };
-  if (event.routingKey !== '') attributes[ATTR_RABBITMQ_DESTINATION_ROUTING_KEY] = event.routingKey;
-  if (event.messageId !== '') attributes[ATTR_MESSAGING_MESSAGE_ID] = event.messageId;
-  if (event.correlationId !== '') attributes[ATTR_MESSAGING_MESSAGE_CONVERSATION_ID] = event.correlationId;
-  if (event.fault !== '') attributes[OWN.faultType] = event.fault;
-  if (event.reason !== '') attributes[OWN.reason] = event.reason;
-  if (event.outcome === 'failed') attributes[ATTR_ERROR_TYPE] = event.reason;
-  if (connection !== undefined) setConnection(attributes, connection);
-  return attributes;
+function writeMessage(event: PublishEnded | DeliveryEnded, to: AttributeWriter): void {
+  to.text(KEY.systemName, 'rabbitmq');
+  to.text(KEY.destinationTemplate, event.topic);
+  to.number(KEY.bodySize, event.bodySize);
+  to.text(KEY.outcome, event.outcome);
+  to.text(KEY.pipeline, event.pipeline);
+  to.number(KEY.connection, event.connection);
+  to.number(KEY.channel, event.channel);
+  if (event.routingKey !== '') to.text(KEY.routingKey, event.routingKey);
+  if (event.messageId !== '') to.text(KEY.messageId, event.messageId);
+  if (event.correlationId !== '') to.text(KEY.conversationId, event.correlationId);
+  if (event.fault !== '') to.text(KEY.faultType, event.fault);
+  if (event.reason !== '') to.text(KEY.reason, event.reason);
+  if (event.outcome === 'failed') to.text(KEY.errorType, event.reason);
 }
 
-function setConnection(attributes: Attributes, { brokerHost, brokerPort, clientId }: Connection): void {
-  attributes[ATTR_SERVER_ADDRESS] = brokerHost;
-  attributes[ATTR_SERVER_PORT] = brokerPort;
+function writeConnection({ brokerHost, brokerPort, clientId }: Connection, to: AttributeWriter): void {
+  to.text(KEY.serverAddress, brokerHost);
+  to.number(KEY.serverPort, brokerPort);
   // The peer is an address, which is only known if the broker was configured by one.
   if (isIP(brokerHost) !== 0) {
-    attributes[ATTR_NETWORK_PEER_ADDRESS] = brokerHost;
-    attributes[ATTR_NETWORK_PEER_PORT] = brokerPort;
+    to.text(KEY.peerAddress, brokerHost);
+    to.number(KEY.peerPort, brokerPort);
   }
-  if (clientId !== '') attributes[ATTR_MESSAGING_CLIENT_ID] = clientId;
+  if (clientId !== '') to.text(KEY.clientId, clientId);
 }
 
-function setServerNamed(attributes: Attributes): void {
-  attributes[ATTR_MESSAGING_DESTINATION_ANONYMOUS] = true;
-  attributes[ATTR_MESSAGING_DESTINATION_TEMPORARY] = true;
+function writeServerNamed(to: AttributeWriter): void {
+  to.flag(KEY.destinationAnonymous, true);
+  to.flag(KEY.destinationTemporary, true);
 }
 
 /** A queue the broker named, or a direct reply-to address: both end with whoever declared them. */
@@ -116,6 +135,7 @@ function isServerNamed(queue: string): boolean {
   return queue.startsWith('amq.gen-') || queue.startsWith('amq.rabbitmq.reply-to');
 }
 
+/** A destination's name. */
 function joined(...parts: string[]): string {
-  return parts.filter((part) => part !== '').join(':');
+  return parts.filter((part) => part !== '').join(':') || 'amq.default';
 }

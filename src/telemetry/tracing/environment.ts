@@ -34,12 +34,13 @@ export function otlpProtocol(env: Environment): string {
   return protocol?.trim() ?? 'http/protobuf';
 }
 
-export function positive(env: Environment, variable: string, fallback: number, log: TracingLog): number {
+/** The whole number a variable holds, of `least` or more. */
+export function whole(env: Environment, variable: string, least: 0 | 1, fallback: number, log: TracingLog): number {
   const value = text(env[variable]);
   if (value === undefined) return fallback;
   const number = Number(value);
-  if (Number.isInteger(number) && number > 0) return number;
-  log.warn(`${variable}: '${value}' is not a whole number above 0, using ${fallback}`);
+  if (Number.isInteger(number) && number >= least) return number;
+  log.warn(`${variable}: '${value}' is not a whole number${least === 1 ? ' above 0' : ''}, using ${fallback}`);
   return fallback;
 }
 

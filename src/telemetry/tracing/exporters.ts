@@ -2,7 +2,7 @@ import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { BatchLimits } from './batch.ts';
 import type { TracingLog } from './diagnostics.ts';
 import type { Environment } from './environment.ts';
-import { otlpEndpoint, otlpProtocol, positive } from './environment.ts';
+import { otlpEndpoint, otlpProtocol, whole } from './environment.ts';
 
 /**
  * The exporters of the given names. They read their OTEL_EXPORTER_OTLP_* variables (endpoint,
@@ -57,11 +57,11 @@ function checkEndpoint(env: Environment, protocol: string): void {
 }
 
 export function batchLimits(env: Environment, log: TracingLog): BatchLimits {
-  const maxQueueSize = positive(env, 'OTEL_BSP_MAX_QUEUE_SIZE', 2048, log);
+  const maxQueueSize = whole(env, 'OTEL_BSP_MAX_QUEUE_SIZE', 1, 2048, log);
   return {
     maxQueueSize,
-    maxExportBatchSize: Math.min(maxQueueSize, positive(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 512, log)),
-    scheduledDelayMillis: positive(env, 'OTEL_BSP_SCHEDULE_DELAY', 5000, log),
-    exportTimeoutMillis: positive(env, 'OTEL_BSP_EXPORT_TIMEOUT', 30_000, log),
+    maxExportBatchSize: Math.min(maxQueueSize, whole(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 1, 512, log)),
+    scheduledDelayMillis: whole(env, 'OTEL_BSP_SCHEDULE_DELAY', 1, 5000, log),
+    exportTimeoutMillis: whole(env, 'OTEL_BSP_EXPORT_TIMEOUT', 1, 30_000, log),
   };
 }

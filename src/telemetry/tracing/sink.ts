@@ -57,12 +57,12 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   const exporterNames = wantedExporters(env, log);
   if (exporterNames.length === 0) return quiet;
 
-  const [{ startProvider }, { SpanWriter }] = await Promise.all([import('./provider.ts'), import('./spans.ts')]);
+  const [{ startProvider }, { PassageSpan }] = await Promise.all([import('./provider.ts'), import('./spans.ts')]);
   const provider = await startProvider(exporterNames, env, options.version, log);
   const connections = new ConnectionTable();
-  const writer = new SpanWriter(provider.tracer, provider.ids, options.consumer, connections);
+  let { consumer } = options;
   const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
-  const { batches } = provider;
+  const { origin, batches } = provider;
   let limited = 0;
 
   function takesLoss(event: PublishEnded): boolean {
@@ -73,9 +73,8 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   }
 
   function write(event: PublishEnded | DeliveryEnded): void {
-    // A span that nobody would take need not be made.
-    if (batches.every((batch) => batch.full)) for (const batch of batches) batch.dropped++;
-    else writer.write(event);
+    const span = new PassageSpan(event, connections.get(event.connection), consumer, origin);
+    for (const batch of batches) batch.onEnd(span);
   }
 
   return {
@@ -98,9 +97,9 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
       queued: sum(batches.map((batch) => batch.queued)),
       limited,
     }),
-    configure({ consumer, maxLossSpansPerSecond }) {
-      writer.consumer = consumer;
-      losses.set(maxLossSpansPerSecond);
+    configure(options) {
+      consumer = options.consumer;
+      losses.set(options.maxLossSpansPerSecond);
     },
     async shutdown() {
       // Failures on the way out are counted and reported like any other.

@@ -1,124 +1,207 @@
 import {
-  type Context,
+  type Attributes,
   createTraceState,
+  type HrTime,
   type Link,
-  ROOT_CONTEXT,
-  type Span,
   type SpanContext,
   SpanKind,
+  type SpanStatus,
   SpanStatusCode,
   TraceFlags,
-  type Tracer,
-  trace,
+  type TraceState,
 } from '@opentelemetry/api';
+import { cleanAttributes, type InstrumentationScope } from '@opentelemetry/core';
+import type { Resource } from '@opentelemetry/resources';
+import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { viewOf } from '../../amqp/bytes.ts';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
-import type { ConnectionTable } from '../connections.ts';
-import { deliveryAttributes, OWN, publishAttributes } from './attributes.ts';
+import type { Connection } from '../connections.ts';
+import { type AttributeWriter, type Key, OWN, writeAttributes } from './attributes.ts';
 import { createIdPool, SPAN_WORDS, TRACE_WORDS, writeHex } from './ids.ts';
+import { LimitedAttributes, type SpanLimits } from './limits.ts';
 
 /** What a consumer's span is to the message's own context. */
 export type ConsumerSpans = 'parent' | 'link' | 'both';
 
-type Passage = PublishEnded | DeliveryEnded;
-type HrTime = [seconds: number, nanoseconds: number];
-
-/** The SDK's id generator: hands out what the next span was given on the traffic thread. */
-export class GivenIds {
-  traceId = '';
-  spanId = '';
-
-  generateTraceId(): string {
-    return this.traceId;
-  }
-
-  generateSpanId(): string {
-    return this.spanId;
-  }
+/** What all spans have in common. */
+export interface SpanOrigin {
+  resource: Resource;
+  scope: InstrumentationScope;
+  limits: SpanLimits | undefined;
 }
+
+type Passage = PublishEnded | DeliveryEnded;
 
 const NO_ROUTE = 312;
 const NO_CONSUMERS = 313;
 
-/** Makes one span of the OpenTelemetry SDK out of each passage it is given, started and ended. */
-export class SpanWriter {
-  #tracer: Tracer;
-  #ids: GivenIds;
-  consumer: ConsumerSpans;
-  #connections: ConnectionTable;
+/**
+ * A passage as a span that has ended, for any exporter of the SDK. It keeps the event, and makes
+ * everything else when it is asked for: what waits in a queue lives long enough to be dear.
+ */
+export class PassageSpan implements ReadableSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly #event: Passage;
+  readonly #connection: Connection | undefined;
+  readonly #consumer: ConsumerSpans;
+  readonly #origin: SpanOrigin;
 
-  /** `tracer`'s provider must draw its ids from `ids` and sample everything. */
-  constructor(tracer: Tracer, ids: GivenIds, consumer: ConsumerSpans, connections: ConnectionTable) {
-    this.#tracer = tracer;
-    this.#ids = ids;
-    this.consumer = consumer;
-    this.#connections = connections;
+  constructor(event: Passage, connection: Connection | undefined, consumer: ConsumerSpans, origin: SpanOrigin) {
+    this.#event = event;
+    this.#connection = connection;
+    this.#consumer = consumer;
+    this.#origin = origin;
+    // A root is of the trace its message starts; if only linked to the message's, of one of its own.
+    const unrelated = event.parentSpanId !== '' && !this.#child;
+    this.traceId = unrelated || event.traceId === '' ? randomHex(TRACE_WORDS) : event.traceId;
+    this.spanId = event.spanId || randomHex(SPAN_WORDS);
   }
 
-  write(event: Passage): void {
-    if (event.type === 'publish.ended') this.#writePublish(event);
-    else this.#writeDelivery(event);
+  /** '' for a root */
+  get parentSpanId(): string {
+    return this.#child ? this.#event.parentSpanId : '';
   }
 
-  #writePublish(event: PublishEnded): void {
-    const attributes = publishAttributes(event, this.#connections.get(event.connection));
-    const span = this.#tracer.startSpan(
-      `publish ${event.topic}`,
-      { kind: SpanKind.PRODUCER, startTime: hrTime(event.startedAt), attributes },
-      this.#place(event, true),
-    );
-    addFaults(span, event);
-    const end = endOf(event);
-    if (isReturn(event.replyCode)) {
-      span.addEvent('basic.return', { [OWN.replyCode]: event.replyCode, [OWN.replyText]: event.replyText }, end);
-    }
-    if (event.reason === 'nacked') span.addEvent('basic.nack', end);
-    if (event.outcome === 'failed') setFailed(span, event.replyText);
-    span.end(end);
+  /** Of the parent, members that are none left out. */
+  get traceState(): TraceState | undefined {
+    const { traceState } = this.#event;
+    return this.parentSpanId === '' || traceState === '' ? undefined : createTraceState(traceState);
   }
 
-  #writeDelivery(event: DeliveryEnded): void {
-    const got = event.via === 'get';
-    const child = this.consumer !== 'link';
-    const start = hrTime(event.startedAt);
-    const span = this.#tracer.startSpan(
-      `${got ? 'receive' : 'process'} ${event.topic}`,
-      {
-        kind: got ? SpanKind.CLIENT : SpanKind.CONSUMER,
-        startTime: start,
-        attributes: deliveryAttributes(event, this.#connections.get(event.connection)),
-        links: this.consumer === 'parent' ? [] : linksTo(event),
-      },
-      this.#place(event, child),
-    );
-    addFaults(span, event);
-    if (event.redelivered) span.addEvent('redelivered', start);
-    if (event.deadLetterQueue !== '') {
-      const { deadLetterQueue, deadLetterReason } = event;
-      const from = { [OWN.deadLetterQueue]: deadLetterQueue, [OWN.deadLetterReason]: deadLetterReason };
-      span.addEvent('dead-lettered', from, start);
-    }
-    const end = endOf(event);
-    if (event.settlement === 'nack' || event.settlement === 'reject') {
-      span.addEvent(`basic.${event.settlement}`, { [OWN.requeue]: event.outcome === 'requeued' }, end);
-    }
-    if (event.outcome === 'failed') setFailed(span, '');
-    span.end(end);
+  spanContext(): SpanContext {
+    const { traceId, spanId, traceState } = this;
+    // Whether it is sampled was decided on the traffic thread, before there was a span.
+    return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, ...(traceState && { traceState }) };
   }
 
-  /** Sets the ids of the next span and returns the context it starts in: child of its message, or a root. */
-  #place(event: Passage, child: boolean): Context {
-    this.#ids.spanId = event.spanId || randomHex(SPAN_WORDS);
-    const parent = parentOf(event);
-    if (child && parent !== undefined) return trace.setSpanContext(ROOT_CONTEXT, parent);
-    // A root: of the trace this message starts; else, only linked to the message's, of one of its own.
-    this.#ids.traceId = (parent === undefined && event.traceId) || randomHex(TRACE_WORDS);
-    return ROOT_CONTEXT;
+  /** Undefined for a root, whatever the type says: it knows a property that is not there, but no getter. */
+  get parentSpanContext(): SpanContext {
+    return (this.#child ? contextOf(this.#event) : undefined) as SpanContext;
+  }
+
+  get links(): Link[] {
+    const linked = this.#linked;
+    return linked === undefined || this.#origin.limits?.links === 0 ? [] : [{ context: linked }];
+  }
+
+  get droppedLinksCount(): number {
+    return this.#linked !== undefined && this.#origin.limits?.links === 0 ? 1 : 0;
+  }
+
+  get name(): string {
+    return `${this.#operation} ${this.#event.topic}`;
+  }
+
+  get kind(): SpanKind {
+    return KINDS[this.#operation];
+  }
+
+  /** Microseconds since the epoch. */
+  get startMicros(): number {
+    return Math.round(this.#event.startedAt);
+  }
+
+  get endMicros(): number {
+    return Math.max(this.startMicros, Math.round(this.#event.endedAt));
+  }
+
+  get startTime(): HrTime {
+    return hrTime(this.startMicros);
+  }
+
+  get endTime(): HrTime {
+    return hrTime(this.endMicros);
+  }
+
+  get duration(): HrTime {
+    return hrTime(this.endMicros - this.startMicros);
+  }
+
+  get ended(): boolean {
+    return true;
+  }
+
+  get status(): SpanStatus {
+    if (this.#event.outcome !== 'failed') return UNSET;
+    const message = this.#event.type === 'publish.ended' ? this.#event.replyText : '';
+    return { code: SpanStatusCode.ERROR, ...(message && { message }) };
+  }
+
+  get resource(): Resource {
+    return this.#origin.resource;
+  }
+
+  get instrumentationScope(): InstrumentationScope {
+    return this.#origin.scope;
+  }
+
+  /** Returns how many attributes the limits left out. */
+  writeAttributes(to: AttributeWriter): number {
+    const { limits } = this.#origin;
+    const limited = limits && new LimitedAttributes(to, limits.attributes, limits.valueLength);
+    writeAttributes(this.#event, this.#connection, limited ?? to);
+    return limited?.dropped ?? 0;
+  }
+
+  get attributes(): Attributes {
+    const attributes = new AttributeObject();
+    this.writeAttributes(attributes);
+    return attributes.attributes;
+  }
+
+  get droppedAttributesCount(): number {
+    return this.writeAttributes(new AttributeObject());
+  }
+
+  get events(): TimedEvent[] {
+    const events = eventsOf(this.#event);
+    const { limits } = this.#origin;
+    if (limits === undefined) return events;
+    return events.slice(this.droppedEventsCount).map((event) => limitEvent(event, limits));
+  }
+
+  get droppedEventsCount(): number {
+    const { limits } = this.#origin;
+    return limits === undefined ? 0 : Math.max(0, eventsOf(this.#event).length - limits.events);
+  }
+
+  /** Below the message's own context, if it came with one. */
+  get #child(): boolean {
+    return this.#event.type === 'publish.ended' || this.#consumer !== 'link';
+  }
+
+  get #linked(): SpanContext | undefined {
+    return this.#event.type === 'publish.ended' || this.#consumer === 'parent' ? undefined : contextOf(this.#event);
+  }
+
+  get #operation(): keyof typeof KINDS {
+    if (this.#event.type === 'publish.ended') return 'publish';
+    return this.#event.via === 'get' ? 'receive' : 'process';
+  }
+}
+
+const KINDS = { publish: SpanKind.PRODUCER, receive: SpanKind.CLIENT, process: SpanKind.CONSUMER };
+const UNSET: SpanStatus = { code: SpanStatusCode.UNSET };
+
+class AttributeObject implements AttributeWriter {
+  readonly attributes: Attributes = {};
+
+  text(key: Key, value: string): void {
+    this.attributes[key.name] = value;
+  }
+
+  number(key: Key, value: number): void {
+    this.attributes[key.name] = value;
+  }
+
+  flag(key: Key, value: boolean): void {
+    this.attributes[key.name] = value;
   }
 }
 
 /** The context the message came with; undefined if it came with none. */
-function parentOf(event: Passage): SpanContext | undefined {
+function contextOf(event: Passage): SpanContext | undefined {
   if (event.parentSpanId === '') return undefined;
   return {
     traceId: event.traceId,
@@ -129,35 +212,48 @@ function parentOf(event: Passage): SpanContext | undefined {
   };
 }
 
-function linksTo(event: Passage): Link[] {
-  const context = parentOf(event);
-  return context === undefined ? [] : [{ context }];
+function eventsOf(event: Passage): TimedEvent[] {
+  const start = hrTime(Math.round(event.startedAt));
+  const end = hrTime(Math.round(Math.max(event.startedAt, event.endedAt)));
+  const events: TimedEvent[] = [];
+  // Faults strike when the message comes.
+  if (event.fault !== '') {
+    for (const type of event.fault.split(',')) {
+      events.push({ name: 'tracehare.fault', time: start, attributes: { [OWN.faultType]: type } });
+    }
+  }
+  if (event.type === 'publish.ended') {
+    const { replyCode, replyText } = event;
+    // Other reply codes are those of the close that ended the channel or connection.
+    if (replyCode === NO_ROUTE || replyCode === NO_CONSUMERS) {
+      const attributes = { [OWN.replyCode]: replyCode, [OWN.replyText]: replyText };
+      events.push({ name: 'basic.return', time: end, attributes });
+    }
+    if (event.reason === 'nacked') events.push({ name: 'basic.nack', time: end });
+    return events;
+  }
+  if (event.redelivered) events.push({ name: 'redelivered', time: start });
+  if (event.deadLetterQueue !== '') {
+    const { deadLetterQueue, deadLetterReason } = event;
+    const attributes = { [OWN.deadLetterQueue]: deadLetterQueue, [OWN.deadLetterReason]: deadLetterReason };
+    events.push({ name: 'dead-lettered', time: start, attributes });
+  }
+  if (event.settlement === 'nack' || event.settlement === 'reject') {
+    const attributes = { [OWN.requeue]: event.outcome === 'requeued' };
+    events.push({ name: `basic.${event.settlement}`, time: end, attributes });
+  }
+  return events;
 }
 
-/** Faults strike when the message comes. */
-function addFaults(span: Span, { fault, startedAt }: Passage): void {
-  if (fault === '') return;
-  for (const type of fault.split(',')) span.addEvent('tracehare.fault', { [OWN.faultType]: type }, hrTime(startedAt));
+function limitEvent(event: TimedEvent, { eventAttributes, valueLength }: SpanLimits): TimedEvent {
+  const limits = { attributeCountLimit: eventAttributes, attributeValueLengthLimit: valueLength };
+  return { ...event, ...cleanAttributes(event.attributes, limits) };
 }
 
-function setFailed(span: Span, text: string): void {
-  span.setStatus(text === '' ? { code: SpanStatusCode.ERROR } : { code: SpanStatusCode.ERROR, message: text });
-}
-
-/** Other reply codes are those of the close that ended the channel or connection. */
-function isReturn(replyCode: number): boolean {
-  return replyCode === NO_ROUTE || replyCode === NO_CONSUMERS;
-}
-
-function endOf(event: Passage): HrTime {
-  return hrTime(Math.max(event.startedAt, event.endedAt));
-}
-
-/** Microseconds since the epoch as the SDK takes them without rounding. */
+/** Microseconds as the SDK's pair of seconds and nanoseconds. */
 function hrTime(microseconds: number): HrTime {
-  const whole = Math.round(microseconds);
-  const seconds = Math.floor(whole / 1e6);
-  return [seconds, (whole - seconds * 1e6) * 1000];
+  const seconds = Math.floor(microseconds / 1e6);
+  return [seconds, (microseconds - seconds * 1e6) * 1000];
 }
 
 const pool = createIdPool(64);
