@@ -4,7 +4,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
 import { createIdPool } from '../../src/telemetry/tracing/ids.ts';
-import { formatTraceparent, parseTraceparent, TRACEPARENT_LENGTH } from '../../src/telemetry/tracing/traceparent.ts';
+import {
+  BLANK_TRACEPARENT,
+  fillTraceparent,
+  parseTraceparent,
+  TRACEPARENT_LENGTH,
+} from '../../src/telemetry/tracing/traceparent.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';
@@ -66,7 +71,8 @@ test('a context reads back as it was written', () => {
       pool.traceId(words, 0);
       pool.spanId(words, 4);
       const buf = Buffer.alloc(at + TRACEPARENT_LENGTH + 1, '.');
-      formatTraceparent(words, 0, sampled, viewOf(buf), at);
+      buf.write(BLANK_TRACEPARENT, at);
+      fillTraceparent(words, 0, sampled, viewOf(buf), at);
       expect(buf.toString()).toMatch(/^\.*00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]\.$/);
       const back = new Uint32Array(6);
       expect(parseTraceparent(buf, at, TRACEPARENT_LENGTH, back, 0)).toBe(sampled ? 1 : 0);
@@ -82,8 +88,8 @@ function propagated(traceparent: string) {
 }
 
 test('what is written is understood by the SDK', () => {
-  const buf = Buffer.alloc(TRACEPARENT_LENGTH);
-  formatTraceparent(new Uint32Array(WORDS), 0, true, viewOf(buf), 0);
+  const buf = Buffer.from(BLANK_TRACEPARENT);
+  fillTraceparent(new Uint32Array(WORDS), 0, true, viewOf(buf), 0);
   expect(propagated(buf.toString())).toEqual({ traceId: TRACE, spanId: SPAN, traceFlags: 1, isRemote: true });
 });
 

@@ -5,7 +5,13 @@ import type { Interceptor, TraceContext } from '../../proxy/interceptor.ts';
 import { TRACEPARENT, TRACESTATE } from '../../proxy/interceptor.ts';
 import type { IdPool } from './ids.ts';
 import type { Sampler } from './sampling.ts';
-import { FLAG_SAMPLED, formatTraceparent, parseTraceparent, TRACEPARENT_LENGTH } from './traceparent.ts';
+import {
+  BLANK_TRACEPARENT,
+  FLAG_SAMPLED,
+  fillTraceparent,
+  parseTraceparent,
+  TRACEPARENT_LENGTH,
+} from './traceparent.ts';
 
 const ZERO = 0x30;
 
@@ -15,10 +21,12 @@ const SPAN = 4;
 const PARENT = 6;
 
 /** Key, type S (the only one every client reads as a string) and length: only the value changes. */
-const ENTRY_HEAD = Buffer.alloc(17);
-ENTRY_HEAD.writeUInt32BE(TRACEPARENT_LENGTH, writeKey(ENTRY_HEAD, 0, 'traceparent', 'S'));
-const ENTRY_HEAD_VIEW = viewOf(ENTRY_HEAD);
-const ENTRY_BYTES = ENTRY_HEAD.length + TRACEPARENT_LENGTH;
+const VALUE_AT = 17;
+const ENTRY_BYTES = VALUE_AT + TRACEPARENT_LENGTH;
+const ENTRY = Buffer.alloc(ENTRY_BYTES);
+ENTRY.writeUInt32BE(TRACEPARENT_LENGTH, writeKey(ENTRY, 0, 'traceparent', 'S'));
+ENTRY.write(BLANK_TRACEPARENT, VALUE_AT, 'latin1');
+const ENTRY_VIEW = viewOf(ENTRY);
 
 export interface PropagationOptions {
   sampler: Sampler;
@@ -71,8 +79,8 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
     start(context, now);
     context.traced = true;
     if (!context.sampled && !injectUnsampled) return 0;
-    const value = copyWords(ENTRY_HEAD_VIEW, 0, ENTRY_HEAD.length, view, at);
-    formatTraceparent(context.ids, TRACE, context.sampled, view, value);
+    copyWords(ENTRY_VIEW, 0, ENTRY_BYTES, view, at);
+    fillTraceparent(context.ids, TRACE, context.sampled, view, at + VALUE_AT);
     return ENTRY_BYTES;
   }
 

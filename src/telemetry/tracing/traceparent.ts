@@ -1,13 +1,12 @@
 import { CONTEXT_WORDS, readHex, readHexByte, SPAN_WORDS, TRACE_WORDS, writeHex } from './ids.ts';
 
-/** Bytes of a version 00 traceparent: `00-` 32 hex `-` 16 hex `-` 2 hex. */
-export const TRACEPARENT_LENGTH = 55;
+/** A traceparent of version 00 without ids, unsampled. */
+export const BLANK_TRACEPARENT = `00-${'0'.repeat(32)}-${'0'.repeat(16)}-00`;
+export const TRACEPARENT_LENGTH = BLANK_TRACEPARENT.length;
 export const FLAG_SAMPLED = 0x01;
 
 const DASH = 0x2d;
-const ZERO = 0x30;
-/** `00-`, and a zero to be overwritten */
-const VERSION = 0x30302d30;
+const ONE = 0x31;
 const TRACE_AT = 3;
 const SPAN_AT = 36;
 const FLAGS_AT = 53;
@@ -35,19 +34,15 @@ export function parseTraceparent(buf: Buffer, start: number, length: number, wor
   return flags;
 }
 
-/** Writes the 55 bytes `00-…-…-01` (or `-00`) of the 6 words at `offset` into `target` from `at`. */
-export function formatTraceparent(
+/** Puts the 6 words at `offset` into BLANK_TRACEPARENT, which stands in `target` from `at`. */
+export function fillTraceparent(
   words: Uint32Array,
   offset: number,
   sampled: boolean,
   target: DataView,
   at: number,
 ): void {
-  target.setUint32(at, VERSION);
   writeHex(words, offset, TRACE_WORDS, target, at + TRACE_AT);
-  target.setUint8(at + 35, DASH);
   writeHex(words, offset + TRACE_WORDS, SPAN_WORDS, target, at + SPAN_AT);
-  target.setUint8(at + 52, DASH);
-  target.setUint8(at + FLAGS_AT, ZERO);
-  target.setUint8(at + FLAGS_AT + 1, sampled ? ZERO + 1 : ZERO);
+  if (sampled) target.setUint8(at + FLAGS_AT + 1, ONE);
 }
