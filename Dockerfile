@@ -7,15 +7,11 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # No install scripts: the development dependency "node" would fetch another Node.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
+COPY scripts/bundle.ts ./scripts/
 COPY src ./src
 # Not through npm: its PATH would put that absent Node first.
-RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json
-
-FROM node:24-bookworm-slim AS production-dependencies
-WORKDIR /app
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts
+RUN node scripts/bundle.ts
 
 # The demo's apps: amqplib and nothing of Tracehare.
 FROM node:24-bookworm-slim AS demo
@@ -42,7 +38,6 @@ COPY --from=build /usr/local/bin/node /usr/local/bin/node
 # Fails here, not in production, should a newer Node need a library that slim Debian lacks.
 RUN node --version
 WORKDIR /app
-COPY --from=production-dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
 COPY --chmod=0755 deploy/entrypoint.sh ./

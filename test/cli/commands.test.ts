@@ -49,9 +49,12 @@ describe('help and version', () => {
        registerHooks({ load(url, context, next) { process.stderr.write('loaded ' + url + '\\n'); return next(url, context); } });`,
       );
       const { stderr } = await run(process.execPath, ['--import', hook, program, ...args]);
-      const loaded = stderr.match(/^loaded .*$/gm) ?? [];
-      expect(loaded).toContainEqual(expect.stringMatching(/dist\/cli\/main\.js$/));
-      expect(loaded.filter((url) => /@opentelemetry|pino|prom-client|dist\/app\.js/.test(url))).toEqual([]);
+      const loaded = [...stderr.matchAll(/^loaded (file:.*)$/gm)].map(([, url]) => readFileSync(new URL(url), 'utf8'));
+      expect(loaded).toContainEqual(readFileSync(program, 'utf8'));
+      // the bundler says above each piece where it is from
+      expect(
+        loaded.filter((code) => /^\/\/#region .*(@opentelemetry|\/pino|prom-client|src\/app\.ts)/m.test(code)),
+      ).toEqual([]);
     },
   );
 });
