@@ -3,9 +3,9 @@
 //   GET /stretch   the longest since the last call: wall clock and CPU time of this thread, in ms
 //   GET /busy      spends 40 ms on the traffic thread, as rendering a scrape there would
 import { createServer } from 'node:http';
-import { isMainThread, workerData } from 'node:worker_threads';
+import { isMainThread } from 'node:worker_threads';
 
-if (!isMainThread && workerData?.index === 0) {
+if (!isMainThread) {
   const cpuMs = (): number => {
     const { user, system } = process.threadCpuUsage();
     return (user + system) / 1000;
