@@ -94,6 +94,11 @@ function decode(body: Buffer): ExportRequest {
   return request.toObject(request.decode(body), { longs: String, defaults: false }) as ExportRequest;
 }
 
+/** All that is in a request of protobuf, with what it leaves out because it is empty. */
+export function contentOf(body: Uint8Array): Record<string, unknown> {
+  return request.toObject(request.decode(body), { longs: String, bytes: String, defaults: true });
+}
+
 interface ExportRequest {
   resourceSpans?: {
     resource?: { attributes?: KeyValue[] };

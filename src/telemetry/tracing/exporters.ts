@@ -38,8 +38,8 @@ async function otlpExporter(env: Environment, log: TracingLog): Promise<SpanExpo
           `OTEL_EXPORTER_OTLP_PROTOCOL: '${protocol}' is none of grpc, http/json, http/protobuf; using the last`,
         );
       }
-      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
-      return new OTLPTraceExporter();
+      const { createProtobufExporter } = await import('./otlp.ts');
+      return createProtobufExporter();
     }
   }
 }
