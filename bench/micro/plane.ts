@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { loadConfig } from '../../src/config/load.ts';
+import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
 import { Clock } from '../../src/proxy/clock.ts';
 import { Connection } from '../../src/proxy/connection.ts';
@@ -88,10 +89,14 @@ export interface Rig {
   readonly app: NullSocket;
   readonly broker: NullSocket;
   readonly recorder: Recorder;
+  /** where the recorder tells of its cells */
+  readonly cells: MessagePort;
   readonly plane: Plane;
   readonly connection: Connection;
   /** Time passes, and a sweep if it is due. Milliseconds. */
   pass(ms: number): void;
+  /** Reads all events in the ring. */
+  events(): LifecycleEvent[];
   /** Forgets all events in the ring, as if they had been read. */
   emptyRing(): void;
   /** events the ring had no room for */
@@ -105,8 +110,9 @@ export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
   const memory = ringMemory(4 << 20);
   const ring = new RingWriter(memory);
   const reader = new RingReader(memory);
-  const { port1 } = new MessageChannel();
+  const { port1, port2 } = new MessageChannel();
   port1.unref();
+  port2.unref();
   const { maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames } = config.metrics;
   const recorder = new Recorder({ maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames, port: port1 });
   const observer = guardedObserver({
@@ -150,6 +156,7 @@ export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
     app: appSocket,
     broker: brokerSocket,
     recorder,
+    cells: port2,
     plane,
     connection,
     pass(ms) {
@@ -157,6 +164,11 @@ export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
       if (clock.now() - swept < SWEEP_MS) return;
       swept = clock.now();
       connection.sweep(swept);
+    },
+    events() {
+      const events: LifecycleEvent[] = [];
+      reader.read(Number.POSITIVE_INFINITY, (event) => events.push(event));
+      return events;
     },
     emptyRing: () => emptyRing(memory),
     dropped: () => reader.dropped,
