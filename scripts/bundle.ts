@@ -28,7 +28,7 @@ const builtins: Plugin = {
     const name = id.slice(1);
     if (id[0] !== '\0' || !isBuiltin(name)) return undefined;
     const builtin = `process.getBuiltinModule('${name}')`;
-    const names = Object.keys(process.getBuiltinModule(name)).filter((each) => /^[a-z]\w*$/i.test(each));
+    const names = Object.keys(process.getBuiltinModule(name) ?? {}).filter((each) => /^[a-z]\w*$/i.test(each));
     const exported = names.map((each) => `const its_${each} = builtin.${each};\nexport { its_${each} as ${each} };`);
     return [`const builtin = ${builtin};`, 'export default builtin;', ...exported].join('\n');
   },
