@@ -1,36 +1,40 @@
-import type { SpanExporter } from '@opentelemetry/sdk-trace';
-import type { BatchLimits } from './batch.ts';
 import type { TracingLog } from './diagnostics.ts';
 import type { Environment } from './environment.ts';
 import { otlpEndpoint, otlpProtocol, whole } from './environment.ts';
+import type { Destination, QueueLimits } from './queue.ts';
+import { SdkDestination } from './sdk-exporter.ts';
+import type { SpanOrigin } from './spans.ts';
 
 /**
  * The exporters of the given names. They read their OTEL_EXPORTER_OTLP_* variables (endpoint,
  * headers, certificates, compression, timeout) from `process.env` themselves.
  * Throws a clear line if the endpoint is no URL: the SDK would go to localhost instead.
  */
-export async function createExporters(names: string[], env: Environment, log: TracingLog): Promise<SpanExporter[]> {
-  const exporters: SpanExporter[] = [];
-  for (const name of names) exporters.push(name === 'console' ? await consoleExporter() : await otlpExporter(env, log));
-  return exporters;
+export function createDestinations(
+  names: string[],
+  env: Environment,
+  origin: SpanOrigin,
+  log: TracingLog,
+): Promise<Destination[]> {
+  return Promise.all(names.map((name) => (name === 'console' ? consoleOutput() : otlpEndpointOf(env, origin, log))));
 }
 
-async function consoleExporter(): Promise<SpanExporter> {
+async function consoleOutput(): Promise<Destination> {
   const { ConsoleSpanExporter } = await import('@opentelemetry/sdk-trace');
-  return new ConsoleSpanExporter();
+  return new SdkDestination(new ConsoleSpanExporter());
 }
 
-async function otlpExporter(env: Environment, log: TracingLog): Promise<SpanExporter> {
+async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: TracingLog): Promise<Destination> {
   const protocol = otlpProtocol(env);
   checkEndpoint(env, protocol);
   switch (protocol) {
     case 'grpc': {
       const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
-      return new OTLPTraceExporter();
+      return new SdkDestination(new OTLPTraceExporter());
     }
     case 'http/json': {
       const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-      return new OTLPTraceExporter();
+      return new SdkDestination(new OTLPTraceExporter());
     }
     default: {
       if (protocol !== 'http/protobuf') {
@@ -38,8 +42,8 @@ async function otlpExporter(env: Environment, log: TracingLog): Promise<SpanExpo
           `OTEL_EXPORTER_OTLP_PROTOCOL: '${protocol}' is none of grpc, http/json, http/protobuf; using the last`,
         );
       }
-      const { createProtobufExporter } = await import('./otlp.ts');
-      return createProtobufExporter();
+      const { ProtobufDestination } = await import('./otlp.ts');
+      return new ProtobufDestination(origin);
     }
   }
 }
@@ -56,7 +60,7 @@ function checkEndpoint(env: Environment, protocol: string): void {
   throw new Error(`${endpoint.variable}: not a URL such as http://127.0.0.1:${grpc ? 4317 : 4318}`);
 }
 
-export function batchLimits(env: Environment, log: TracingLog): BatchLimits {
+export function queueLimits(env: Environment, log: TracingLog): QueueLimits {
   const maxQueueSize = whole(env, 'OTEL_BSP_MAX_QUEUE_SIZE', 1, 2048, log);
   return {
     maxQueueSize,

@@ -1,11 +1,12 @@
 import { type SpanContext, type SpanStatus, TraceFlags } from '@opentelemetry/api';
-import { OTLPExporterBase } from '@opentelemetry/otlp-exporter-base';
 import { convertLegacyHttpOptions, createOtlpHttpExportDelegate } from '@opentelemetry/otlp-exporter-base/node-http';
-import { ProtobufTraceSerializer, TraceExporterMetricsHelper } from '@opentelemetry/otlp-transformer';
-import type { SpanExporter, TimedEvent } from '@opentelemetry/sdk-trace';
+import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import type { TimedEvent } from '@opentelemetry/sdk-trace';
 import type { AttributeWriter, Key } from './attributes.ts';
 import { bytesField, fixed32Field, fixed64Field, ProtobufWriter, varintField } from './protobuf.ts';
-import type { PassageSpan } from './spans.ts';
+import type { Batch, Destination } from './queue.ts';
+import { errorOf } from './sdk-exporter.ts';
+import type { PassageSpan, SpanOrigin } from './spans.ts';
 
 // Fields of OTLP's messages (opentelemetry/proto/trace/v1/trace.proto).
 const REQUEST = { resourceSpans: bytesField(1) };
@@ -40,36 +41,90 @@ const KNOWN = 0x100;
 const REMOTE = 0x200;
 
 /**
- * Our spans as OTLP's protobuf: the very message that the SDK's serializer makes of them. That one makes
- * objects and goes over them twice, 12 us a span; here attributes are written straight from the event, 2.5 us.
+ * The SDK's exporter of http/protobuf, options from OTEL_* variables included, but for who writes the bytes.
+ * Spans wait as the bytes that will be sent: as objects they would outlive the nursery.
  */
-export class SpanSerializer {
-  readonly #to = new ProtobufWriter();
-  readonly #attributes = new SpanAttributes(this.#to);
+export class ProtobufDestination implements Destination {
+  readonly #origin: SpanOrigin;
+  readonly #delegate = createOtlpHttpExportDelegate<SpanRequest, unknown>(
+    convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', { 'Content-Type': 'application/x-protobuf' }),
+    {
+      serializeRequest: (request) => request.bytes(),
+      deserializeResponse: (bytes) => ProtobufTraceSerializer.deserializeResponse(bytes),
+    },
+    'otlp_http_span_exporter',
+    { name: 'span', countItems: (request) => request.count },
+    undefined,
+  );
+  /** buffers of requests that have ended */
+  readonly #free: ProtobufWriter[] = [];
 
-  /** The spans are all of one origin. */
-  serializeRequest(spans: PassageSpan[]): Uint8Array {
-    const [{ resource, instrumentationScope }] = spans;
-    const to = this.#to;
-    to.clear();
-    const resourceSpans = to.open(REQUEST.resourceSpans);
-    const resourceStart = to.open(RESOURCE_SPANS.resource);
-    for (const [name, value] of Object.entries(resource.attributes)) to.attribute(RESOURCE.attributes, name, value);
-    to.close(resourceStart);
-    const scopeSpans = to.open(RESOURCE_SPANS.scopeSpans);
-    const scope = to.open(SCOPE_SPANS.scope);
-    to.string(SCOPE.name, instrumentationScope.name);
-    to.string(SCOPE.version, instrumentationScope.version ?? '');
-    to.close(scope);
-    for (const span of spans) this.#span(span);
-    to.close(scopeSpans);
-    to.string(RESOURCE_SPANS.schemaUrl, resource.schemaUrl ?? '');
-    to.close(resourceSpans);
-    return to.copy();
+  constructor(origin: SpanOrigin) {
+    this.#origin = origin;
   }
 
-  deserializeResponse(bytes: Uint8Array) {
-    return ProtobufTraceSerializer.deserializeResponse(bytes);
+  begin(): Batch {
+    const writer = this.#free.pop() ?? new ProtobufWriter();
+    const request = new SpanRequest(this.#origin, writer);
+    return {
+      get count() {
+        return request.count;
+      },
+      add: (span) => request.add(span),
+      send: (done) => {
+        this.#delegate.export(request, (result) => {
+          this.#free.push(writer);
+          done(errorOf(result));
+        });
+      },
+    };
+  }
+
+  shutdown(): Promise<void> {
+    return this.#delegate.shutdown();
+  }
+}
+
+/**
+ * Spans as OTLP's ExportTraceServiceRequest: the very message that the SDK's serializer makes of them. That one
+ * makes objects and goes over them twice, 12 us a span; here attributes are written straight from the event, 2.5 us.
+ */
+export class SpanRequest {
+  count = 0;
+  readonly #to: ProtobufWriter;
+  readonly #attributes: SpanAttributes;
+  readonly #resourceSpans: number;
+  readonly #scopeSpans: number;
+  readonly #schemaUrl: string;
+
+  /** `to` is the request's until its bytes have been sent. */
+  constructor({ resource, scope }: SpanOrigin, to: ProtobufWriter) {
+    this.#to = to;
+    this.#attributes = new SpanAttributes(to);
+    this.#schemaUrl = resource.schemaUrl ?? '';
+    to.clear();
+    this.#resourceSpans = to.open(REQUEST.resourceSpans);
+    const start = to.open(RESOURCE_SPANS.resource);
+    for (const [name, value] of Object.entries(resource.attributes)) to.attribute(RESOURCE.attributes, name, value);
+    to.close(start);
+    this.#scopeSpans = to.open(RESOURCE_SPANS.scopeSpans);
+    const scopeStart = to.open(SCOPE_SPANS.scope);
+    to.string(SCOPE.name, scope.name);
+    to.string(SCOPE.version, scope.version ?? '');
+    to.close(scopeStart);
+  }
+
+  add(span: PassageSpan): void {
+    this.#span(span);
+    this.count++;
+  }
+
+  /** All of it, once no more are to come. */
+  bytes(): Uint8Array {
+    this.#to.close(this.#scopeSpans);
+    this.#to.string(RESOURCE_SPANS.schemaUrl, this.#schemaUrl);
+    this.#to.close(this.#resourceSpans);
+    return this.#to.written();
   }
 
   #span(span: PassageSpan): void {
@@ -140,17 +195,4 @@ class SpanAttributes implements AttributeWriter {
   flag(key: Key, value: boolean): void {
     this.#to.flagAttribute(SPAN.attributes, key.bytes, value);
   }
-}
-
-/** As the SDK's exporter of http/protobuf, options from OTEL_* variables included, but for who writes the bytes. */
-export function createProtobufExporter(): SpanExporter {
-  return new OTLPExporterBase(
-    createOtlpHttpExportDelegate(
-      convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', { 'Content-Type': 'application/x-protobuf' }),
-      new SpanSerializer(),
-      'otlp_http_span_exporter',
-      TraceExporterMetricsHelper,
-      undefined,
-    ),
-  );
 }

@@ -29,9 +29,9 @@ export class ProtobufWriter {
     this.#at = 0;
   }
 
-  /** A copy of all that was written since it was clear. */
-  copy(): Buffer {
-    return Buffer.from(this.#bytes.subarray(0, this.#at));
+  /** All of it since it was cleared, as it stands in the buffer. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
   }
 
   /** Begins a message within this one; hand what it returns to `close`. */

@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { defaultResource, detectResources, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
-import { CountedBatch } from './batch.ts';
 import { wantedDetectors } from './detectors.ts';
 import { createDiagLogger, createExportReport, type TracingLog } from './diagnostics.ts';
 import type { Environment } from './environment.ts';
-import { batchLimits, createExporters } from './exporters.ts';
+import { createDestinations, queueLimits } from './exporters.ts';
 import { spanLimits } from './limits.ts';
+import { ExportQueue } from './queue.ts';
 import type { SpanOrigin } from './spans.ts';
 
 export interface Provider {
   origin: SpanOrigin;
   /** One for each exporter; every span goes to each. */
-  batches: CountedBatch[];
+  queues: ExportQueue[];
   /** Flushes for as long as the exporters need. */
   shutdown(): Promise<void>;
 }
@@ -31,15 +31,20 @@ export async function startProvider(
 ): Promise<Provider> {
   // Before the exporters, which complain here.
   diag.setLogger(createDiagLogger(log), { logLevel: diagLevel(env.OTEL_LOG_LEVEL), suppressOverrideMessage: true });
-  const limits = batchLimits(env, log);
+  const limits = queueLimits(env, log);
   const report = createExportReport(log);
-  const [resource, exporters] = await Promise.all([resourceOf(env, version), createExporters(exporterNames, env, log)]);
-  const batches = exporters.map((exporter) => new CountedBatch(exporter, limits, report));
+  const origin = {
+    resource: await resourceOf(env, version),
+    scope: { name: 'tracehare', version },
+    limits: spanLimits(env, log),
+  };
+  const destinations = await createDestinations(exporterNames, env, origin, log);
+  const queues = destinations.map((destination) => new ExportQueue(destination, limits, report));
   return {
-    origin: { resource, scope: { name: 'tracehare', version }, limits: spanLimits(env, log) },
-    batches,
+    origin,
+    queues,
     async shutdown() {
-      const flushed = Promise.all(batches.map((batch) => batch.shutdown()));
+      const flushed = Promise.all(queues.map((queue) => queue.shutdown()));
       // At once, so that another may be started while this one flushes.
       diag.disable();
       await flushed;
@@ -57,7 +62,6 @@ async function resourceOf(env: Environment, version: string): Promise<Resource> 
     }),
   );
   const resource = own.merge(detectResources({ detectors: wantedDetectors(env) }));
-  // Until it is complete the SDK takes batches out of its queue without handing them to the exporter.
   await resource.waitForAsyncAttributes?.();
   return resource;
 }

@@ -62,7 +62,7 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   const connections = new ConnectionTable();
   let { consumer } = options;
   const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
-  const { origin, batches } = provider;
+  const { origin, queues } = provider;
   let limited = 0;
 
   function takesLoss(event: PublishEnded): boolean {
@@ -74,7 +74,7 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
 
   function write(event: PublishEnded | DeliveryEnded): void {
     const span = new PassageSpan(event, connections.get(event.connection), consumer, origin);
-    for (const batch of batches) batch.onEnd(span);
+    for (const queue of queues) queue.add(span);
   }
 
   return {
@@ -90,11 +90,11 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
           connections.observe(event);
       }
     },
-    free: () => Math.min(...batches.map((batch) => batch.free())),
+    free: () => Math.min(...queues.map((queue) => queue.free())),
     figures: () => ({
-      exported: sum(batches.map((batch) => batch.exported)),
-      dropped: sum(batches.map((batch) => batch.dropped)),
-      queued: sum(batches.map((batch) => batch.queued)),
+      exported: sum(queues.map((queue) => queue.exported)),
+      dropped: sum(queues.map((queue) => queue.dropped)),
+      queued: sum(queues.map((queue) => queue.queued)),
       limited,
     }),
     configure(options) {
@@ -104,7 +104,7 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
     async shutdown() {
       // Failures on the way out are counted and reported like any other.
       await within(options.shutdownTimeout ?? 5000, provider.shutdown());
-      for (const batch of batches) batch.abandon();
+      for (const queue of queues) queue.abandon();
     },
   };
 }
