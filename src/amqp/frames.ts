@@ -48,6 +48,7 @@ const STOPPED = 4;
  */
 export class FrameDecoder {
   readonly #visitor: FrameVisitor;
+  readonly #takesWhole: boolean;
   readonly #observed: ReadonlySet<number>;
   /** an observed method: the next one is mostly the same */
   #lastKey = -1;
@@ -66,6 +67,7 @@ export class FrameDecoder {
 
   constructor(visitor: FrameVisitor, observed: ReadonlySet<number>, opening: Opening, maxFrame = 1 << 20) {
     this.#visitor = visitor;
+    this.#takesWhole = visitor.whole !== undefined;
     this.#observed = observed;
     this.#opening = opening;
     this.maxFrame = maxFrame;
@@ -143,7 +145,7 @@ export class FrameDecoder {
   #walk(buf: Uint8Array, start: number, end: number): number {
     let p = start;
     while (end - p >= FRAME_HEAD) {
-      if (buf[p] === FRAME_METHOD && end - p >= FRAME_OVERHEAD + 4) {
+      if (this.#takesWhole && buf[p] === FRAME_METHOD && end - p >= FRAME_OVERHEAD + 4) {
         const next = this.#visitor.whole?.(buf, p, end) ?? p;
         if (next !== p) {
           p = next;

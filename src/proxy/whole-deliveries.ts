@@ -75,7 +75,12 @@ export class WholeDeliveries {
         if (routingKey >= head - 1 || routingKey + 1 + view.getUint8(routingKey) !== head - 1) break;
         consumer = channel.consumer(buf, tag + 1, numbers);
         if (consumer === undefined) break;
-        route = delivering.route(buf, key, head - 1, consumer);
+        try {
+          route = delivering.route(buf, key, head - 1, consumer);
+        } catch {
+          // it will throw again, where that is counted
+          break;
+        }
         if (!route.isPlain) break;
       } else {
         if (numbers - (p + TAG) !== tagLength || !sameBytes(view, p + TAG, tag, tagLength)) break;

@@ -69,7 +69,12 @@ export class WholePublishes {
         length = head - 2 - names;
         const routingKey = names + 1 + view.getUint8(names);
         if (routingKey >= head - 2 || routingKey + 1 + view.getUint8(routingKey) !== head - 2) break;
-        route = publishing.route(buf, names, head - 2);
+        try {
+          route = publishing.route(buf, names, head - 2);
+        } catch {
+          // it will throw again, where that is counted
+          break;
+        }
         const { isPlain, treatment, shadow } = route;
         addsOurs = treatment.propagate && treatment.headers === undefined;
         const wantsConfirms = shadowing === 'confirms' && treatment.loss === 'confirms';
@@ -92,7 +97,11 @@ export class WholePublishes {
       let ids = context.ids;
       if (bare) {
         const at = output.open(buf, kept, header, MOST_BARE_BYTES);
-        output.enter(header, publishing.bare(route, bits, output.view, at, now));
+        try {
+          output.enter(header, publishing.bare(route, bits, output.view, at, now));
+        } catch (error) {
+          plane.failed(error);
+        }
         kept = header.tableEnd;
       } else {
         let splice = false;

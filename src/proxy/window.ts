@@ -91,6 +91,7 @@ export class Window<T, D extends Detail> {
   }
 
   release(slot: number): void {
+    this.routes[slot] = undefined;
     if (this.details[slot] !== undefined) this.details[slot] = undefined;
     if (this.#freed === this.#free.length) this.#free = grown(this.#free, new Int32Array(this.#freed * 2));
     this.#free[this.#freed++] = slot;

@@ -219,6 +219,23 @@ test.each([...REACHED, 'nothing', 'everything'])(
   },
 );
 
+test('interceptor.onBarePublish throws: a message without headers passes with the stamp alone, failures are counted', async () => {
+  const watchers = new Watchers((name) => name === 'interceptor.onBarePublish');
+  const { vhost, atApp } = await startPlane(watchers, 'off');
+  const app = await connect(vhost.url(atApp.port));
+  const channel = await app.createConfirmChannel();
+  await channel.assertQueue('q');
+  channel.sendToQueue('q', Buffer.from('bare'));
+  await channel.waitForConfirms();
+  const message = await channel.get('q', { noAck: true });
+  expect(message && [message.content.toString(), Object.keys(message.properties.headers ?? {})]).toEqual([
+    'bare',
+    ['x-tracehare-sent'],
+  ]);
+  expect([watchers.failures, watchers.calls.get('interceptor.onBarePublish')]).toEqual([1, 1]);
+  await app.close();
+});
+
 async function another(): Promise<Vhost> {
   const vhost = await createVhost();
   atEnd(() => vhost.remove());
