@@ -449,7 +449,7 @@ describe('the standard variables', () => {
     };
     const event = delivery({ redelivered: true, deadLetterQueue: 'billing', deadLetterReason: 'expired' });
     const [span] = await received([event], { consumer: 'both' }, env);
-    expect(Object.values(span.attributes)).toEqual(['proce', 'proce']);
+    expect(Object.values(span.attributes)).toEqual(['rabbi', 'proce']);
     expect(span.links).toEqual([]);
     expect(span.events).toEqual([
       { name: 'dead-lettered', time: nanos(START), attributes: { 'tracehare.dead_letter.queue': 'billi' } },

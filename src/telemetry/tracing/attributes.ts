@@ -64,49 +64,60 @@ export const OWN = {
   deadLetterReason: 'tracehare.dead_letter.reason',
 } as const;
 
-/** The attributes of a passage's span. */
-export function writeAttributes(
-  event: PublishEnded | DeliveryEnded,
-  connection: Connection | undefined,
-  to: AttributeWriter,
-): void {
-  if (event.type === 'publish.ended') writePublish(event, to);
-  else writeDelivery(event, to);
-  writeMessage(event, to);
-  if (connection !== undefined) writeConnection(connection, to);
-}
+type Passage = PublishEnded | DeliveryEnded;
 
-function writePublish(event: PublishEnded, to: AttributeWriter): void {
-  to.text(KEY.operationName, 'publish');
-  to.text(KEY.operationType, 'send');
-  to.text(KEY.destinationName, joined(event.exchange, event.routingKey));
-  if (event.exchange === '' && isServerNamed(event.routingKey)) writeServerNamed(to);
-  to.number(KEY.sequence, event.sequence);
-  to.flag(KEY.confirmed, event.confirmed);
-}
-
-function writeDelivery(event: DeliveryEnded, to: AttributeWriter): void {
-  const operation = event.via === 'get' ? 'receive' : 'process';
-  to.text(KEY.operationName, operation);
-  to.text(KEY.operationType, operation);
-  const key = event.routingKey === event.queue ? '' : event.routingKey;
-  to.text(KEY.destinationName, joined(event.exchange, key, event.queue));
-  if (isServerNamed(event.queue)) writeServerNamed(to);
-  to.number(KEY.deliveryTag, event.deliveryTag);
-  to.text(KEY.settlement, event.settlement);
-  to.flag(KEY.redelivered, event.redelivered);
-  if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
-}
-
-function writeMessage(event: PublishEnded | DeliveryEnded, to: AttributeWriter): void {
+/** The attributes that all spans of a route on a channel have: most of them. */
+export function writeRoute(event: Passage, connection: Connection | undefined, to: AttributeWriter): void {
   to.text(KEY.systemName, 'rabbitmq');
+  if (event.type === 'publish.ended') {
+    to.text(KEY.operationName, 'publish');
+    to.text(KEY.operationType, 'send');
+    to.text(KEY.destinationName, joined(event.exchange, event.routingKey));
+    if (event.exchange === '' && isServerNamed(event.routingKey)) writeServerNamed(to);
+  } else {
+    const operation = event.via === 'get' ? 'receive' : 'process';
+    to.text(KEY.operationName, operation);
+    to.text(KEY.operationType, operation);
+    const key = event.routingKey === event.queue ? '' : event.routingKey;
+    to.text(KEY.destinationName, joined(event.exchange, key, event.queue));
+    if (isServerNamed(event.queue)) writeServerNamed(to);
+  }
   to.text(KEY.destinationTemplate, event.topic);
-  to.number(KEY.bodySize, event.bodySize);
-  to.text(KEY.outcome, event.outcome);
+  if (event.routingKey !== '') to.text(KEY.routingKey, event.routingKey);
   to.text(KEY.pipeline, event.pipeline);
   to.number(KEY.connection, event.connection);
   to.number(KEY.channel, event.channel);
-  if (event.routingKey !== '') to.text(KEY.routingKey, event.routingKey);
+  if (connection !== undefined) writeConnection(connection, to);
+}
+
+/** Whether `writeRoute` writes the same of both, their connections being the same. */
+export function sameRoute(one: Passage, other: Passage): boolean {
+  return (
+    one.routingKey === other.routingKey &&
+    one.topic === other.topic &&
+    one.exchange === other.exchange &&
+    one.connection === other.connection &&
+    one.channel === other.channel &&
+    one.pipeline === other.pipeline &&
+    (one.type === 'publish.ended'
+      ? other.type === 'publish.ended'
+      : other.type === 'delivery.ended' && one.queue === other.queue && one.via === other.via)
+  );
+}
+
+/** The attributes of the message at hand. */
+export function writeMessage(event: Passage, to: AttributeWriter): void {
+  if (event.type === 'publish.ended') {
+    to.number(KEY.sequence, event.sequence);
+    to.flag(KEY.confirmed, event.confirmed);
+  } else {
+    to.number(KEY.deliveryTag, event.deliveryTag);
+    to.text(KEY.settlement, event.settlement);
+    to.flag(KEY.redelivered, event.redelivered);
+    if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
+  }
+  to.number(KEY.bodySize, event.bodySize);
+  to.text(KEY.outcome, event.outcome);
   if (event.messageId !== '') to.text(KEY.messageId, event.messageId);
   if (event.correlationId !== '') to.text(KEY.conversationId, event.correlationId);
   if (event.fault !== '') to.text(KEY.faultType, event.fault);

@@ -41,7 +41,8 @@ export class ProtobufWriter {
     return this.#at;
   }
 
-  close(start: number): void {
+  /** Returns where what was written since `open` starts now. */
+  close(start: number): number {
     const length = this.#at - start;
     const shift = sizeOf(length) - LENGTH;
     if (shift !== 0) {
@@ -50,6 +51,19 @@ export class ProtobufWriter {
     }
     writeVarint(this.#bytes, start - LENGTH, length);
     this.#at += shift;
+    return start + shift;
+  }
+
+  /** Where the next byte goes. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Writes `size` bytes again that stand at `from`. */
+  repeat(from: number, size: number): void {
+    this.#room(size);
+    this.#bytes.copyWithin(this.#at, from, from + size);
+    this.#at += size;
   }
 
   number(tag: number, value: number): void {
@@ -180,9 +194,10 @@ export class ProtobufWriter {
 /** Up to here shifts are exact. */
 const MAX_INT = 2 ** 31 - 1;
 
+/** A letter's code has a bit more than a digit's, and its low ones count from 1. */
 const digitAt = (digits: string, i: number): number => {
   const code = digits.charCodeAt(i);
-  return code <= 0x39 ? code - 0x30 : code - 0x57;
+  return (code & 15) + (code >> 6) * 9;
 };
 
 /** No number of ours is a negative integer, which would take two's complement: as a double it is as exact. */

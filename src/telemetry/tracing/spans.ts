@@ -16,7 +16,7 @@ import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { viewOf } from '../../amqp/bytes.ts';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import type { Connection } from '../connections.ts';
-import { type AttributeWriter, type Key, OWN, writeAttributes } from './attributes.ts';
+import { type AttributeWriter, type Key, OWN, sameRoute, writeMessage, writeRoute } from './attributes.ts';
 import { createIdPool, SPAN_WORDS, TRACE_WORDS, writeHex } from './ids.ts';
 import { LimitedAttributes, type SpanLimits } from './limits.ts';
 
@@ -136,22 +136,33 @@ export class PassageSpan implements ReadableSpan {
     return this.#origin.scope;
   }
 
-  /** Returns how many attributes the limits left out. */
-  writeAttributes(to: AttributeWriter): number {
+  /** Attributes that it shares with every span of its route and channel. With limits there are none. */
+  writeRoute(to: AttributeWriter): void {
+    if (this.#origin.limits === undefined) writeRoute(this.#event, this.#connection, to);
+  }
+
+  sharesRoute(other: PassageSpan): boolean {
+    return this.#connection === other.#connection && sameRoute(this.#event, other.#event);
+  }
+
+  /** All others. Returns how many the limits left out. */
+  writeMessage(to: AttributeWriter): number {
     const { limits } = this.#origin;
     const limited = limits && new LimitedAttributes(to, limits.attributes, limits.valueLength);
-    writeAttributes(this.#event, this.#connection, limited ?? to);
+    if (limited !== undefined) writeRoute(this.#event, this.#connection, limited);
+    writeMessage(this.#event, limited ?? to);
     return limited?.dropped ?? 0;
   }
 
   get attributes(): Attributes {
     const attributes = new AttributeObject();
-    this.writeAttributes(attributes);
+    this.writeRoute(attributes);
+    this.writeMessage(attributes);
     return attributes.attributes;
   }
 
   get droppedAttributesCount(): number {
-    return this.writeAttributes(new AttributeObject());
+    return this.writeMessage(new AttributeObject());
   }
 
   get events(): TimedEvent[] {
