@@ -81,15 +81,19 @@ export class ContentHeader {
   }
 
   /**
-   * Reads the frame at buf[start, end). Returns false if it can't be understood: then only
-   * `bodySize` holds (NaN if even that is missing) and the frame must be passed as it is.
+   * Reads the frame at buf[start, end); `view`, if there is one, is of the same bytes. Returns false
+   * if it can't be understood: then only `bodySize` holds (NaN if even that is missing) and the frame
+   * must be passed as it is.
    */
-  read(buf: Uint8Array, start: number, end: number): boolean {
+  read(buf: Uint8Array, start: number, end: number, view?: DataView): boolean {
     if (buf !== this.buf) {
       this.buf = buf;
-      this.#view = viewOf(buf);
+      this.#view = view ?? viewOf(buf);
     }
-    const view = this.#view;
+    return this.#read(this.#view, start, end);
+  }
+
+  #read(view: DataView, start: number, end: number): boolean {
     this.#start = start;
     this.#end = end;
     this.#found = 0;
@@ -98,7 +102,7 @@ export class ContentHeader {
     const payload = start + FRAME_HEAD;
     const stop = end - 1;
     if (payload + FLAGS + 2 > stop) {
-      this.bodySize = payload + FLAGS <= stop ? readU64(buf, payload + BODY_SIZE) : Number.NaN;
+      this.bodySize = payload + FLAGS <= stop ? readU64(this.buf, payload + BODY_SIZE) : Number.NaN;
       return false;
     }
     this.bodySize = view.getUint32(payload + BODY_SIZE) * 0x1_0000_0000 + view.getUint32(payload + BODY_SIZE + 4);

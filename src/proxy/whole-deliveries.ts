@@ -86,7 +86,7 @@ export class WholeDeliveries {
         if (numbers - (p + TAG) !== tagLength || !sameBytes(view, p + TAG, tag, tagLength)) break;
         if (head - 1 - key !== length || !sameBytes(view, key, names, length)) break;
       }
-      if (!header.read(buf, head, headEnd) || header.value(X_DEATH) >= 0) break;
+      if (!header.read(buf, head, headEnd, view) || header.value(X_DEATH) >= 0) break;
       const next = endOfBody(view, headEnd, id, header.bodySize, end);
       if (next < 0) break;
 

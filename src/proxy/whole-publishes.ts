@@ -85,7 +85,7 @@ export class WholePublishes {
         if (head - 2 - (p + NAMES) !== length || !sameBytes(view, p + NAMES, names, length)) break;
         if ((mandatory !== 0) !== (bits === MANDATORY)) break;
       }
-      if (!header.read(buf, head, headEnd)) break;
+      if (!header.read(buf, head, headEnd, view)) break;
       const bare = addsOurs && header.isBare && (frameMax === 0 || headEnd - head + MOST_BARE_BYTES <= frameMax);
       if (!bare && (header.value(X_DELAY) >= 0 || header.value(SENT) >= 0)) break;
       const size = header.bodySize;
