@@ -10,7 +10,7 @@ const WORTH_COMPRESSING = 1400;
 export interface Answer {
   status: number;
   /** one line, or a document; a line gets its newline here */
-  body: string;
+  body: string | Buffer;
   contentType?: string;
   headers?: Record<string, string>;
 }
@@ -18,8 +18,8 @@ export interface Answer {
 /** Sends an answer; to HEAD all but the body. Never cached, never sniffed, never framed. */
 export async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
   const { status, contentType = 'text/plain; charset=utf-8', headers = {} } = answer;
-  const text = answer.contentType === undefined ? `${answer.body}\n` : answer.body;
-  let body = Buffer.from(text);
+  const document = answer.contentType === undefined ? `${answer.body}\n` : answer.body;
+  let body = typeof document === 'string' ? Buffer.from(document) : document;
   const encoding: Record<string, string> = {};
   if (body.length > WORTH_COMPRESSING && acceptsGzip(request.headers['accept-encoding'])) {
     body = await compress(body, { level: constants.Z_BEST_SPEED });

@@ -25,7 +25,7 @@ const PROCESS = /^(process|nodejs)_/;
 const processFigures = await exposition
   .render()
   .then(({ body }) =>
-    [...body.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name).filter((name) => PROCESS.test(name)),
+    [...body.toString().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name).filter((name) => PROCESS.test(name)),
   );
 for (const name of processFigures)
   for (const end of ['', '_sum', '_count', '_bucket']) exported.set(`${name}${end}`, name);

@@ -30,7 +30,7 @@ export function rig(options: RigOptions = {}) {
     thread,
     ...thread(),
     async scrape(accept?: string): Promise<Metrics> {
-      return new Metrics((await exposition.render(accept)).body);
+      return new Metrics((await exposition.render(accept)).body.toString());
     },
   };
 }

@@ -221,7 +221,7 @@ async function pass(
     .events()
     .map((event) => JSON.stringify(Object.entries(event).filter(([key]) => !VOLATILE.has(key))))
     .sort();
-  const { body: text } = await exposition.render();
+  const text = (await exposition.render()).body.toString();
   detach();
   rig.cells.close();
   return { bytes: masked(passed), returned: masked(written), counted: text.split('\n').filter(timeless), told };

@@ -9,7 +9,8 @@ import { LossRate } from './loss-rate.ts';
 import { messageMetrics } from './message-metrics.ts';
 import { preferredFormat } from './negotiate.ts';
 import { openTelemetryMetrics, type ServerAddress } from './opentelemetry-metrics.ts';
-import { Registries } from './registries.ts';
+import { Registries, type Value } from './registries.ts';
+import { histogramSamples, singleSamples } from './samples.ts';
 import { BUILD_INFO, LOSS_RATE, SIDECAR_METRICS } from './sidecar-metrics.ts';
 import {
   nodeInfo,
@@ -20,7 +21,6 @@ import {
   type TopologyNode,
   type TopologyQuery,
 } from './topology.ts';
-import { histogramValues, type MetricValue, singleValues } from './values.ts';
 
 export interface ExpositionOptions extends Shape {
   version: string;
@@ -88,8 +88,9 @@ export class Exposition {
   }
 
   /** Shows a metric whose values someone else knows; `collect` is asked at each scrape. */
-  register(declaration: Declaration, collect: () => number | { labels: Labels; value: number }[]): void {
-    this.#add(declaration, () => {
+  register(declaration: Declaration, collect: () => number | Value[]): void {
+    this.declarations.push(declaration);
+    this.#registries.add(declaration, () => {
       const values = collect();
       return typeof values === 'number' ? [{ labels: {}, value: values }] : values;
     });
@@ -109,7 +110,7 @@ export class Exposition {
   }
 
   /** What a scraper with this Accept header gets. */
-  render(accept?: string): Promise<{ contentType: string; body: string }> {
+  render(accept?: string): Promise<{ contentType: string; body: Buffer }> {
     this.snapshot();
     return this.#registries.render(preferredFormat(accept));
   }
@@ -158,18 +159,14 @@ export class Exposition {
   }
 
   #addCells(metric: CellMetric): void {
+    this.declarations.push(metric);
     const groups = this.#reader.groups(metric.from, metric.type !== 'gauge');
     if (metric.type !== 'histogram') {
-      this.#add(metric, () => singleValues(metric, groups));
+      this.#registries.addSamples(metric, singleSamples(metric, groups));
       return;
     }
     const exemplars = new Exemplars(groups, metric.bounds ?? []);
     this.#exemplars[metric.name] = exemplars;
-    this.#add(metric, histogramValues(metric, groups, this.#reader, exemplars));
-  }
-
-  #add(declaration: Declaration, values: () => MetricValue[]): void {
-    this.declarations.push(declaration);
-    this.#registries.add(declaration, values);
+    this.#registries.addSamples(metric, histogramSamples(metric, groups, this.#reader, exemplars));
   }
 }

@@ -9,8 +9,9 @@ export type Labels = Record<string, string>;
 
 /** The series that are shown as one. */
 export interface Group {
-  /** the same object for as long as the group lives; prom-client caches its text by it */
   labels: Labels;
+  /** `labels` as they stand in a sample: name="value" after name="value" */
+  readonly text: string;
   ranges: Set<CellRange>;
   /** What withdrawn series had counted while others of the group live on: counters must not go back. */
   base: Float64Array | undefined;
@@ -37,7 +38,7 @@ export class Groups implements Iterable<Group> {
     const id = key(labels);
     let group = this.#groups.get(id);
     if (group === undefined) {
-      group = { labels, ranges: new Set(), base: undefined };
+      group = { labels, text: written(labels), ranges: new Set(), base: undefined };
       this.#groups.set(id, group);
     }
     group.ranges.add(range);
@@ -86,6 +87,12 @@ export function latest(group: Group): boolean {
   let told = 0;
   for (const { cells, at } of group.ranges) if (Math.abs(cells[at]) > Math.abs(told)) told = cells[at];
   return told > 0;
+}
+
+function written(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${value.replace(/[\\\n"]/g, (each) => (each === '\n' ? '\\n' : `\\${each}`))}"`)
+    .join(',');
 }
 
 /** Groups of one table always have the same labels in the same order, but for absent ones. */

@@ -1,6 +1,8 @@
 import { collectDefaultMetrics, type Metric, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { Declaration } from './declaration.ts';
-import type { MetricValue } from './values.ts';
+import type { Labels } from './groups.ts';
+import { Lines } from './lines.ts';
+import type { Format, WriteSamples } from './samples.ts';
 
 /** What prom-client's registry asks of a metric. */
 interface MetricObject {
@@ -11,22 +13,32 @@ interface MetricObject {
   get(): unknown;
 }
 
+export interface Value {
+  labels: Labels;
+  value: number;
+}
+
 /**
- * The same metrics in both formats. A registry has one format, and renames its counters for
- * OpenMetrics: so each gets a metric object of its own, and `get` answers with the name it has now.
+ * The same metrics in both formats, and a registry for each, as a registry has one format. The registry
+ * writes what it is given values of, and of the others HELP and TYPE.
  */
 export class Registries {
   readonly text = new Registry();
   readonly openMetrics = new Registry<OpenMetricsContentType>();
+  /** by the name they are registered with */
+  readonly #samples = new Map<string, WriteSamples>();
+  #length = 1 << 16;
 
   constructor() {
     this.openMetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   }
 
-  add(declaration: Declaration, values: () => MetricValue[]): void {
-    for (const registry of [this.text, this.openMetrics]) {
-      register(registry, declaration, (metric) => ({ ...metric, values: values() }));
-    }
+  add(declaration: Declaration, values: () => Value[]): void {
+    this.#register(declaration, () => ({ values: values() }));
+  }
+
+  addSamples(declaration: Declaration, write: WriteSamples): void {
+    for (const name of this.#register(declaration, () => ({ values: [] }))) this.#samples.set(name, write);
   }
 
   /**
@@ -37,23 +49,32 @@ export class Registries {
     const source = new Registry();
     collectDefaultMetrics({ register: source });
     for (const figure of source.getMetricsAsArray() as unknown as MetricObject[]) {
-      for (const registry of [this.text, this.openMetrics]) {
-        register(registry, figure, async (metric) => ({ ...((await figure.get()) as object), name: metric.name }));
-      }
+      this.#register(figure, async () => (await figure.get()) as object);
     }
   }
 
-  async render(format: 'text' | 'openMetrics'): Promise<{ contentType: string; body: string }> {
+  async render(format: Format): Promise<{ contentType: string; body: Buffer }> {
     const registry = this[format];
-    return { contentType: registry.contentType, body: await registry.metrics() };
+    const between = format === 'text' ? '\n' : '';
+    const lines = new Lines(this.#length);
+    for (const [index, { name }] of (registry.getMetricsAsArray() as unknown as MetricObject[]).entries()) {
+      lines.add(`${index === 0 ? '' : between}${await registry.getSingleMetricAsString(name)}\n`);
+      this.#samples.get(name)?.(lines, format);
+    }
+    if (format === 'openMetrics') lines.add('# EOF\n');
+    const body = lines.end();
+    this.#length = body.length + (body.length >> 3);
+    return { contentType: registry.contentType, body };
   }
-}
 
-function register(
-  registry: Pick<Registry, 'registerMetric'>,
-  { name, help, type }: { name: string; help: string; type: string },
-  get: (metric: MetricObject) => unknown,
-): void {
-  const metric: MetricObject = { name, help, type, aggregator: 'sum', get: () => get(metric) };
-  registry.registerMetric(metric as unknown as Metric);
+  #register({ name, help, type }: Pick<MetricObject, 'name' | 'help' | 'type'>, get: () => object): string[] {
+    // OpenMetrics has the suffix on samples alone, where prom-client adds it
+    const names = { text: name, openMetrics: type === 'counter' ? name.replace(/_total$/, '') : name };
+    for (const format of ['text', 'openMetrics'] as const) {
+      const head = { name: names[format], help, type, aggregator: 'sum' };
+      const metric: MetricObject = { ...head, get: async () => ({ ...(await get()), ...head }) };
+      this[format].registerMetric(metric as unknown as Metric);
+    }
+    return [...new Set(Object.values(names))];
+  }
 }
