@@ -26,6 +26,25 @@ test('ids do not repeat when the pool is refilled', () => {
   expect(seen.size).toBe(10_000);
 });
 
+test('every bit of an id is as often set as not, and no two pools draw the same', () => {
+  const [one, other] = [createIdPool(), createIdPool()];
+  const words = new Uint32Array(4);
+  const set = new Array(128).fill(0);
+  const draws = 20_000;
+  const first = new Set<string>();
+  for (let i = 0; i < draws; i++) {
+    one.traceId(words, 0);
+    first.add(words.join());
+    for (let bit = 0; bit < 128; bit++) set[bit] += (words[bit >> 5] >>> (bit & 31)) & 1;
+  }
+  // ten standard deviations
+  for (const count of set) expect(Math.abs(count - draws / 2)).toBeLessThan(10 * Math.sqrt(draws / 4));
+  for (let i = 0; i < draws; i++) {
+    other.traceId(words, 0);
+    expect(first.has(words.join())).toBe(false);
+  }
+});
+
 test('every word of the pool is used once, whatever is drawn', () => {
   let next = 1;
   const pool = createIdPool(6, (words) => {
