@@ -7,6 +7,7 @@ import type { Loaded } from './config/load.ts';
 import type { ReadFiles } from './config/read-files.ts';
 import type { Report } from './control.ts';
 import { EventBus } from './events/bus.ts';
+import { EventPump } from './events/pump.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
@@ -24,8 +25,6 @@ import { startTraffic, type TrafficThread } from './traffic-thread.ts';
 import { Upstreams } from './upstreams.ts';
 import { version } from './version.ts';
 
-/** How often events are fetched while there are few. */
-const PUMP_MS = 50;
 const SNAPSHOT_MS = 1000;
 
 export interface RunningApp {
@@ -142,12 +141,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   exposition.register(REGISTERED.faultsActive, () => faults.counts());
   exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
 
-  const pumping = setInterval(() => pump(), PUMP_MS);
+  const events = new EventPump(bus);
   const snapshots = setInterval(() => exposition.snapshot(), SNAPSHOT_MS);
-  /** Goes on at once while there is more, but lets others have the thread between batches. */
-  function pump(): void {
-    if (bus.pump() > 0) setImmediate(pump);
-  }
 
   const { host } = config.listen;
   const listen = `${host.includes(':') ? `[${host}]` : host}:${threads[0].port}`;
@@ -227,8 +222,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       draining = true;
       await reloader.close();
       await drainTraffic(running.drain.timeout);
-      clearInterval(pumping);
-      while (bus.pump() > 0) await new Promise(setImmediate);
+      await events.drain();
       clearInterval(snapshots);
       await sink.shutdown();
       await admin.close();

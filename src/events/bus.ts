@@ -11,6 +11,9 @@ export interface EventSource {
 /** Events taken from a source before others get the thread. */
 const BATCH = 256;
 
+/** What a round leaves: nothing, more than one round takes, or what nobody has room for now. */
+export type Left = 'nothing' | 'more' | 'no room';
+
 /**
  * Lifecycle events on the main thread, typed by their name. Bounded by its sources: it takes only
  * as many as its observers have `room` for and leaves the rest where they drop and are counted.
@@ -21,6 +24,7 @@ export class EventBus {
   readonly #sources = new Set<EventSource>();
   readonly #room: () => number;
   readonly #failed: (error: unknown) => void;
+  readonly #each = (event: LifecycleEvent): void => this.#tell(event);
 
   /** `failed` is told of an observer that throws; the others still get the event. */
   constructor(room: () => number, failed: (error: unknown) => void) {
@@ -43,14 +47,15 @@ export class EventBus {
     this.#sources.add(source);
   }
 
-  /** One round over the sources. Returns how many events there were: 0 when all are empty or nobody has room. */
-  pump(): number {
-    let count = 0;
+  /** One round over the sources. */
+  pump(): Left {
+    let left: Left = 'nothing';
     for (const source of this.#sources) {
       const room = Math.min(BATCH, this.#room());
-      if (room > 0) count += source.read(room, (event) => this.#tell(event));
+      if (room === 0) left = 'no room';
+      else if (source.read(room, this.#each) === room && left === 'nothing') left = 'more';
     }
-    return count;
+    return left;
   }
 
   #tell(event: LifecycleEvent): void {

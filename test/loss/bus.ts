@@ -15,6 +15,6 @@ export function logged(events: LifecycleEvent[], capacity = 1000): LossLog {
   observeLosses(bus, log);
   const left = [...events];
   bus.attach({ read: (limit, each) => left.splice(0, limit).map(each).length });
-  while (bus.pump() > 0);
+  while (bus.pump() === 'more');
   return log;
 }
