@@ -1,10 +1,24 @@
 import type { DeliveryTally } from './observer.ts';
 
-/** Auto-ack deliveries remembered per connection, or runs of them, and what the two kernels between us and the app can hold (Linux: up to 4 + 32 MB). */
+/** Deliveries told of when an app vanishes, and what the two kernels between us and it can hold (Linux: up to 4 + 32 MB). */
 const MAX_DELIVERIES = 16_384;
 const MAX_BYTES = 36 << 20;
 /** An app that keeps up has read what was sent longer ago than this. */
 const RECENT_MS = 1000;
+/** Deliveries of one topic are one run for as long. */
+const RUN_MS = 20;
+/** Runs remembered that are not recent: those of one topic in a row are one. */
+const MAX_OLD = 256;
+
+interface Run {
+  tally: DeliveryTally;
+  /** when the kernel took the first and the last of them, ms of the monotonic clock */
+  since: number;
+  until: number;
+  count: number;
+  /** in their bodies */
+  bytes: number;
+}
 
 /**
  * Auto-ack deliveries the kernel took last. They counted as successes when it did; if the app then
@@ -12,12 +26,9 @@ const RECENT_MS = 1000;
  * (FACTS, D: a consumer killed after 100 had 3,848 in its socket).
  */
 export class InFlight {
-  readonly #tallies: (DeliveryTally | undefined)[] = [];
-  readonly #times: number[] = [];
-  /** deliveries in each run, and bytes in their bodies */
-  readonly #counts: number[] = [];
-  readonly #bytes: number[] = [];
-  #next = 0;
+  /** the oldest first */
+  readonly #recent: Run[] = [];
+  readonly #old: Run[] = [];
   /** the socket holds what the kernel could not take: the buffers behind it are full */
   #full = false;
   /** when that was so last */
@@ -29,11 +40,27 @@ export class InFlight {
       this.#full = false;
       this.#fullAt = now;
     }
-    const at = this.#next++ & (MAX_DELIVERIES - 1);
-    this.#tallies[at] = tally;
-    this.#times[at] = now;
-    this.#counts[at] = count;
-    this.#bytes[at] = bytes;
+    const recent = this.#recent;
+    const last = recent[recent.length - 1];
+    if (last !== undefined && last.tally === tally && now - last.since < RUN_MS) {
+      last.until = now;
+      last.count += count;
+      last.bytes += bytes;
+      return;
+    }
+    recent.push({ tally, since: now, until: now, count, bytes });
+    while (now - recent[0].until > RECENT_MS || recent.length > MAX_DELIVERIES) this.#age(recent.shift() as Run);
+  }
+
+  #age(run: Run): void {
+    const last = this.#old.at(-1);
+    if (last !== undefined && last.tally === run.tally) {
+      last.count += run.count;
+      last.bytes += run.bytes;
+      return;
+    }
+    this.#old.push(run);
+    if (this.#old.length > MAX_OLD) this.#old.shift();
   }
 
   /** The socket could not take all it was given. */
@@ -43,18 +70,19 @@ export class InFlight {
 
   /** The app vanished. */
   end(now: number): void {
-    let bytes = 0;
+    let bytes = MAX_BYTES;
     let left = MAX_DELIVERIES;
     const full = this.#full || now - this.#fullAt < RECENT_MS;
-    const runs = Math.min(this.#next, MAX_DELIVERIES);
-    for (let n = 1; n <= runs && left > 0; n++) {
-      const at = (this.#next - n) & (MAX_DELIVERIES - 1);
-      if (full ? bytes > MAX_BYTES : now - this.#times[at] > RECENT_MS) break;
-      bytes += this.#bytes[at];
-      const count = Math.min(left, this.#counts[at]);
+    const runs = full ? [...this.#old, ...this.#recent] : this.#recent.filter(({ until }) => now - until <= RECENT_MS);
+    for (const run of runs.reverse()) {
+      // of a run that was only partly in the buffers, about as many as fit
+      const share = full && run.bytes > bytes ? bytes / run.bytes : 1;
+      const count = Math.min(left, Math.ceil(run.count * share));
+      if (count > 0) run.tally.unknown('autoack_in_flight', count);
       left -= count;
-      this.#tallies[at]?.unknown('autoack_in_flight', count);
+      bytes -= run.bytes;
+      if (left === 0 || (full && bytes <= 0)) break;
     }
-    this.#next = 0;
+    this.#old.length = this.#recent.length = 0;
   }
 }
