@@ -236,14 +236,15 @@ export class Publishes {
   /** Mandatory publishes without confirms that waited long enough for a return. */
   sweep(now: number): void {
     const open = this.#open;
+    let last = 0;
     for (let n = open.first(); n >= 0 && n <= this.numbers.plainUntil; n = open.first(n + 1)) {
-      const slot = open.find(n);
-      if (now - open.times[slot] < RETURN_WAIT_MS) break;
-      open.take(n);
+      if (now - open.times[open.find(n)] < RETURN_WAIT_MS) break;
+      last = n;
+    }
+    open.takeUpTo(last, (slot, n) => {
       this.#history.assumed(this.#route(slot), open.sizes[slot]);
       this.#outcomes.succeeded(slot, n, now, ROUTED);
-      open.release(slot);
-    }
+    });
     this.#outcomes.count();
   }
 

@@ -103,10 +103,22 @@ export class Window<T, D extends Detail> {
       if (number > last) return;
       this.#takeOne(number, each);
     }
-    while (this.size > 0 && this.#base <= last && this.#base < this.#next) {
-      // advance() leaves base on an open number whenever the array part has one
-      if (this.find(this.#base) < 0) this.#advance();
-      else this.#takeOne(this.#base, each);
+    try {
+      const mask = this.#index.length - 1;
+      while (this.size > 0 && this.#base <= last && this.#base < this.#next) {
+        const number = this.#base++;
+        const slot = this.#index[number & mask] - 1;
+        if (slot < 0) continue;
+        this.#index[number & mask] = 0;
+        this.size--;
+        try {
+          each(slot, number);
+        } finally {
+          this.release(slot);
+        }
+      }
+    } finally {
+      this.#advance();
     }
   }
 
