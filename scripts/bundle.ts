@@ -16,19 +16,28 @@ const licenses: Plugin = {
   },
 };
 
+/** Behind the name of a module that is imported as a whole. */
+const WHOLE = '?whole';
+
 /**
  * Who imports a module of Node has it asked for each of its exports, also for what it only makes when
  * asked: node:http loads all of undici for its fetch (40 ms, 15 MiB), node:process opens stdin. What stands
- * for these modules here asks for what is used.
+ * for these modules here asks for what is used; of a module that is imported while the program runs nobody knows
+ * what that is, so it has nothing that is only made when asked.
  */
 const builtins: Plugin = {
   name: 'builtins',
-  resolveId: (id, _, { kind }) => (isBuiltin(id) && kind !== 'require-call' ? `\0${id}` : undefined),
+  resolveId: (id, _, { kind }) =>
+    isBuiltin(id) && kind !== 'require-call' ? `\0${id}${kind === 'dynamic-import' ? WHOLE : ''}` : undefined,
   load(id) {
-    const name = id.slice(1);
+    const whole = id.endsWith(WHOLE);
+    const name = id.slice(1, whole ? -WHOLE.length : undefined);
     if (id[0] !== '\0' || !isBuiltin(name)) return undefined;
+    const module = process.getBuiltinModule(name) ?? {};
     const builtin = `process.getBuiltinModule('${name}')`;
-    const names = Object.keys(process.getBuiltinModule(name) ?? {}).filter((each) => /^[a-z]\w*$/i.test(each));
+    const names = Object.keys(module).filter(
+      (each) => /^[a-z]\w*$/i.test(each) && !(whole && Object.getOwnPropertyDescriptor(module, each)?.get),
+    );
     const exported = names.map((each) => `const its_${each} = builtin.${each};\nexport { its_${each} as ${each} };`);
     return [`const builtin = ${builtin};`, 'export default builtin;', ...exported].join('\n');
   },
