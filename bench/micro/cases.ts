@@ -1,3 +1,4 @@
+import { resourceFromAttributes } from '@opentelemetry/resources';
 import { ContentHeader } from '../../src/amqp/content.ts';
 import { writeU64 } from '../../src/amqp/fields.ts';
 import { FrameDecoder, type FrameVisitor } from '../../src/amqp/frames.ts';
@@ -7,6 +8,9 @@ import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
 import { observedHeaders } from '../../src/proxy/interceptor.ts';
 import { observedFromBroker } from '../../src/proxy/towards-app.ts';
 import { observedFromApp } from '../../src/proxy/towards-broker.ts';
+import { SpanRequest } from '../../src/telemetry/tracing/otlp.ts';
+import { ProtobufWriter } from '../../src/telemetry/tracing/protobuf.ts';
+import { PassageSpan } from '../../src/telemetry/tracing/spans.ts';
 import {
   app,
   broker,
@@ -59,6 +63,8 @@ export function cases(options: CaseOptions): Case[] {
     { name: 'event: encode', prepare: () => encoding() },
     { name: 'event: write to the ring', prepare: () => ringing('write') },
     { name: 'event: read from the ring', prepare: () => ringing('read') },
+    { name: 'span: write for OTLP', prepare: () => exporting(1) },
+    { name: 'span: write for OTLP, another route each', prepare: () => exporting(2) },
   ];
   for (const mode of loss) {
     list.push({ name: `publish, --loss ${mode}`, prepare: () => publishing(options, mode) });
@@ -215,6 +221,26 @@ function ringing(what: 'write' | 'read'): Step {
   return what === 'write'
     ? { messages: 1000, step: write, after: () => emptyRing(memory) }
     : { messages: 1000, before: write, step: () => reader.read(1000, () => {}) };
+}
+
+/** A batch of spans, of so many routes in turn. */
+function exporting(routes: number): Step {
+  const origin = {
+    resource: resourceFromAttributes({ 'service.name': 'tracehare' }),
+    scope: { name: 'tracehare', version: '0' },
+    limits: undefined,
+  };
+  const connection = { client: '127.0.0.1:50000', brokerHost: '127.0.0.1', brokerPort: 5672, clientId: 'bench' };
+  const events = Array.from({ length: 512 }, (_, i) => ({ ...EVENT, topic: `orders-${i % routes}`, sequence: i }));
+  const writer = new ProtobufWriter();
+  return {
+    messages: events.length,
+    step() {
+      const request = new SpanRequest(origin, writer);
+      for (const event of events) request.add(new PassageSpan(event, connection, 'parent', origin));
+      request.bytes();
+    },
+  };
 }
 
 /** What both paths have between two chunks. */
