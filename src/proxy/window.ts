@@ -30,20 +30,20 @@ export class Window<T, D extends Detail> {
   routes: (Route<T> | undefined)[] = [];
   /** undefined unless set since the slot was added */
   details: (D | undefined)[] = [];
-  times = new Float64Array(INITIAL);
-  stamps = new Float64Array(INITIAL);
-  sizes = new Float64Array(INITIAL);
-  bits = new Uint16Array(INITIAL);
+  times = new Float64Array(0);
+  stamps = new Float64Array(0);
+  sizes = new Float64Array(0);
+  bits = new Uint16Array(0);
   /** trace id in words 0–3, own span id in 4–5, parent span id in 6–7 */
-  ids = new Uint32Array(INITIAL * IDS);
+  ids = new Uint32Array(0);
   /** number of open messages */
   size = 0;
   readonly #limit: number;
-  #free: Int32Array = new Int32Array(INITIAL);
+  #free: Int32Array = new Int32Array(0);
   #freed = 0;
   #slots = 0;
   /** slot + 1 by number modulo the length, for numbers in [base, next) */
-  #index = new Int32Array(INITIAL);
+  #index = new Int32Array(0);
   #base = 1;
   #next = 1;
   readonly #old = new Map<number, number>();
@@ -93,7 +93,7 @@ export class Window<T, D extends Detail> {
   release(slot: number): void {
     this.routes[slot] = undefined;
     if (this.details[slot] !== undefined) this.details[slot] = undefined;
-    if (this.#freed === this.#free.length) this.#free = grown(this.#free, new Int32Array(this.#freed * 2));
+    if (this.#freed === this.#free.length) this.#free = grown(this.#free, new Int32Array(this.times.length));
     this.#free[this.#freed++] = slot;
   }
 
@@ -149,7 +149,9 @@ export class Window<T, D extends Detail> {
     const slot = this.#slots++;
     this.details[slot] = undefined;
     if (slot === this.times.length) {
-      const size = slot * 2;
+      // nothing before the first message: most channels only publish or only consume
+      const size = Math.max(INITIAL, slot * 2);
+      if (slot === 0) this.#index = new Int32Array(INITIAL);
       this.times = grown(this.times, new Float64Array(size));
       this.stamps = grown(this.stamps, new Float64Array(size));
       this.sizes = grown(this.sizes, new Float64Array(size));
