@@ -10,7 +10,9 @@ export interface Chunk {
   view: DataView;
 }
 
-export const noChunk = (): Chunk => ({ bytes: undefined, view: new DataView(new ArrayBuffer(0)) });
+/** Before the first chunk. */
+export const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
+export const noChunk = (): Chunk => ({ bytes: undefined, view: NO_VIEW });
 
 /**
  * Whether the frame behind `end` is the whole content header of `channel`, in the same chunk: then

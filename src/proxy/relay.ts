@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FrameDecoder } from '../amqp/frames.ts';
 import { readChunks } from './chunks.ts';
-import type { Chunk } from './held-frame.ts';
+import { type Chunk, NO_VIEW } from './held-frame.ts';
 import type { Direction, TrafficTally } from './observer.ts';
 import type { Output, Scratch } from './output.ts';
 import type { Pacing } from './pacing.ts';
@@ -41,7 +41,7 @@ export class Relay {
   /** a rate limit has stopped the reading, and ends with this timer */
   #waiting: NodeJS.Timeout | undefined;
   #waitingSince = 0;
-  #view: DataView = new DataView(new ArrayBuffer(0));
+  #view = NO_VIEW;
   /** what has been read and not yet followed: the reader's buffer, which nothing is read into meanwhile */
   #rest: Buffer | undefined;
   /** why nothing is read, besides a socket that can't take more */

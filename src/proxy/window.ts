@@ -15,6 +15,11 @@ export interface Detail {
 
 export const IDS = 8;
 const INITIAL = 16;
+/** Of a window that was never used: most channels only publish or only consume. */
+const NO_NUMBERS = new Float64Array(0);
+const NO_BITS = new Uint16Array(0);
+const NO_WORDS = new Uint32Array(0);
+const NO_SLOTS = new Int32Array(0);
 /** A span of sequence numbers longer than this, and mostly empty, is not kept as an array. */
 const SPARSE = 4096;
 
@@ -30,20 +35,20 @@ export class Window<T, D extends Detail> {
   routes: (Route<T> | undefined)[] = [];
   /** undefined unless set since the slot was added */
   details: (D | undefined)[] = [];
-  times = new Float64Array(0);
-  stamps = new Float64Array(0);
-  sizes = new Float64Array(0);
-  bits = new Uint16Array(0);
+  times = NO_NUMBERS;
+  stamps = NO_NUMBERS;
+  sizes = NO_NUMBERS;
+  bits = NO_BITS;
   /** trace id in words 0–3, own span id in 4–5, parent span id in 6–7 */
-  ids = new Uint32Array(0);
+  ids = NO_WORDS;
   /** number of open messages */
   size = 0;
   readonly #limit: number;
-  #free: Int32Array = new Int32Array(0);
+  #free = NO_SLOTS;
   #freed = 0;
   #slots = 0;
   /** slot + 1 by number modulo the length, for numbers in [base, next) */
-  #index = new Int32Array(0);
+  #index = NO_SLOTS;
   #base = 1;
   #next = 1;
   readonly #old = new Map<number, number>();
@@ -149,7 +154,6 @@ export class Window<T, D extends Detail> {
     const slot = this.#slots++;
     this.details[slot] = undefined;
     if (slot === this.times.length) {
-      // nothing before the first message: most channels only publish or only consume
       const size = Math.max(INITIAL, slot * 2);
       if (slot === 0) this.#index = new Int32Array(INITIAL);
       this.times = grown(this.times, new Float64Array(size));
