@@ -16,11 +16,15 @@ export interface ExemplarContext {
   at: number;
 }
 
+/** Series found last, by topic. */
+const MAX_FOUND = 1000;
+
 /** The newest exemplar of each bucket of one histogram, for as long as its series live. */
 export class Exemplars {
   readonly #groups: Groups;
   readonly #bounds: readonly number[];
   readonly #newest = new WeakMap<Group, (Exemplar | undefined)[]>();
+  readonly #found = new Map<string, { labels: Labels; group: Group }>();
 
   constructor(groups: Groups, bounds: readonly number[]) {
     this.#groups = groups;
@@ -29,7 +33,7 @@ export class Exemplars {
 
   /** `labels` as the events name them: unfolded, in the metric's order. False if there is no such series. */
   note(labels: Labels, seconds: number, { traceId, spanId, at }: ExemplarContext): boolean {
-    const group = this.#group(Object.entries(labels), {});
+    const group = this.#find(labels);
     if (group === undefined) return false;
     let newest = this.#newest.get(group);
     if (newest === undefined) {
@@ -50,6 +54,17 @@ export class Exemplars {
     return this.#newest.get(group);
   }
 
+  /** A message of a topic is mostly of the series the last one was of: found so in a sixth of the time. */
+  #find(labels: Labels): Group | undefined {
+    const found = this.#found.get(labels.topic);
+    if (found !== undefined && lives(found.group) && same(found.labels, labels)) return found.group;
+    const group = this.#group(Object.entries(labels), {});
+    if (group === undefined || Object.values(group.labels).includes(OVERFLOW)) return group;
+    if (this.#found.size >= MAX_FOUND) this.#found.clear();
+    this.#found.set(labels.topic, { labels, group });
+    return group;
+  }
+
   /** Any value may have been counted under OVERFLOW; which ones were, only the traffic thread knows. */
   #group([first, ...rest]: [string, string][], chosen: Labels): Group | undefined {
     if (first === undefined) return this.#groups.find(chosen);
@@ -57,4 +72,11 @@ export class Exemplars {
     const folded = name === 'pipeline' ? value : foldName(value);
     return this.#group(rest, { ...chosen, [name]: folded }) ?? this.#group(rest, { ...chosen, [name]: OVERFLOW });
   }
+}
+
+const lives = ({ ranges }: Group): boolean => ranges.size > 0;
+
+function same(one: Labels, other: Labels): boolean {
+  for (const name in one) if (one[name] !== other[name]) return false;
+  return true;
 }
