@@ -1,5 +1,5 @@
 import type { DeliveryEnded } from '../events/lifecycle.ts';
-import { hexOf } from './ids.ts';
+import { hexOf } from './hex.ts';
 import type { InFlight } from './in-flight.ts';
 import type { DeliveryTally, RequeueReason } from './observer.ts';
 import type { Plane } from './plane.ts';
@@ -290,8 +290,24 @@ export class Deliveries {
       endedAt: clock.micros(now),
       bodySize,
       deliveryTag,
-      ...detail,
-      ...settlement,
+      traceId: detail.traceId,
+      spanId: detail.spanId,
+      parentSpanId: detail.parentSpanId,
+      traceState: detail.traceState,
+      sampled: detail.sampled,
+      messageId: detail.messageId,
+      correlationId: detail.correlationId,
+      fault: detail.fault,
+      consumerTag: detail.consumerTag,
+      redelivered: detail.redelivered,
+      via: detail.via,
+      latency: detail.latency,
+      deadLetterQueue: detail.deadLetterQueue,
+      deadLetterReason: detail.deadLetterReason,
+      settlement: settlement.settlement,
+      outcome: settlement.outcome,
+      reason: settlement.reason,
+      lost: settlement.lost,
     });
   }
 }

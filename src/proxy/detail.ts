@@ -1,6 +1,6 @@
 import type { ContentHeader } from '../amqp/content.ts';
 import { text } from '../amqp/fields.ts';
-import { hexOf } from './ids.ts';
+import { hexOf } from './hex.ts';
 import { TRACESTATE } from './interceptor.ts';
 import type { Detail } from './window.ts';
 

@@ -1,5 +1,5 @@
 import type { PublishEnded } from '../events/lifecycle.ts';
-import { hexOf } from './ids.ts';
+import { hexOf } from './hex.ts';
 import type { LossReason, PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
 import { HAS_PARENT, type Passed, type PublishDetail, SAMPLED, TRACED } from './publish.ts';

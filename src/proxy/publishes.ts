@@ -1,5 +1,5 @@
 import { ConfirmsApart } from './confirms-apart.ts';
-import { hexOf } from './ids.ts';
+import { hexOf } from './hex.ts';
 import type { PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
 import {

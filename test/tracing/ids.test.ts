@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
-import { createIdPool, readHex, writeHex } from '../../src/telemetry/tracing/ids.ts';
+import { writeHex } from '../../src/proxy/hex.ts';
+import { createIdPool, readHex } from '../../src/telemetry/tracing/ids.ts';
 
 const anyWords = fc.uint32Array({ minLength: 1, maxLength: 8 });
 

@@ -10,7 +10,8 @@ import {
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
-import { createIdPool, writeHex } from '../../src/telemetry/tracing/ids.ts';
+import { writeHex } from '../../src/proxy/hex.ts';
+import { createIdPool } from '../../src/telemetry/tracing/ids.ts';
 import { createSampler, type Sampler } from '../../src/telemetry/tracing/sampling.ts';
 
 const LIMIT = { maxTracesPerSecond: 50 };

@@ -66,24 +66,9 @@ export function createIdPool(size = 1536, fill: (words: Uint32Array) => void = s
   };
 }
 
-const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
-/** The two ASCII digits of every byte, as one big-endian 16-bit number. */
-const HEX = new Uint16Array(256);
 /** Value of an ASCII byte as a lowercase hex digit, -1 for every other byte. */
 const DIGIT = new Int8Array(256).fill(-1);
-for (let byte = 0; byte < 256; byte++) {
-  HEX[byte] = (DIGITS[byte >> 4] << 8) | DIGITS[byte & 15];
-}
-for (let value = 0; value < 16; value++) DIGIT[DIGITS[value]] = value;
-
-/** Writes `count` words from `offset` as lowercase hex, 8 bytes a word, into `target` from `at`. */
-export function writeHex(words: Uint32Array, offset: number, count: number, target: DataView, at: number): void {
-  for (let i = 0; i < count; i++) {
-    const word = words[offset + i];
-    target.setUint32(at + i * 8, (HEX[word >>> 24] << 16) | HEX[(word >>> 16) & 0xff]);
-    target.setUint32(at + i * 8 + 4, (HEX[(word >>> 8) & 0xff] << 16) | HEX[word & 0xff]);
-  }
-}
+for (let value = 0; value < 16; value++) DIGIT[value.toString(16).charCodeAt(0)] = value;
 
 /** Value of the two hex digits at `at`, or a negative number. */
 export function readHexByte(buf: Buffer, at: number): number {

@@ -13,11 +13,11 @@ import {
 import { cleanAttributes, type InstrumentationScope } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
-import { viewOf } from '../../amqp/bytes.ts';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
+import { hexOf } from '../../proxy/hex.ts';
 import type { Connection } from '../connections.ts';
 import { type AttributeWriter, type Key, OWN, sameRoute, writeMessage, writeRoute } from './attributes.ts';
-import { createIdPool, SPAN_WORDS, TRACE_WORDS, writeHex } from './ids.ts';
+import { createIdPool, SPAN_WORDS, TRACE_WORDS } from './ids.ts';
 import { LimitedAttributes, type SpanLimits } from './limits.ts';
 
 /** What a consumer's span is to the message's own context. */
@@ -269,12 +269,9 @@ function hrTime(microseconds: number): HrTime {
 
 const pool = createIdPool(64);
 const words = new Uint32Array(TRACE_WORDS);
-const hex = Buffer.alloc(TRACE_WORDS * 8);
-const hexView = viewOf(hex);
 
 function randomHex(count: typeof TRACE_WORDS | typeof SPAN_WORDS): string {
   if (count === TRACE_WORDS) pool.traceId(words, 0);
   else pool.spanId(words, 0);
-  writeHex(words, 0, count, hexView, 0);
-  return hex.toString('latin1', 0, count * 8);
+  return hexOf(words, 0, count);
 }
