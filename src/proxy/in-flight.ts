@@ -5,15 +5,14 @@ const MAX_DELIVERIES = 16_384;
 const MAX_BYTES = 36 << 20;
 /** An app that keeps up has read what was sent longer ago than this. */
 const RECENT_MS = 1000;
-/** Deliveries of one topic are one run for as long. */
-const RUN_MS = 20;
+/** What is told apart by time: within as long, deliveries of one topic are one run. */
+const SLICE_MS = 20;
 /** Runs remembered that are not recent: those of one topic in a row are one. */
 const MAX_OLD = 256;
 
 interface Run {
   tally: DeliveryTally;
-  /** when the kernel took the first and the last of them, ms of the monotonic clock */
-  since: number;
+  /** when the kernel took the last of them, ms of the monotonic clock */
   until: number;
   count: number;
   /** in their bodies */
@@ -26,8 +25,12 @@ interface Run {
  * (FACTS, D: a consumer killed after 100 had 3,848 in its socket).
  */
 export class InFlight {
-  /** the oldest first */
-  readonly #recent: Run[] = [];
+  /** the oldest first, from #first on */
+  #recent: Run[] = [];
+  #first = 0;
+  /** the runs of the slice at hand, which began at #since */
+  readonly #slice = new Map<DeliveryTally, Run>();
+  #since = Number.NEGATIVE_INFINITY;
   readonly #old: Run[] = [];
   /** the socket holds what the kernel could not take: the buffers behind it are full */
   #full = false;
@@ -40,16 +43,35 @@ export class InFlight {
       this.#full = false;
       this.#fullAt = now;
     }
-    const recent = this.#recent;
-    const last = recent[recent.length - 1];
-    if (last !== undefined && last.tally === tally && now - last.since < RUN_MS) {
-      last.until = now;
-      last.count += count;
-      last.bytes += bytes;
+    if (now - this.#since >= SLICE_MS) {
+      this.#since = now;
+      this.#slice.clear();
+      this.#forget(now);
+    }
+    const run = this.#slice.get(tally);
+    if (run !== undefined) {
+      run.until = now;
+      run.count += count;
+      run.bytes += bytes;
       return;
     }
-    recent.push({ tally, since: now, until: now, count, bytes });
-    while (now - recent[0].until > RECENT_MS || recent.length > MAX_DELIVERIES) this.#age(recent.shift() as Run);
+    const begun = { tally, until: now, count, bytes };
+    this.#slice.set(tally, begun);
+    this.#recent.push(begun);
+  }
+
+  /** What is not recent any more goes to the old ones. */
+  #forget(now: number): void {
+    const recent = this.#recent;
+    let first = this.#first;
+    while (first < recent.length && (now - recent[first].until > RECENT_MS || recent.length - first > MAX_DELIVERIES)) {
+      this.#age(recent[first++]);
+    }
+    // taking each out of the array by itself would move all the others
+    this.#first = first;
+    if (first * 2 <= recent.length) return;
+    this.#recent = recent.slice(first);
+    this.#first = 0;
   }
 
   #age(run: Run): void {
@@ -73,7 +95,8 @@ export class InFlight {
     let bytes = MAX_BYTES;
     let left = MAX_DELIVERIES;
     const full = this.#full || now - this.#fullAt < RECENT_MS;
-    const runs = full ? [...this.#old, ...this.#recent] : this.#recent.filter(({ until }) => now - until <= RECENT_MS);
+    const recent = this.#recent.slice(this.#first);
+    const runs = full ? [...this.#old, ...recent] : recent.filter(({ until }) => now - until <= RECENT_MS);
     for (const run of runs.reverse()) {
       // of a run that was only partly in the buffers, about as many as fit
       const share = full && run.bytes > bytes ? bytes / run.bytes : 1;
@@ -83,6 +106,7 @@ export class InFlight {
       bytes -= run.bytes;
       if (left === 0 || (full && bytes <= 0)) break;
     }
-    this.#old.length = this.#recent.length = 0;
+    this.#old.length = this.#recent.length = this.#first = 0;
+    this.#slice.clear();
   }
 }

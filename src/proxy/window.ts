@@ -98,7 +98,7 @@ export class Window<T, D extends Detail> {
   release(slot: number): void {
     this.routes[slot] = undefined;
     if (this.details[slot] !== undefined) this.details[slot] = undefined;
-    if (this.#freed === this.#free.length) this.#free = grown(this.#free, new Int32Array(this.times.length));
+    if (this.#freed === this.#free.length) this.#free = grown(this.#free, this.times.length);
     this.#free[this.#freed++] = slot;
   }
 
@@ -156,11 +156,11 @@ export class Window<T, D extends Detail> {
     if (slot === this.times.length) {
       const size = Math.max(INITIAL, slot * 2);
       if (slot === 0) this.#index = new Int32Array(INITIAL);
-      this.times = grown(this.times, new Float64Array(size));
-      this.stamps = grown(this.stamps, new Float64Array(size));
-      this.sizes = grown(this.sizes, new Float64Array(size));
-      this.bits = grown(this.bits, new Uint16Array(size));
-      this.ids = grown(this.ids, new Uint32Array(size * IDS));
+      this.times = grown(this.times, size);
+      this.stamps = grown(this.stamps, size);
+      this.sizes = grown(this.sizes, size);
+      this.bits = grown(this.bits, size);
+      this.ids = grown(this.ids, size * IDS);
     }
     return slot;
   }
@@ -185,7 +185,10 @@ export class Window<T, D extends Detail> {
   }
 }
 
-function grown<T extends { set(from: T): void }>(from: T, to: T): T {
-  to.set(from);
-  return to;
+type Column = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
+/** The same with more room. What it had is handed over, not left to the collector: windows grow under load. */
+function grown<T extends Column>(from: T, length: number): T {
+  const column = from.constructor as new (room: ArrayBuffer | number) => T;
+  return new column(from.length === 0 ? length : from.buffer.transfer(length * from.BYTES_PER_ELEMENT));
 }
