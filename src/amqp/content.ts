@@ -1,5 +1,5 @@
 import { copyBytes, viewOf } from './bytes.ts';
-import { readU32, readU64, skipValue, text, valueSizes, writeU16, writeU32 } from './fields.ts';
+import { readU32, skipValue, text, valueSizes, viewU64, writeU16, writeU32 } from './fields.ts';
 import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spec.ts';
 
 /** Offsets in a content-header frame's payload. */
@@ -102,10 +102,10 @@ export class ContentHeader {
     const payload = start + FRAME_HEAD;
     const stop = end - 1;
     if (payload + FLAGS + 2 > stop) {
-      this.bodySize = payload + FLAGS <= stop ? readU64(this.buf, payload + BODY_SIZE) : Number.NaN;
+      this.bodySize = payload + FLAGS <= stop ? viewU64(view, payload + BODY_SIZE) : Number.NaN;
       return false;
     }
-    this.bodySize = view.getUint32(payload + BODY_SIZE) * 0x1_0000_0000 + view.getUint32(payload + BODY_SIZE + 4);
+    this.bodySize = viewU64(view, payload + BODY_SIZE);
     const flags = view.getUint16(payload + FLAGS);
     this.#flags = flags;
     let p = payload + FLAGS + 2;
@@ -211,8 +211,7 @@ export class ContentHeader {
     const at = this.value(known);
     if (at < 0) return Number.NaN;
     const type = this.#view.getUint8(at);
-    if (type !== 0x6c && type !== 0x4c && type !== 0x54) return Number.NaN;
-    return this.#view.getUint32(at + 1) * 0x1_0000_0000 + this.#view.getUint32(at + 5);
+    return type === 0x6c || type === 0x4c || type === 0x54 ? viewU64(this.#view, at + 1) : Number.NaN;
   }
 
   /** Offset of the type octet of any header's value, or -1; the last wins. Looks through the whole table. */
@@ -290,24 +289,11 @@ export class ContentHeader {
   }
 
   /**
-   * The same for the common case, in place: patches the frame as it will be with `added` more bytes
-   * of entries and returns where they go; behind a length of their own, which is up to the caller,
-   * if `hasTable` is false.
+   * The same for the common case: makes a copy of the frame's bytes up to `tableEnd`, which ends at
+   * `at` in `view`, the beginning of a frame with `added` more bytes of entries. Where there is no
+   * table, the length of the one that begins there is written there too.
    */
-  patch(added: number): number {
-    const { buf } = this;
-    const grown = this.#hasTable ? added : added + 4;
-    writeU32(buf, this.#start + 3, readU32(buf, this.#start + 3) + grown);
-    if (this.#hasTable) writeU32(buf, this.#table, readU32(buf, this.#table) + added);
-    else writeU16(buf, this.#start + FRAME_HEAD + FLAGS, this.#flags | HEADERS_FLAG);
-    return this.#tableEnd;
-  }
-
-  /**
-   * The same in a copy of the frame's bytes up to `tableEnd`, which ends at `at` in `view`; where
-   * there is no table, the length of the one that begins there is written there too.
-   */
-  patchCopy(view: DataView, at: number, added: number): void {
+  patch(view: DataView, at: number, added: number): void {
     const shift = at - this.#tableEnd;
     const grown = this.#hasTable ? added : added + 4;
     view.setUint32(shift + this.#start + 3, this.#end - this.#start - FRAME_OVERHEAD + grown);

@@ -20,6 +20,10 @@ export const readU32 = (buf: Uint8Array, at: number): number => readI32(buf, at)
 /** Exact up to 2^53; delivery tags, body sizes and microseconds stay below. */
 export const readU64 = (buf: Uint8Array, at: number): number => readU32(buf, at) * 0x1_0000_0000 + readU32(buf, at + 4);
 
+/** The same as readU64, by a view of the bytes. */
+export const viewU64 = (view: DataView, at: number): number =>
+  view.getUint32(at) * 0x1_0000_0000 + view.getUint32(at + 4);
+
 export function writeU16(buf: Uint8Array, at: number, value: number): void {
   buf[at] = value >>> 8;
   buf[at + 1] = value;

@@ -73,26 +73,11 @@ export class Output {
       return;
     }
     // nothing to take away: the frame stays part of the run, with one insertion
-    const { buf, start, end } = header;
-    this.keep(buf, this.insert(buf, start, header, edit), end);
-  }
-
-  /**
-   * These bytes pass from `start` to inside the content-header frame last read, which gets what an
-   * interceptor adds. Returns where: what follows there is for `keep`, or for the next `insert`.
-   */
-  insert(buf: Uint8Array, start: number, header: ContentHeader, edit: HeaderEdit): number {
-    const at = header.patch(edit.added);
-    this.keep(buf, start, at);
-    this.#settleRun();
-    this.#reserve(edit.added + 4);
-    const { view } = this.#scratch;
-    if (!header.hasTable) {
-      view.setUint32(this.#length, edit.added);
-      this.#length += 4;
-    }
-    this.#length = copyWords(edit.view, 0, edit.added, view, this.#length);
-    return at;
+    const { buf, start, end, tableEnd } = header;
+    const at = this.open(buf, start, header, edit.added);
+    copyWords(edit.view, 0, edit.added, this.view, at);
+    this.enter(header, edit.added);
+    this.keep(buf, tableEnd, end);
   }
 
   /** Where bytes lie that are added in place. */
@@ -113,7 +98,7 @@ export class Output {
 
   /** `added` bytes of entries were written where `open` said: what follows in `buf` is for `keep`, or for the next `open`. */
   enter(header: ContentHeader, added: number): void {
-    header.patchCopy(this.#scratch.view, this.#length, added);
+    header.patch(this.#scratch.view, this.#length, added);
     this.#length += header.hasTable ? added : added + 4;
   }
 

@@ -110,7 +110,7 @@ export class PublishOutcomes {
 
   /** One that was not kept: the kernel took it. */
   flushed(publish: Passed, sequence: number, now: number): void {
-    publish.route.tally.succeeded((now - publish.time) / 1000);
+    this.allFlushed(publish.route, publish.time, 1, now);
     this.#events.ended(publish, this.#numbers.appNumber(sequence), now, ROUTED);
   }
 

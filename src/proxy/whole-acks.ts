@@ -1,3 +1,4 @@
+import { viewU64 } from '../amqp/fields.ts';
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../amqp/spec.ts';
 import type { Session } from './session.ts';
 
@@ -23,8 +24,7 @@ export function wholeAcks(session: Session, view: DataView, start: number, end: 
     if (view.getUint8(p) !== FRAME_METHOD || view.getUint16(p + 1) !== id) break;
     if (view.getUint32(p + 3) !== PAYLOAD || view.getUint32(p + FRAME_HEAD) !== ACK) break;
     if (view.getUint8(p + SIZE - 1) !== FRAME_END) break;
-    const tag = view.getUint32(p + TAG) * 0x1_0000_0000 + view.getUint32(p + TAG + 4);
-    deliveries.ack(tag, (view.getUint8(p + SIZE - 2) & 1) !== 0, now);
+    deliveries.ack(viewU64(view, p + TAG), (view.getUint8(p + SIZE - 2) & 1) !== 0, now);
     p += SIZE;
   }
   deliveries.countAcks();

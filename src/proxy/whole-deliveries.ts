@@ -1,3 +1,4 @@
+import { viewU64 } from '../amqp/fields.ts';
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../amqp/spec.ts';
 import type { Consumer, DeliveryDetail } from './deliveries.ts';
 import type { Flushing } from './flushing.ts';
@@ -91,7 +92,7 @@ export class WholeDeliveries {
       if (next < 0) break;
 
       // from here on it passes
-      const deliveryTag = view.getUint32(numbers) * 0x1_0000_0000 + view.getUint32(numbers + 4);
+      const deliveryTag = viewU64(view, numbers);
       const delivery = delivering.delivery;
       try {
         delivering.whole(consumer as Consumer, route, deliveryTag, now);

@@ -113,8 +113,7 @@ export class WholePublishes {
         } catch (error) {
           plane.failed(error);
         }
-        if (splice && edit.remove === 0) kept = output.insert(buf, kept, header, edit);
-        else if (splice) {
+        if (splice) {
           output.keep(buf, kept, head);
           output.splice(header, edit);
           kept = headEnd;
