@@ -1,5 +1,5 @@
 import { copyBytes, viewOf } from './bytes.ts';
-import { readU32, skipValue, text, valueSizes, viewU64, writeU16, writeU32 } from './fields.ts';
+import { readU32, skipValue, text, viewU64, writeU16, writeU32 } from './fields.ts';
 import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spec.ts';
 
 /** Offsets in a content-header frame's payload. */
@@ -131,13 +131,8 @@ export class ContentHeader {
     for (let p = start; p < end; ) {
       const length = view.getUint8(p);
       const value = p + 1 + length;
-      if (value >= end) return false;
-      const size = valueSizes[view.getUint8(value)];
-      let next = value + 1;
-      if (size >= 0) next += size;
-      else if (size === -1 && next + 4 <= end) next += 4 + view.getUint32(next);
-      else return false;
-      if (next > end) return false;
+      const next = skipValue(view, value, end);
+      if (next < 0) return false;
       const candidate = this.#byLength[length];
       if (candidate > 0) this.#note(view, candidate - 1, length, p, next);
       p = next;
@@ -220,7 +215,7 @@ export class ContentHeader {
     for (let p = this.#firstEntry(); p < this.#tableEnd; ) {
       const value = p + 1 + this.buf[p];
       if (this.#isNamed(p, name)) found = value;
-      p = skipValue(this.buf, value, this.#tableEnd);
+      p = skipValue(this.#view, value, this.#tableEnd);
     }
     return found;
   }
@@ -229,7 +224,7 @@ export class ContentHeader {
   mark(name: Uint8Array): boolean {
     let any = false;
     for (let p = this.#firstEntry(); p < this.#tableEnd && this.#found < MAX_FOUND; ) {
-      const next = skipValue(this.buf, p + 1 + this.buf[p], this.#tableEnd);
+      const next = skipValue(this.#view, p + 1 + this.buf[p], this.#tableEnd);
       if (this.#isNamed(p, name)) {
         this.#insertFound(p, next);
         any = true;

@@ -1,3 +1,5 @@
+import { viewOf } from './bytes.ts';
+
 /**
  * Field tables as RabbitMQ writes them (its deviations from the specification: `s` is int16,
  * `l` and `L` are both signed 64-bit, `x` is a byte array, there is no `U`).
@@ -44,7 +46,7 @@ export function text(buf: Uint8Array, start: number, end: number): string {
 }
 
 /** Size of a value by its type octet; -1: four bytes of length and that many more; -2: no such type. */
-export const valueSizes = new Int8Array(256).fill(-2);
+const sizes = new Int8Array(256).fill(-2);
 for (const [types, size] of [
   ['V', 0],
   ['tbB', 1],
@@ -54,19 +56,19 @@ for (const [types, size] of [
   ['lLdT', 8],
   ['SxFA', -1],
 ] as const) {
-  for (const type of types) valueSizes[type.charCodeAt(0)] = size;
+  for (const type of types) sizes[type.charCodeAt(0)] = size;
 }
 
 /**
  * The offset behind the value whose type octet is at `at`, or -1 if it is of no known type or
  * runs over `end`. Looks at lengths only, not into nested tables.
  */
-export function skipValue(buf: Uint8Array, at: number, end: number): number {
+export function skipValue(view: DataView, at: number, end: number): number {
   if (at >= end) return -1;
-  const size = valueSizes[buf[at]];
+  const size = sizes[view.getUint8(at)];
   let next = at + 1;
   if (size >= 0) next += size;
-  else if (size === -1 && next + 4 <= end) next += 4 + readU32(buf, next);
+  else if (size === -1 && next + 4 <= end) next += 4 + view.getUint32(next);
   else return -1;
   return next <= end ? next : -1;
 }
@@ -79,11 +81,12 @@ export function readTable(buf: Uint8Array, at: number, end: number, depth = 0): 
   if (depth > MAX_DEPTH || at + 4 > end) throw new MalformedError('table');
   const stop = at + 4 + readU32(buf, at);
   if (stop > end) throw new MalformedError('table length');
+  const view = viewOf(buf);
   const table: FieldTable = Object.create(null);
   let p = at + 4;
   while (p < stop) {
     const keyEnd = p + 1 + buf[p];
-    const next = keyEnd < stop ? skipValue(buf, keyEnd, stop) : -1;
+    const next = keyEnd < stop ? skipValue(view, keyEnd, stop) : -1;
     if (next < 0) throw new MalformedError('table entry');
     table[text(buf, p + 1, keyEnd)] = readValue(buf, keyEnd, next, depth);
     p = next;
@@ -93,9 +96,10 @@ export function readTable(buf: Uint8Array, at: number, end: number, depth = 0): 
 
 function readArray(buf: Uint8Array, start: number, end: number, depth: number): FieldValue[] {
   if (depth > MAX_DEPTH) throw new MalformedError('array');
+  const view = viewOf(buf);
   const values: FieldValue[] = [];
   for (let p = start; p < end; ) {
-    const next = skipValue(buf, p, end);
+    const next = skipValue(view, p, end);
     if (next < 0) throw new MalformedError('array entry');
     values.push(readValue(buf, p, next, depth));
     p = next;
@@ -105,7 +109,7 @@ function readArray(buf: Uint8Array, start: number, end: number, depth: number): 
 
 /** The value whose type octet is at `at` and which ends at `end` (skipValue). Throws MalformedError. */
 export function readValue(buf: Uint8Array, at: number, end: number, depth = 0): FieldValue {
-  const view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+  const view = viewOf(buf);
   const p = at + 1;
   switch (String.fromCharCode(buf[at])) {
     case 'V':

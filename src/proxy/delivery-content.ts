@@ -1,3 +1,4 @@
+import { viewOf } from '../amqp/bytes.ts';
 import type { ContentHeader } from '../amqp/content.ts';
 import { MalformedError, readTable, readU32, readU64, skipValue, text } from '../amqp/fields.ts';
 import { FRAME_HEAD } from '../amqp/spec.ts';
@@ -220,8 +221,9 @@ export class DeliveryContent {
     // an array (A) of tables (F)
     if (buf[at] !== 0x41) return;
     const end = at + 5 + readU32(buf, at + 1);
+    const view = viewOf(buf);
     for (let p = at + 5, first = true; p < end && buf[p] === 0x46; first = false) {
-      const next = skipValue(buf, p, end);
+      const next = skipValue(view, p, end);
       if (next < 0) return;
       const { queue, reason } = readTable(buf, p + 1, next);
       if (typeof queue === 'string') {

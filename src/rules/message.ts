@@ -1,3 +1,4 @@
+import { viewOf } from '../amqp/bytes.ts';
 import type { ContentHeader } from '../amqp/content.ts';
 import { readU32, readValue, skipValue, text } from '../amqp/fields.ts';
 import { compilePattern } from './pattern.ts';
@@ -39,5 +40,5 @@ function valueText(buf: Uint8Array, at: number): string | undefined {
     return length > LONGEST_VALUE ? undefined : text(buf, at + 5, at + 5 + length);
   }
   if (!'tbBsuIiflLdD'.includes(type)) return undefined;
-  return String(readValue(buf, at, skipValue(buf, at, buf.length)));
+  return String(readValue(buf, at, skipValue(viewOf(buf), at, buf.length)));
 }
