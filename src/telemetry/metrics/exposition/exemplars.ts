@@ -57,7 +57,7 @@ export class Exemplars {
   /** A message of a topic is mostly of the series the last one was of: found so in a sixth of the time. */
   #find(labels: Labels): Group | undefined {
     const found = this.#found.get(labels.topic);
-    if (found !== undefined && lives(found.group) && same(found.labels, labels)) return found.group;
+    if (found !== undefined && !found.group.isEmpty && same(found.labels, labels)) return found.group;
     const group = this.#group(Object.entries(labels), {});
     if (group === undefined || Object.values(group.labels).includes(OVERFLOW)) return group;
     if (this.#found.size >= MAX_FOUND) this.#found.clear();
@@ -73,8 +73,6 @@ export class Exemplars {
     return this.#group(rest, { ...chosen, [name]: folded }) ?? this.#group(rest, { ...chosen, [name]: OVERFLOW });
   }
 }
-
-const lives = ({ ranges }: Group): boolean => ranges.size > 0;
 
 function same(one: Labels, other: Labels): boolean {
   for (const name in one) if (one[name] !== other[name]) return false;

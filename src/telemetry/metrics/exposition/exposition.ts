@@ -4,7 +4,7 @@ import { familyBounds, type Shape } from '../families.ts';
 import { CellReader } from './cell-reader.ts';
 import type { CellMetric, Declaration } from './declaration.ts';
 import { type ExemplarContext, Exemplars } from './exemplars.ts';
-import { type Groups, type Labels, total } from './groups.ts';
+import type { Groups, Labels } from './groups.ts';
 import { LossRate } from './loss-rate.ts';
 import { messageMetrics } from './message-metrics.ts';
 import { preferredFormat } from './negotiate.ts';
@@ -119,10 +119,7 @@ export class Exposition {
   figures(): Figures {
     this.snapshot();
     const { connections, channels, passed, folded } = this.#figures;
-    const of = (groups: Groups, labels: Labels) => {
-      const group = groups.find(labels);
-      return group === undefined ? 0 : total(group);
-    };
+    const of = (groups: Groups, labels: Labels) => groups.find(labels)?.total ?? 0;
     return {
       connections: of(connections, {}),
       channels: of(channels, {}),
@@ -131,7 +128,7 @@ export class Exposition {
         consume: of(passed, { operation: 'process' }) + of(passed, { operation: 'receive' }),
       },
       lossRates: [...this.#lossRate.rates()],
-      folded: Object.fromEntries([...folded].map((group) => [group.labels.label, total(group)])),
+      folded: Object.fromEntries([...folded].map((group) => [group.labels.label, group.total])),
     };
   }
 

@@ -7,21 +7,103 @@ export interface CellRange {
 
 export type Labels = Record<string, string>;
 
-/** The series that are shown as one. */
-export interface Group {
-  labels: Labels;
+/**
+ * The series that are shown as one. There are a dozen for each topic, and mostly of a single series:
+ * one has no set to hold it (a fifth of what a topic took).
+ */
+export class Group {
+  readonly labels: Labels;
   /** `labels` as they stand in a sample: name="value" after name="value" */
   readonly text: string;
-  ranges: Set<CellRange>;
+  #only: CellRange | undefined;
+  #several: Set<CellRange> | undefined;
   /** What withdrawn series had counted while others of the group live on: counters must not go back. */
-  base: Float64Array | undefined;
+  #base: Float64Array | undefined;
+  #seen = 0;
+
+  constructor(labels: Labels, text: string) {
+    this.labels = labels;
+    this.text = text;
+  }
+
+  get isEmpty(): boolean {
+    return this.#only === undefined && (this.#several === undefined || this.#several.size === 0);
+  }
+
+  add(range: CellRange): void {
+    if (this.#several !== undefined) this.#several.add(range);
+    else if (this.#only === undefined) this.#only = range;
+    else {
+      this.#several = new Set([this.#only, range]);
+      this.#only = undefined;
+    }
+  }
+
+  /** False if it is none of the group's. */
+  delete(range: CellRange): boolean {
+    if (this.#several !== undefined) return this.#several.delete(range);
+    if (this.#only !== range) return false;
+    this.#only = undefined;
+    return true;
+  }
+
+  /** `last`: what a series that was deleted had counted. */
+  keep(last: readonly number[]): void {
+    this.#base ??= new Float64Array(last.length);
+    for (let i = 0; i < last.length; i++) this.#base[i] += last[i];
+  }
+
+  /** The sum of the group's single cells. */
+  get total(): number {
+    let sum = this.#base?.[0] ?? 0;
+    if (this.#only !== undefined) sum += this.#only.cells[this.#only.at];
+    if (this.#several !== undefined) for (const { cells, at } of this.#several) sum += cells[at];
+    return sum;
+  }
+
+  /** What `total` has grown by since the last call. */
+  gained(): number {
+    const now = this.total;
+    const gained = now - this.#seen;
+    this.#seen = now;
+    return gained;
+  }
+
+  /** Adds the group's cells up, cell by cell, into `sums` (as wide as one series). */
+  sumInto(sums: Float64Array): void {
+    if (this.#base === undefined) sums.fill(0);
+    else sums.set(this.#base);
+    for (const { cells, at, width } of this.#ranges()) {
+      for (let i = 0; i < width; i++) sums[i] += cells[at + i];
+    }
+  }
+
+  /** The greatest of the group's single cells. */
+  get greatest(): number {
+    let value = Number.NEGATIVE_INFINITY;
+    for (const { cells, at } of this.#ranges()) value = Math.max(value, cells[at]);
+    return value;
+  }
+
+  /** What was told last, of cells that hold when they were told, negative for "no". */
+  get latest(): boolean {
+    let told = 0;
+    for (const { cells, at } of this.#ranges()) if (Math.abs(cells[at]) > Math.abs(told)) told = cells[at];
+    return told > 0;
+  }
+
+  #ranges(): Iterable<CellRange> {
+    return this.#several ?? (this.#only === undefined ? [] : [this.#only]);
+  }
 }
 
 /** Series added up by the labels they are shown with, over families and over threads. */
 export class Groups implements Iterable<Group> {
   readonly #cumulative: boolean;
+  /** by text */
   readonly #groups = new Map<string, Group>();
 
+  /** `cumulative`: counts, which must not go back. */
   constructor(cumulative: boolean) {
     this.#cumulative = cumulative;
   }
@@ -30,72 +112,39 @@ export class Groups implements Iterable<Group> {
     return this.#groups.values();
   }
 
+  /** The group with exactly these labels, in the order in which the table has them. */
   find(labels: Labels): Group | undefined {
-    return this.#groups.get(key(labels));
+    return this.#groups.get(written(labels));
   }
 
   add(range: CellRange, labels: Labels): void {
-    const id = key(labels);
-    let group = this.#groups.get(id);
+    const text = written(labels);
+    let group = this.#groups.get(text);
     if (group === undefined) {
-      group = { labels, text: written(labels), ranges: new Set(), base: undefined };
-      this.#groups.set(id, group);
+      group = new Group(labels, text);
+      this.#groups.set(text, group);
     }
-    group.ranges.add(range);
+    group.add(range);
   }
 
   /** `last`: the values the series was withdrawn with. */
   remove(range: CellRange, labels: Labels, last: readonly number[]): void {
-    const id = key(labels);
-    const group = this.#groups.get(id);
-    if (group === undefined || !group.ranges.delete(range)) return;
-    if (group.ranges.size === 0) {
-      this.#groups.delete(id);
-      return;
-    }
-    if (!this.#cumulative) return;
-    group.base ??= new Float64Array(range.width);
-    for (let i = 0; i < range.width; i++) group.base[i] += last[i];
+    const text = written(labels);
+    const group = this.#groups.get(text);
+    if (group === undefined || !group.delete(range)) return;
+    if (group.isEmpty) this.#groups.delete(text);
+    else if (this.#cumulative) group.keep(last);
   }
 }
 
-/** The sum of a group's single cells. */
-export function total(group: Group): number {
-  let sum = group.base?.[0] ?? 0;
-  for (const { cells, at } of group.ranges) sum += cells[at];
-  return sum;
-}
-
-/** Adds a group's cells up, cell by cell, into `sums` (as wide as one series). */
-export function sumInto(sums: Float64Array, group: Group): void {
-  if (group.base === undefined) sums.fill(0);
-  else sums.set(group.base);
-  for (const { cells, at, width } of group.ranges) {
-    for (let i = 0; i < width; i++) sums[i] += cells[at + i];
-  }
-}
-
-/** The greatest of a group's single cells. */
-export function greatest(group: Group): number {
-  let value = Number.NEGATIVE_INFINITY;
-  for (const { cells, at } of group.ranges) value = Math.max(value, cells[at]);
-  return value;
-}
-
-/** What was told last, of cells that hold when they were told, negative for "no". */
-export function latest(group: Group): boolean {
-  let told = 0;
-  for (const { cells, at } of group.ranges) if (Math.abs(cells[at]) > Math.abs(told)) told = cells[at];
-  return told > 0;
-}
-
+/** Groups of one table always have the same labels in the same order, but for absent ones: it is their key too. */
 function written(labels: Labels): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}="${value.replace(/[\\\n"]/g, (each) => (each === '\n' ? '\\n' : `\\${each}`))}"`)
-    .join(',');
+  let text = '';
+  for (const name in labels) text += `${text === '' ? '' : ','}${name}="${escaped(labels[name])}"`;
+  return text;
 }
 
-/** Groups of one table always have the same labels in the same order, but for absent ones. */
-function key(labels: Labels): string {
-  return JSON.stringify(labels);
+function escaped(value: string): string {
+  if (!/[\\\n"]/.test(value)) return value;
+  return value.replace(/[\\\n"]/g, (each) => (each === '\n' ? '\\n' : `\\${each}`));
 }

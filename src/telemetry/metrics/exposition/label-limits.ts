@@ -21,20 +21,21 @@ export class LabelLimits {
     this.#folded = folded;
   }
 
-  /** The labels a new series is shown with. Its places are kept until `release`. */
+  /** The labels a new series is shown with, `labels` itself unless one is over its limit. Its places are kept until `release`. */
   admit(labels: Labels): Labels {
-    const shown = { ...labels };
+    let shown = labels;
     for (const label of LIMITED) {
       const value = labels[label];
       if (value === undefined || value === OVERFLOW) continue;
       const refused = this.#refused.get(label) as LabelValues;
       const admitted = this.#admitted.get(label) as LabelValues;
-      shown[label] = refused.has(value) ? OVERFLOW : admitted.admit(value);
-      if (shown[label] === value) admitted.retain(value);
-      else {
-        if (!refused.has(value)) this.#folded(label);
-        refused.retain(value);
+      if (!refused.has(value) && admitted.admit(value) === value) {
+        admitted.retain(value);
+        continue;
       }
+      shown = { ...shown, [label]: OVERFLOW };
+      if (!refused.has(value)) this.#folded(label);
+      refused.retain(value);
     }
     return shown;
   }

@@ -1,12 +1,13 @@
-import { type Group, type Groups, type Labels, total } from './groups.ts';
+import type { Groups, Labels } from './groups.ts';
+import { LastMinute } from './last-minute.ts';
 
-const WINDOW = 60;
-
-/** What ended in each of the last 60 seconds, by second modulo 60. */
-interface Slots {
+/** What had outcomes or losses in the last 60 seconds. */
+interface Recent {
   labels: Labels;
-  outcomes: Float64Array;
-  lost: Float64Array;
+  /** in #ended; -1: none */
+  ended: number;
+  /** in #lost; -1: none */
+  lost: number;
 }
 
 /**
@@ -15,67 +16,56 @@ interface Slots {
  */
 export class LossRate {
   readonly #outcomes: Groups;
-  readonly #lost: Groups;
-  readonly #slots = new Map<string, Slots>();
-  readonly #seen = new WeakMap<Group, number>();
-  #second = Number.NEGATIVE_INFINITY;
+  readonly #losses: Groups;
+  /** by the labels' text */
+  readonly #recent = new Map<string, Recent>();
+  readonly #ended = new LastMinute();
+  readonly #lost = new LastMinute();
 
-  constructor(outcomes: Groups, lost: Groups) {
+  constructor(outcomes: Groups, losses: Groups) {
     this.#outcomes = outcomes;
-    this.#lost = lost;
+    this.#losses = losses;
   }
 
   /** Call once a second and before reading, with a steady clock. */
   snapshot(nowMs: number): void {
-    this.#advance(Math.floor(nowMs / 1000));
-    this.#gather(this.#outcomes, 'outcomes');
-    this.#gather(this.#lost, 'lost');
+    this.#ended.advance(nowMs);
+    this.#lost.advance(nowMs);
+    this.#forget();
+    this.#gather(this.#outcomes, 'ended', this.#ended);
+    this.#gather(this.#losses, 'lost', this.#lost);
   }
 
   /** 0.0–1.0 for each that had outcomes; a late return may be a loss of an outcome that has left the window. */
   *rates(): Iterable<{ labels: Labels; value: number }> {
-    for (const { labels, outcomes, lost } of this.#slots.values()) {
-      const ended = sum(outcomes);
-      if (ended > 0) yield { labels, value: Math.min(1, sum(lost) / ended) };
+    for (const { labels, ended, lost } of this.#recent.values()) {
+      const outcomes = sum(this.#ended, ended);
+      if (outcomes > 0) yield { labels, value: Math.min(1, sum(this.#lost, lost) / outcomes) };
     }
   }
 
-  #advance(second: number): void {
-    if (second <= this.#second) return;
-    const stale = Math.min(WINDOW, second - this.#second);
-    for (const [id, slots] of this.#slots) {
-      for (let i = 0; i < stale; i++) {
-        slots.outcomes[(second - i) % WINDOW] = 0;
-        slots.lost[(second - i) % WINDOW] = 0;
-      }
-      if (sum(slots.outcomes) === 0 && sum(slots.lost) === 0) this.#slots.delete(id);
+  #forget(): void {
+    for (const [text, { ended, lost }] of this.#recent) {
+      if (sum(this.#ended, ended) > 0 || sum(this.#lost, lost) > 0) continue;
+      if (ended >= 0) this.#ended.delete(ended);
+      if (lost >= 0) this.#lost.delete(lost);
+      this.#recent.delete(text);
     }
-    this.#second = second;
   }
 
-  #gather(groups: Groups, what: 'outcomes' | 'lost'): void {
+  #gather(groups: Groups, what: 'ended' | 'lost', minute: LastMinute): void {
     for (const group of groups) {
-      const now = total(group);
-      const gained = now - (this.#seen.get(group) ?? 0);
+      const gained = group.gained();
       if (gained === 0) continue;
-      this.#seen.set(group, now);
-      this.#slotsOf(group.labels)[what][this.#second % WINDOW] += gained;
+      let recent = this.#recent.get(group.text);
+      if (recent === undefined) {
+        recent = { labels: group.labels, ended: -1, lost: -1 };
+        this.#recent.set(group.text, recent);
+      }
+      if (recent[what] < 0) recent[what] = minute.add();
+      minute.note(recent[what], gained);
     }
-  }
-
-  #slotsOf(labels: Labels): Slots {
-    const id = JSON.stringify(labels);
-    let slots = this.#slots.get(id);
-    if (slots === undefined) {
-      slots = { labels, outcomes: new Float64Array(WINDOW), lost: new Float64Array(WINDOW) };
-      this.#slots.set(id, slots);
-    }
-    return slots;
   }
 }
 
-function sum(values: Float64Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum;
-}
+const sum = (minute: LastMinute, row: number): number => (row < 0 ? 0 : minute.sum(row));

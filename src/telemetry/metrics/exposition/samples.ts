@@ -1,7 +1,7 @@
 import type { CellReader } from './cell-reader.ts';
 import type { CellMetric } from './declaration.ts';
 import type { Exemplar, Exemplars } from './exemplars.ts';
-import { type Group, type Groups, greatest, latest, sumInto, total } from './groups.ts';
+import type { Group, Groups } from './groups.ts';
 import type { Lines } from './lines.ts';
 
 /**
@@ -16,7 +16,7 @@ export type Format = 'text' | 'openMetrics';
 export function singleSamples({ name, show }: CellMetric, groups: Groups): WriteSamples {
   return (lines) => {
     for (const group of groups) {
-      const value = show === 'latest' ? Number(latest(group)) : show === 'greatest' ? greatest(group) : total(group);
+      const value = show === 'latest' ? Number(group.latest) : show === 'greatest' ? group.greatest : group.total;
       if (show === 'greatest' && value < 0) continue;
       lines.add(`${name}${labelled(group)} ${value}\n`);
     }
@@ -39,7 +39,7 @@ export function histogramSamples(
 
   return (lines, format) => {
     for (const group of groups) {
-      sumInto(sums, group);
+      group.sumInto(sums);
       const noted = format === 'openMetrics' ? exemplars.of(group) : undefined;
       const rest = group.text === '' ? '}' : `,${group.text}}`;
       let text = '';

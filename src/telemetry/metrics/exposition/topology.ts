@@ -1,7 +1,7 @@
 import { type Edge, type EdgeKind, edgeId, edgeOf, type Node, type NodeKind, nodeId } from '../edges.ts';
 import type { CellReader } from './cell-reader.ts';
 import type { CellMetric, Declaration } from './declaration.ts';
-import { type Group, type Groups, type Labels, total } from './groups.ts';
+import type { Group, Groups, Labels } from './groups.ts';
 
 const WINDOW = 60;
 
@@ -54,7 +54,7 @@ export class Topology {
         pace = new Pace();
         this.#paces.set(group, pace);
       }
-      pace.note(total(group), Math.floor(nowMs / 1000), wallMs);
+      pace.note(group.total, Math.floor(nowMs / 1000), wallMs);
     }
   }
 
@@ -72,10 +72,9 @@ export class Topology {
     const edges = new Map<string, TopologyEdge>();
     for (const { group, edge } of this.#matching(query)) {
       const { rate = 0, lastSeen = 0 } = this.#paces.get(group) ?? {};
-      const lost = this.#lost.find(group.labels);
       const shown = edges.get(edgeId(edge)) ?? unused(edge);
-      shown.messages += total(group);
-      shown.lost += lost === undefined ? 0 : total(lost);
+      shown.messages += group.total;
+      shown.lost += this.#lost.find(group.labels)?.total ?? 0;
       shown.rate += rate;
       if (lastSeen > Date.parse(shown.lastSeen)) shown.lastSeen = new Date(lastSeen).toISOString();
       edges.set(shown.id, shown);
