@@ -23,12 +23,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #unsettled = NONE;
   #overRate = NONE;
   #heldBack = NONE;
-  readonly #lost = new Map<string, number>();
-  readonly #unknown = new Map<string, number>();
-  readonly #requeued = new Map<string, number>();
-  readonly #processingFailed = new Map<string, number>();
-  /** queue, then reason */
-  readonly #dead = new Map<string, Map<string, number>>();
+  /** dead letters by queue, then by reason; most tallies see none */
+  #dead: Map<string, Map<string, number>> | undefined;
 
   constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
     super(owner, [
@@ -74,22 +70,23 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   failed(reason: LossReason, seconds: number, lost: boolean): void {
     if (this.#failed === NONE) this.#openOutcomes();
     this.cells[this.#failed] += 1;
-    if (lost) this.cells[this.keyed(this.#lost, reason, 'lost', () => this.#topic(SIDE, reason))] += 1;
+    if (lost) this.cells[this.found('lost', reason) || this.keyed('lost', reason, this.#topic(SIDE, reason))] += 1;
     if (Number.isNaN(seconds)) return;
-    const at = this.keyed(this.#processingFailed, reason, 'processing', () => [...this.names, reason]);
+    const at = this.found('processing', reason) || this.keyed('processing', reason, [...this.names, reason]);
     observe(this.cells, at, this.#processingBounds, seconds, 1);
   }
 
   requeued(reason: RequeueReason): void {
-    this.cells[this.keyed(this.#requeued, reason, 'requeued', () => this.#topic(reason))] += 1;
+    this.cells[this.found('requeued', reason) || this.keyed('requeued', reason, this.#topic(reason))] += 1;
   }
 
   unknown(reason: UnknownReason, count = 1): void {
-    this.cells[this.keyed(this.#unknown, reason, 'unknown', () => this.#topic(SIDE, reason))] += count;
+    this.cells[this.found('unknown', reason) || this.keyed('unknown', reason, this.#topic(SIDE, reason))] += count;
   }
 
   deadLettered(fromQueue: string, reason: string): void {
     const queue = this.owner.admit('queue', foldName(fromQueue));
+    this.#dead ??= new Map();
     let reasons = this.#dead.get(queue);
     if (reasons === undefined) {
       this.hold('queue', queue);
@@ -97,7 +94,12 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#dead.set(queue, reasons);
     }
     const why = DEATHS.has(reason) ? reason : 'other';
-    this.cells[this.keyed(reasons, why, 'dead_lettered', () => this.#topic(queue, why))] += 1;
+    let cell = reasons.get(why);
+    if (cell === undefined) {
+      cell = this.claim('dead_lettered', this.#topic(queue, why));
+      reasons.set(why, cell);
+    }
+    this.cells[cell] += 1;
   }
 
   unsettled(change: number): void {
@@ -122,8 +124,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   protected override forget(): void {
     this.#delivered = this.#got = this.#bytes = this.#success = this.#failed = this.#redelivered = NONE;
     this.#first = this.#latency = this.#processing = this.#unsettled = this.#overRate = this.#heldBack = NONE;
-    for (const offsets of [this.#lost, this.#unknown, this.#requeued, this.#processingFailed]) offsets.clear();
-    this.#dead.clear();
+    this.#dead = undefined;
   }
 
   /** Label values of a series without a queue. */

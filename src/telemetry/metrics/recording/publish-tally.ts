@@ -23,10 +23,6 @@ export class PublishCells extends Tally implements PublishTally {
   #heldBack = NONE;
   /** as told: kept when the tally is freed, for it is told only once */
   #deliveries = NOT_CONFIGURED;
-  readonly #lost = new Map<string, number>();
-  readonly #late = new Map<string, number>();
-  readonly #unknown = new Map<string, number>();
-  readonly #sentFailed = new Map<string, number>();
 
   /** `durations`: whether publish-to-outcome times are kept, for OpenTelemetry's names. */
   constructor(owner: TallyOwner, topic: string, pipeline: string, durations: boolean) {
@@ -59,19 +55,19 @@ export class PublishCells extends Tally implements PublishTally {
   lost(reason: LossReason, seconds: number): void {
     if (this.#failed === NONE) this.#openOutcomes();
     this.cells[this.#failed] += 1;
-    const at = this.keyed(this.#lost, reason, 'lost', () => [...this.names, SIDE, reason]);
+    const at = this.found('lost', reason) || this.keyed('lost', reason, [...this.names, SIDE, reason]);
     this.cells[at] += 1;
     if (this.#sentBounds === undefined) return;
-    const sent = this.keyed(this.#sentFailed, reason, 'sent', () => [...this.names, reason]);
+    const sent = this.found('sent', reason) || this.keyed('sent', reason, [...this.names, reason]);
     observe(this.cells, sent, this.#sentBounds, seconds, 1);
   }
 
   lostLate(reason: LossReason): void {
-    this.cells[this.keyed(this.#late, reason, 'lost_late', () => [...this.names, SIDE, reason])] += 1;
+    this.cells[this.found('lost_late', reason) || this.keyed('lost_late', reason, [...this.names, SIDE, reason])] += 1;
   }
 
   unknown(reason: UnknownReason): void {
-    this.cells[this.keyed(this.#unknown, reason, 'unknown', () => [...this.names, SIDE, reason])] += 1;
+    this.cells[this.found('unknown', reason) || this.keyed('unknown', reason, [...this.names, SIDE, reason])] += 1;
   }
 
   confirmed(seconds: number, count = 1): void {
@@ -103,7 +99,6 @@ export class PublishCells extends Tally implements PublishTally {
   protected override forget(): void {
     this.#passed = this.#bytes = this.#success = this.#failed = this.#confirm = this.#sent = NONE;
     this.#expected = this.#fanout = this.#overRate = this.#heldBack = NONE;
-    for (const offsets of [this.#lost, this.#late, this.#unknown, this.#sentFailed]) offsets.clear();
   }
 
   /** Not for what is beyond a label's limit: topics of any fan-out meet there. */

@@ -30,6 +30,8 @@ export abstract class Tally {
   #names: string[] = [];
   #live = false;
   #claimed: number[] = [];
+  /** most tallies never count any */
+  #keyed: Map<FamilyName, Map<string, number>> | undefined;
   #held: [LimitedLabel, string][] = [];
   #counted = Number.NaN;
   #changedAt = 0;
@@ -54,13 +56,17 @@ export abstract class Tally {
     return cell;
   }
 
-  /** The offset remembered under `key`, claimed with the first use; for the rarer, labelled counts. */
-  protected keyed(offsets: Map<string, number>, key: string, family: FamilyName, labels: () => string[]): number {
-    let cell = offsets.get(key);
-    if (cell === undefined) {
-      cell = this.claim(family, labels());
-      offsets.set(key, cell);
-    }
+  /** The series of a family that was claimed under `key`; NONE: it was not yet. For the rarer counts. */
+  protected found(family: FamilyName, key: string): number {
+    return this.#keyed?.get(family)?.get(key) ?? NONE;
+  }
+
+  /** Claims a series that is `found` from now on. */
+  protected keyed(family: FamilyName, key: string, labels: readonly string[]): number {
+    const cell = this.claim(family, labels);
+    this.#keyed ??= new Map();
+    const cells = this.#keyed.get(family) ?? new Map<string, number>();
+    this.#keyed.set(family, cells.set(key, cell));
     return cell;
   }
 
@@ -98,6 +104,7 @@ export abstract class Tally {
     for (const cell of this.#claimed) this.owner.store.free(cell);
     for (const [label, value] of this.#held) this.owner.release(label, value);
     this.#claimed = [];
+    this.#keyed = undefined;
     this.#held = [];
     this.#names = [];
     this.#counted = Number.NaN;
