@@ -29,7 +29,8 @@ export class CellStore {
   readonly cells: Float64Array;
   readonly bounds: FamilyBounds;
   readonly #port: { postMessage(message: CellMessage): void };
-  readonly #widths = new Map<number, number>();
+  /** by first cell, 0: none begins there; pages are committed as they are touched here too */
+  readonly #widths: Uint16Array;
   readonly #free = new Map<number, number[]>();
   #freed: number[] = [];
   #next: number;
@@ -38,6 +39,7 @@ export class CellStore {
   constructor(bounds: FamilyBounds, port: { postMessage(message: CellMessage): void }, capacity = CAPACITY) {
     const buffer = new SharedArrayBuffer(capacity * Float64Array.BYTES_PER_ELEMENT);
     this.cells = new Float64Array(buffer);
+    this.#widths = new Uint16Array(capacity);
     this.bounds = bounds;
     this.#port = port;
     const families = Object.keys(FAMILY_LABELS) as FamilyName[];
@@ -55,16 +57,16 @@ export class CellStore {
       return cell;
     }
     this.cells.fill(0, cell, cell + width);
-    this.#widths.set(cell, width);
+    this.#widths[cell] = width;
     this.#port.postMessage({ type: 'define', cell, family, labels });
     return cell;
   }
 
   /** Withdraws a series. Its cells are reused after the next call of `recycle`, not before. */
   free(cell: number): void {
-    const width = this.#widths.get(cell);
-    if (width === undefined) return;
-    this.#widths.delete(cell);
+    const width = this.#widths[cell];
+    if (width === 0) return;
+    this.#widths[cell] = 0;
     this.#port.postMessage({ type: 'withdraw', cell, values: [...this.cells.subarray(cell, cell + width)] });
     const free = this.#free.get(width);
     if (free === undefined) this.#free.set(width, []);
@@ -82,7 +84,7 @@ export class CellStore {
 
   /** Sum of all the cells of a series: changes whenever something was counted. */
   activity(cell: number): number {
-    const end = cell + (this.#widths.get(cell) ?? 0);
+    const end = cell + this.#widths[cell];
     let sum = 0;
     for (let i = cell; i < end; i++) sum += this.cells[i];
     return sum;

@@ -3,6 +3,7 @@ import { foldName } from '../fold.ts';
 import { NONE, observe } from './cells.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
+const LABELS = ['topic', 'pipeline', 'queue'] as const;
 const SIDE = 'consume';
 /** The header is the publisher's to forge: whatever else it says shares one value. */
 const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
@@ -27,11 +28,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #dead: Map<string, Map<string, number>> | undefined;
 
   constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
-    super(owner, [
-      ['topic', topic],
-      ['pipeline', pipeline],
-      ['queue', queue],
-    ]);
+    super(owner, LABELS, [topic, pipeline, queue]);
     this.#latencyBounds = owner.store.bounds.latency ?? [];
     this.#processingBounds = owner.store.bounds.processing ?? [];
   }

@@ -3,6 +3,8 @@ import type { EdgeKind } from '../edges.ts';
 import { NONE } from './cells.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
+const LABELS = ['pipeline', 'edge'] as const;
+
 /** One edge of the service map. Nothing here allocates but the first count of a series. */
 export class EdgeCells extends Tally implements HopTally {
   readonly #kind: EdgeKind;
@@ -10,10 +12,7 @@ export class EdgeCells extends Tally implements HopTally {
   #lost = NONE;
 
   constructor(owner: TallyOwner, pipeline: string, kind: EdgeKind, edge: string) {
-    super(owner, [
-      ['pipeline', pipeline],
-      ['edge', edge],
-    ]);
+    super(owner, LABELS, [pipeline, edge]);
     this.#kind = kind;
   }
 

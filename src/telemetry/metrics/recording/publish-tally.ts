@@ -3,6 +3,7 @@ import { NONE, observe } from './cells.ts';
 import { OVERFLOW } from './label-values.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
+const LABELS = ['topic', 'pipeline'] as const;
 const SIDE = 'publish';
 const OPERATION = 'publish';
 const NOT_CONFIGURED = -1;
@@ -26,10 +27,7 @@ export class PublishCells extends Tally implements PublishTally {
 
   /** `durations`: whether publish-to-outcome times are kept, for OpenTelemetry's names. */
   constructor(owner: TallyOwner, topic: string, pipeline: string, durations: boolean) {
-    super(owner, [
-      ['topic', topic],
-      ['pipeline', pipeline],
-    ]);
+    super(owner, LABELS, [topic, pipeline]);
     this.#confirmBounds = owner.store.bounds.confirm ?? [];
     this.#sentBounds = durations ? owner.store.bounds.sent : undefined;
   }

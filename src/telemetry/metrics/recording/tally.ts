@@ -25,21 +25,25 @@ export interface TallyOwner {
 export abstract class Tally {
   protected readonly cells: Float64Array;
   protected readonly owner: TallyOwner;
-  readonly #wanted: readonly [LimitedLabel, string][];
-  /** values of #wanted at present: the names themselves or OVERFLOW */
-  #names: string[] = [];
+  readonly #labels: readonly LimitedLabel[];
+  readonly #wanted: readonly string[];
+  /** #wanted at present: the names themselves or OVERFLOW */
+  #names: readonly string[] = [];
   #live = false;
   #claimed: number[] = [];
   /** most tallies never count any */
   #keyed: Map<FamilyName, Map<string, number>> | undefined;
-  #held: [LimitedLabel, string][] = [];
+  /** places it holds besides those of its names */
+  #held: [LimitedLabel, string][] | undefined;
   #counted = Number.NaN;
   #changedAt = 0;
 
-  constructor(owner: TallyOwner, wanted: [LimitedLabel, string][]) {
+  /** `names`: values of `labels`. */
+  constructor(owner: TallyOwner, labels: readonly LimitedLabel[], names: readonly string[]) {
     this.owner = owner;
     this.cells = owner.store.cells;
-    this.#wanted = wanted;
+    this.#labels = labels;
+    this.#wanted = names;
     this.#enlist();
   }
 
@@ -72,8 +76,8 @@ export abstract class Tally {
 
   /** Takes a place for one more label value, until the tally is freed; returns what it is counted under. */
   protected hold(label: LimitedLabel, value: string): string {
-    const name = this.owner.admit(label, value);
-    this.owner.retain(label, name);
+    const name = this.#place(label, value);
+    this.#held ??= [];
     this.#held.push([label, name]);
     return name;
   }
@@ -102,10 +106,11 @@ export abstract class Tally {
   free(): void {
     this.forget();
     for (const cell of this.#claimed) this.owner.store.free(cell);
-    for (const [label, value] of this.#held) this.owner.release(label, value);
+    for (const [label, value] of this.#held ?? []) this.owner.release(label, value);
+    this.#names.forEach((name, i) => this.owner.release(this.#labels[i], name));
     this.#claimed = [];
     this.#keyed = undefined;
-    this.#held = [];
+    this.#held = undefined;
     this.#names = [];
     this.#counted = Number.NaN;
     this.#live = false;
@@ -113,7 +118,15 @@ export abstract class Tally {
 
   #enlist(): void {
     this.#live = true;
-    this.#names = this.#wanted.map(([label, value]) => this.hold(label, value));
+    const names = this.#wanted.map((name, i) => this.#place(this.#labels[i], name));
+    // mostly they are, and then one array does for both
+    this.#names = names.every((name, i) => name === this.#wanted[i]) ? this.#wanted : names;
+  }
+
+  #place(label: LimitedLabel, value: string): string {
+    const name = this.owner.admit(label, value);
+    this.owner.retain(label, name);
+    return name;
   }
 
   #revive(): void {
