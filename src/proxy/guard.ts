@@ -102,9 +102,9 @@ class GuardedPublishes implements PublishTally {
     }
   }
 
-  unknown(reason: UnknownReason): void {
+  unknown(reason: UnknownReason, count?: number): void {
     try {
-      this.#tally.unknown(reason);
+      this.#tally.unknown(reason, count);
     } catch {
       this.#failed();
     }

@@ -49,7 +49,7 @@ export interface PublishTally extends PacedTally {
   lost(reason: LossReason, seconds: number): void;
   /** A return that came after its publish had counted as success: lost, but no second outcome. */
   lostLate(reason: LossReason): void;
-  unknown(reason: UnknownReason): void;
+  unknown(reason: UnknownReason, count?: number): void;
   /** The broker acked or nacked, `seconds` after the publish passed. */
   confirmed(seconds: number, count?: number): void;
   /** Unroutable where configuration expects it: no outcome, no loss, counted apart. */

@@ -75,9 +75,20 @@ export class PublishOutcomes {
       if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, confirmed ? ACKED : ROUTED);
       return;
     }
-    route.tally.lost(reason, (now - this.#open.times[slot]) / 1000);
-    route.hop.lost();
+    this.#countLost(route, reason, this.#open.times[slot], now);
     this.#ended(slot, sequence, now, { outcome: 'failed', reason, confirmed, code, reply });
+  }
+
+  /** `lost` for one that no confirm will come of and whose route, time and detail are at hand. */
+  lostAwaiting(publish: Passed, sequence: number, reason: LossReason, now: number, code = 0, reply = ''): void {
+    const { route, time } = publish;
+    let end: End = ROUTED;
+    if (reason === 'unroutable' && route.treatment.unroutableExpected) route.tally.unroutedAsExpected();
+    else {
+      this.#countLost(route, reason, time, now);
+      end = { outcome: 'failed', reason, confirmed: false, code, reply };
+    }
+    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, end);
   }
 
   unknown(slot: number, sequence: number, reason: UnknownReason, now: number, end: End): void {
@@ -90,11 +101,14 @@ export class PublishOutcomes {
    * to be it. `routingKey`: '' unless all of them have the same. `end`: what this one's span says.
    */
   lostAmong(slot: number, sequence: number, reason: LossReason, routingKey: string, now: number, end: End): void {
-    const route = this.#routeOf(slot);
-    route.tally.lost(reason, (now - this.#open.times[slot]) / 1000);
-    route.hop.lost();
-    this.#events.lost(route, reason, routingKey, '', now);
+    this.lostUnnamed(this.#routeOf(slot), this.#open.times[slot], reason, routingKey, now);
     if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
+  }
+
+  /** `lostAmong` for one that passed at `time` and has no span. */
+  lostUnnamed(route: Route<PublishTally>, time: number, reason: LossReason, routingKey: string, now: number): void {
+    this.#countLost(route, reason, time, now);
+    this.#events.lost(route, reason, routingKey, '', now);
   }
 
   /** Lost after all: it was counted as a success before. */
@@ -131,6 +145,11 @@ export class PublishOutcomes {
     route.tally.lost('fault', (now - time) / 1000);
     const detail = publish.detail ?? { ...detailOf(publish.ids, 0, publish.bits), fault: publish.fault };
     this.#events.ended({ route, detail, time, size }, this.#numbers.appNumber(sequence), now, FAULT);
+  }
+
+  #countLost({ tally, hop }: Route<PublishTally>, reason: LossReason, time: number, now: number): void {
+    tally.lost(reason, (now - time) / 1000);
+    hop.lost();
   }
 
   #routeOf(slot: number): Route<PublishTally> {

@@ -1,3 +1,4 @@
+import { type Awaiting, AwaitingReturn } from './awaiting-return.ts';
 import { ConfirmsApart } from './confirms-apart.ts';
 import { hexOf } from './hex.ts';
 import type { PublishTally, UnknownReason } from './observer.ts';
@@ -34,6 +35,10 @@ export class Publishes {
   readonly numbers = new PublishNumbers();
   readonly apart: ConfirmsApart;
   readonly #plane: Plane;
+  readonly #limit: number;
+  /** those without confirms and without more to tell than their ids */
+  readonly #awaiting: AwaitingReturn;
+  /** all others */
   readonly #open: Window<PublishTally, PublishDetail>;
   readonly #outcomes: PublishOutcomes;
   readonly #returns: ReturnSearch;
@@ -44,7 +49,9 @@ export class Publishes {
   /** `answer` tells the app of a confirm in its own numbers. */
   constructor(plane: Plane, connection: number, channel: number, answer: (tag: number, ack: boolean) => void) {
     this.#plane = plane;
-    this.#open = new Window(plane.options.windowPerChannel);
+    this.#limit = plane.options.windowPerChannel;
+    this.#awaiting = new AwaitingReturn(this.#limit);
+    this.#open = new Window(this.#limit);
     this.#outcomes = new PublishOutcomes(plane, connection, channel, this.#open, this.numbers);
     this.#returns = new ReturnSearch(this.#open);
     this.apart = new ConfirmsApart(this.numbers, this.#open, answer);
@@ -52,7 +59,7 @@ export class Publishes {
 
   /** Open publishes: what a drain waits for, and a sweep looks at. */
   get open(): number {
-    return this.#open.size;
+    return this.#open.size + this.#awaiting.size;
   }
 
   /** Publishes that only we await a confirm for. */
@@ -119,12 +126,20 @@ export class Publishes {
 
   /** Its outcome is open. False if there is no room to remember it. */
   #keep(publish: Publishing, sequence: number, bits: number, ids = publish.ids): boolean {
+    if (this.open < this.#limit) {
+      // a sampled one has more to tell
+      if (this.numbers.mode === 'plain' && publish.detail === undefined) {
+        if (this.#awaiting.add(publish, sequence, ids)) return true;
+      } else if (this.#remember(publish, sequence, bits, ids)) return true;
+    }
+    this.#plane.observer.traffic.unobserved('window_full');
+    return false;
+  }
+
+  #remember(publish: Publishing, sequence: number, bits: number, ids: Uint32Array): boolean {
     const open = this.#open;
     const slot = open.add(sequence);
-    if (slot < 0) {
-      this.#plane.observer.traffic.unobserved('window_full');
-      return false;
-    }
+    if (slot < 0) return false;
     open.routes[slot] = publish.route;
     open.times[slot] = publish.time;
     open.stamps[slot] = publish.stamp;
@@ -158,6 +173,7 @@ export class Publishes {
     if (multiple) {
       // tag 0 with multiple means all so far; brokers don't send it, but the specification has it
       const last = tag === 0 ? this.numbers.sequence : this.numbers.sequenceOf(tag);
+      this.#routed(last, now);
       this.#open.takeUpTo(last, (slot, sequence) => this.#confirmOne(slot, sequence, ack, now));
     } else this.#confirm(this.numbers.sequenceOf(tag), ack, now);
     this.#outcomes.count();
@@ -196,6 +212,8 @@ export class Publishes {
    */
   returned(message: Returned, now: number): number {
     const { route, ids, code, reply } = message;
+    const awaiting = this.#awaiting.find(message);
+    if (awaiting !== undefined) return this.#returnedAwaiting(awaiting, message, now);
     const sequence = this.#returns.find(message);
     if (sequence < 0) {
       if (!route.answers) {
@@ -222,13 +240,28 @@ export class Publishes {
     return bits;
   }
 
+  #returnedAwaiting(publish: Awaiting, { code, reply }: Returned, now: number): number {
+    const { sequence, bits } = publish;
+    if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
+    const detail = { ...detailOf(...this.#awaiting.idsOf(publish), bits), replyCode: code, replyText: reply };
+    this.#awaiting.take(publish);
+    this.#outcomes.lostAwaiting({ ...publish, detail }, sequence, 'unroutable', now);
+    return bits;
+  }
+
+  /** Of those that awaited a return, up to `last`: none can come any more. */
+  #routed(last: number, now: number): void {
+    this.#awaiting.takeUpTo(last, ({ route, time, count }) => this.#outcomes.allFlushed(route, time, count, now));
+  }
+
   /**
    * A synchronous reply to a request sent when `sequence` publishes had passed: the returns of all
    * of those have come (FACTS D), so what is still open without confirms was routed.
    */
   barrier(sequence: number, now: number): void {
-    if (this.#open.size === 0) return;
+    if (this.open === 0) return;
     const last = Math.min(sequence, this.numbers.plainUntil);
+    this.#routed(last, now);
     this.#open.takeUpTo(last, (slot, n) => this.#outcomes.succeeded(slot, n, now, ROUTED));
     this.#outcomes.count();
   }
@@ -236,6 +269,10 @@ export class Publishes {
   /** Mandatory publishes without confirms that waited long enough for a return. */
   sweep(now: number): void {
     const open = this.#open;
+    this.#awaiting.takeUpTo(this.#awaiting.lastAt(now - RETURN_WAIT_MS), ({ route, time, count, largest }) => {
+      this.#history.assumed(route, largest);
+      this.#outcomes.allFlushed(route, time, count, now);
+    });
     let last = 0;
     for (let n = open.first(); n >= 0 && n <= this.numbers.plainUntil; n = open.first(n + 1)) {
       if (now - open.times[open.find(n)] < RETURN_WAIT_MS) break;
@@ -270,6 +307,7 @@ export class Publishes {
    */
   end(reason: UnknownReason, committing: number, now: number, code = 0, reply = ''): void {
     const end = unknown(reason, code, reply);
+    this.#awaiting.takeUpTo(this.numbers.sequence, ({ route, count }) => route.tally.unknown(reason, count));
     if (this.numbers.mode === 'tx') {
       this.#open.takeUpTo(this.numbers.plainUntil, (slot, n) => this.#outcomes.unknown(slot, n, reason, now, end));
       this.#open.takeUpTo(committing, (slot, n) => {
@@ -303,7 +341,8 @@ export class Publishes {
 
   /** The broker closed the channel because of a publish; `end` follows. */
   refused(code: number, reply: string, now: number): void {
-    if (this.numbers.mode !== 'tx') refused(this.#open, this.#history, this.#outcomes, code, reply, now);
+    if (this.numbers.mode !== 'tx')
+      refused(this.#open, this.#awaiting, this.#history, this.#outcomes, code, reply, now);
   }
 
   #route(slot: number): Route<PublishTally> {

@@ -1,8 +1,10 @@
+import type { Awaiting, AwaitingReturn } from './awaiting-return.ts';
 import type { PublishTally } from './observer.ts';
 import type { PublishDetail } from './publish.ts';
-import { unknown } from './publish-events.ts';
+import { detailOf, unknown } from './publish-events.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
 import { type PublishHistory, refusalOf } from './refusal.ts';
+import type { Route } from './routes.ts';
 import type { Window } from './window.ts';
 
 /**
@@ -12,6 +14,7 @@ import type { Window } from './window.ts';
  */
 export function refused(
   open: Window<PublishTally, PublishDetail>,
+  awaiting: AwaitingReturn,
   history: PublishHistory,
   outcomes: PublishOutcomes,
   code: number,
@@ -21,24 +24,46 @@ export function refused(
   const refusal = refusalOf(code, reply);
   if (refusal === undefined) return;
   const { reason, exchange, size } = refusal;
-  const candidates: number[] = [];
+  const fits = (route: Route<PublishTally>, of: number): boolean =>
+    exchange === undefined ? of === size : route.exchange === exchange;
+  const candidates: Candidate[] = [];
   for (let n = open.first(); n >= 0; n = open.first(n + 1)) {
     const slot = open.find(n);
-    const fits = exchange === undefined ? open.sizes[slot] === size : open.routes[slot]?.exchange === exchange;
-    if (fits) candidates.push(n);
+    const route = open.routes[slot] as Route<PublishTally>;
+    if (fits(route, open.sizes[slot])) candidates.push({ sequence: n, route, awaiting: undefined });
+  }
+  for (const each of awaiting) {
+    if (fits(each.route, each.size)) {
+      candidates.push({ sequence: each.sequence, route: each.route, awaiting: each });
+    }
   }
   if (candidates.length === 0) {
     const route = history.routeOf(refusal);
     if (route !== undefined) outcomes.lostLate(route, reason, '', '', now);
     return;
   }
-  const keys = new Set(candidates.map((each) => open.routes[open.find(each)]?.routingKey));
-  const n = candidates[0];
-  const slot = open.take(n);
-  if (history.isCertain(refusal, candidates.length)) outcomes.lost(slot, n, reason, now, false, code, reply);
-  else {
-    const routingKey = keys.size === 1 ? (open.routes[slot]?.routingKey ?? '') : '';
-    outcomes.lostAmong(slot, n, reason, routingKey, now, unknown('channel_error', code, reply));
+  const first = candidates.reduce((one, other) => (other.sequence < one.sequence ? other : one));
+  const isCertain = history.isCertain(refusal, candidates.length);
+  const keys = new Set(candidates.map(({ route }) => route.routingKey));
+  const routingKey = keys.size === 1 ? first.route.routingKey : '';
+  const { sequence } = first;
+  if (first.awaiting !== undefined) {
+    const { route, time, bits } = first.awaiting;
+    const detail = detailOf(...awaiting.idsOf(first.awaiting), bits);
+    awaiting.take(first.awaiting);
+    if (isCertain) outcomes.lostAwaiting({ ...first.awaiting, detail }, sequence, reason, now, code, reply);
+    else outcomes.lostUnnamed(route, time, reason, routingKey, now);
+    return;
   }
+  const slot = open.take(sequence);
+  if (isCertain) outcomes.lost(slot, sequence, reason, now, false, code, reply);
+  else outcomes.lostAmong(slot, sequence, reason, routingKey, now, unknown('channel_error', code, reply));
   open.release(slot);
+}
+
+/** A publish the broker may speak of; `awaiting`: it lies there, else in the window. */
+interface Candidate {
+  sequence: number;
+  route: Route<PublishTally>;
+  awaiting: Awaiting | undefined;
 }

@@ -1,3 +1,4 @@
+import { sameContext } from './awaiting-return.ts';
 import type { PublishTally } from './observer.ts';
 import { HAS_PARENT, MANDATORY, type PublishDetail, RETURNED, type Returned, SHADOW } from './publish.ts';
 import type { Route } from './routes.ts';
@@ -52,11 +53,4 @@ export class ReturnSearch {
     if (Number.isNaN(stamp) ? !Number.isNaN(open.stamps[slot]) : open.stamps[slot] !== stamp) return false;
     return ids === undefined || sameContext(ids, open.ids, slot * IDS, (open.bits[slot] & HAS_PARENT) !== 0);
   }
-}
-
-/** The returned message's context against an open publish's: its own span if we started it, else its parent. */
-function sameContext(returned: Uint32Array, ids: Uint32Array, at: number, hasParent: boolean): boolean {
-  for (let i = 0; i < 4; i++) if (returned[i] !== ids[at + i]) return false;
-  const span = at + (hasParent ? 6 : 4);
-  return returned[6] === ids[span] && returned[7] === ids[span + 1];
 }

@@ -64,8 +64,8 @@ export class PublishCells extends Tally implements PublishTally {
     this.cells[this.found('lost_late', reason) || this.keyed('lost_late', reason, [...this.names, SIDE, reason])] += 1;
   }
 
-  unknown(reason: UnknownReason): void {
-    this.cells[this.found('unknown', reason) || this.keyed('unknown', reason, [...this.names, SIDE, reason])] += 1;
+  unknown(reason: UnknownReason, count = 1): void {
+    this.cells[this.found('unknown', reason) || this.keyed('unknown', reason, [...this.names, SIDE, reason])] += count;
   }
 
   confirmed(seconds: number, count = 1): void {

@@ -107,7 +107,7 @@ export abstract class Tally {
     this.forget();
     for (const cell of this.#claimed) this.owner.store.free(cell);
     for (const [label, value] of this.#held ?? []) this.owner.release(label, value);
-    this.#names.forEach((name, i) => this.owner.release(this.#labels[i], name));
+    for (const [i, name] of this.#names.entries()) this.owner.release(this.#labels[i], name);
     this.#claimed = [];
     this.#keyed = undefined;
     this.#held = undefined;

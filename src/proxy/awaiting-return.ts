@@ -1,0 +1,275 @@
+import type { PublishTally } from './observer.ts';
+import { HAS_PARENT, type Publishing, type Returned } from './publish.ts';
+import type { Route } from './routes.ts';
+import { IDS } from './window.ts';
+
+/** Publishes in a row that differ in nothing but their ids and sizes, or what is left of them. */
+export interface Run {
+  route: Route<PublishTally>;
+  /** when they passed, ms of the monotonic clock */
+  time: number;
+  /** open ones */
+  count: number;
+  /** of the bodies of those it began with, in bytes */
+  largest: number;
+}
+
+/** One of them. */
+export interface Awaiting extends Run {
+  sequence: number;
+  bits: number;
+  /** of its body */
+  size: number;
+  /** where its run lies, until another publish is added or taken */
+  at: number;
+}
+
+const INITIAL = 16;
+/** size of one that is no longer open */
+const TAKEN = 0xffff_ffff;
+
+/**
+ * Mandatory publishes of one channel that no confirm will come of: open until they are returned, or
+ * can't be any more. A second's worth of all that passes lies here, so what those of a chunk have in
+ * common is kept once: 36 bytes a message instead of 90, and they end run by run. (20 MiB less at
+ * 90,000 messages a second, a tenth of a microsecond less for each.)
+ */
+export class AwaitingReturn {
+  /** open publishes */
+  size = 0;
+  readonly #limit: number;
+  // by run, in a ring
+  #routes: (Route<PublishTally> | undefined)[] = [];
+  #times = new Float64Array(0);
+  #stamps = new Float64Array(0);
+  /** sequence of the first one, and behind the last */
+  #firsts = new Float64Array(0);
+  #ends = new Float64Array(0);
+  #counts = new Uint32Array(0);
+  #largest = new Uint32Array(0);
+  #bits = new Uint16Array(0);
+  #head = 0;
+  #tail = 0;
+  // by sequence, in a ring
+  #sizes = new Uint32Array(0);
+  /** as in Window.ids */
+  #ids = new Uint32Array(0);
+  /** run in which the last return was found: they come in publish order */
+  #cursor = 0;
+
+  /** `limit`: of open messages; their numbers may span twice as many. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * A publish passes, later than all before; `ids`: its own, as Window.ids. False if it can't be kept:
+   * its size has no place here, or the numbers span too much.
+   */
+  add({ route, time, stamp, size, bits }: Publishing, sequence: number, ids: Uint32Array): boolean {
+    if (size >= TAKEN || !this.#hasRoom(sequence)) return false;
+    const last = (this.#tail - 1) & (this.#times.length - 1);
+    if (
+      this.#head < this.#tail &&
+      this.#ends[last] === sequence &&
+      this.#times[last] === time &&
+      this.#routes[last] === route &&
+      this.#bits[last] === bits &&
+      Object.is(this.#stamps[last], stamp)
+    ) {
+      this.#ends[last] = sequence + 1;
+      this.#counts[last] += 1;
+      if (size > this.#largest[last]) this.#largest[last] = size;
+    } else this.#begin(route, time, stamp, bits, size, sequence);
+    const slot = sequence & (this.#sizes.length - 1);
+    this.#sizes[slot] = size;
+    for (let i = 0, at = slot * IDS; i < IDS; i++) this.#ids[at + i] = ids[i];
+    this.size++;
+    return true;
+  }
+
+  /** Ends all up to and including `last`, in order. */
+  takeUpTo(last: number, each: (run: Run) => void): void {
+    while (this.#head < this.#tail) {
+      const run = this.#head & (this.#times.length - 1);
+      if (this.#firsts[run] > last) return;
+      const taken = this.#run(run);
+      if (this.#ends[run] > last + 1) {
+        // in tx or behind a barrier: the rest of a chunk came after what is answered
+        taken.count = this.#openIn(this.#firsts[run], last + 1);
+        this.#firsts[run] = last + 1;
+        this.#counts[run] -= taken.count;
+      } else {
+        this.#forgetFirst();
+      }
+      this.size -= taken.count;
+      if (taken.count > 0) each(taken);
+    }
+  }
+
+  /** The sequence of the last one that passed at `time` or before, of those at the beginning; 0: none did. */
+  lastAt(time: number): number {
+    let last = 0;
+    for (let i = this.#head; i < this.#tail; i++) {
+      const run = i & (this.#times.length - 1);
+      if (this.#times[run] > time) break;
+      last = this.#ends[run] - 1;
+    }
+    return last;
+  }
+
+  /** The one that was returned; undefined: it is not among these. */
+  find(message: Returned): Awaiting | undefined {
+    const cursor = Math.max(this.#cursor, this.#head);
+    return this.#between(cursor, this.#tail, message) ?? this.#between(this.#head, cursor, message);
+  }
+
+  /** The ids of an open one, and where they begin. */
+  idsOf({ sequence }: Awaiting): [ids: Uint32Array, at: number] {
+    return [this.#ids, (sequence & (this.#sizes.length - 1)) * IDS];
+  }
+
+  /** It is no longer open; its ids can be read until the next one is added. */
+  take({ sequence, at }: Awaiting): void {
+    this.#sizes[sequence & (this.#sizes.length - 1)] = TAKEN;
+    this.#counts[at & (this.#times.length - 1)] -= 1;
+    this.size--;
+    while (this.#head < this.#tail && this.#counts[this.#head & (this.#times.length - 1)] === 0) this.#forgetFirst();
+  }
+
+  /** All open ones, in order. */
+  *[Symbol.iterator](): Iterator<Awaiting> {
+    for (let i = this.#head; i < this.#tail; i++) {
+      const run = i & (this.#times.length - 1);
+      for (let sequence = this.#firsts[run]; sequence < this.#ends[run]; sequence++) {
+        if (this.#sizes[sequence & (this.#sizes.length - 1)] !== TAKEN) yield this.#awaiting(i, sequence);
+      }
+    }
+  }
+
+  #run(run: number): Run {
+    return {
+      route: this.#routes[run] as Route<PublishTally>,
+      time: this.#times[run],
+      count: this.#counts[run],
+      largest: this.#largest[run],
+    };
+  }
+
+  #awaiting(at: number, sequence: number): Awaiting {
+    const run = at & (this.#times.length - 1);
+    const size = this.#sizes[sequence & (this.#sizes.length - 1)];
+    return { ...this.#run(run), sequence, bits: this.#bits[run], size, at };
+  }
+
+  #forgetFirst(): void {
+    this.#routes[this.#head++ & (this.#times.length - 1)] = undefined;
+  }
+
+  #openIn(from: number, to: number): number {
+    let open = 0;
+    for (let n = from; n < to; n++) if (this.#sizes[n & (this.#sizes.length - 1)] !== TAKEN) open++;
+    return open;
+  }
+
+  #between(from: number, to: number, message: Returned): Awaiting | undefined {
+    for (let i = from; i < to; i++) {
+      const run = i & (this.#times.length - 1);
+      if (!this.#fits(run, message)) continue;
+      for (let sequence = this.#firsts[run]; sequence < this.#ends[run]; sequence++) {
+        if (!this.#matches(run, sequence, message)) continue;
+        this.#cursor = i;
+        return this.#awaiting(i, sequence);
+      }
+    }
+    return undefined;
+  }
+
+  #fits(run: number, { route, stamp }: Returned): boolean {
+    const sent = this.#routes[run] as Route<PublishTally>;
+    // a table of routes that overflowed made this one anew
+    if (sent !== route && !(sent.exchange === route.exchange && sent.routingKey === route.routingKey)) return false;
+    return Object.is(this.#stamps[run], stamp);
+  }
+
+  #matches(run: number, sequence: number, { ids, size }: Returned): boolean {
+    const slot = sequence & (this.#sizes.length - 1);
+    if (this.#sizes[slot] !== size) return false;
+    return ids === undefined || sameContext(ids, this.#ids, slot * IDS, (this.#bits[run] & HAS_PARENT) !== 0);
+  }
+
+  #begin(route: Route<PublishTally>, time: number, stamp: number, bits: number, size: number, sequence: number): void {
+    if (this.#tail - this.#head === this.#times.length) this.#growRuns();
+    const run = this.#tail++ & (this.#times.length - 1);
+    this.#routes[run] = route;
+    this.#times[run] = time;
+    this.#stamps[run] = stamp;
+    this.#bits[run] = bits;
+    this.#firsts[run] = sequence;
+    this.#ends[run] = sequence + 1;
+    this.#counts[run] = 1;
+    this.#largest[run] = size;
+  }
+
+  /** Numbers in between may be of publishes that are kept elsewhere: what they span is bounded too. */
+  #hasRoom(sequence: number): boolean {
+    if (this.#head === this.#tail) {
+      if (this.#sizes.length === 0) this.#growMessages();
+      return true;
+    }
+    const span = sequence - this.#firsts[this.#head & (this.#times.length - 1)] + 1;
+    if (span <= this.#sizes.length) return true;
+    if (span > 2 * this.#limit) return false;
+    while (span > this.#sizes.length) this.#growMessages();
+    return true;
+  }
+
+  /** Twice the length. What they had is handed over, not left to the collector: they grow under load. */
+  #growMessages(): void {
+    const before = this.#sizes.length;
+    const length = Math.max(INITIAL, before * 2);
+    this.#sizes = new Uint32Array(this.#sizes.buffer.transfer(length * Uint32Array.BYTES_PER_ELEMENT));
+    this.#ids = new Uint32Array(this.#ids.buffer.transfer(length * IDS * Uint32Array.BYTES_PER_ELEMENT));
+    for (let i = this.#head; i < this.#tail; i++) {
+      const run = i & (this.#times.length - 1);
+      for (let n = this.#firsts[run]; n < this.#ends[run]; n++) {
+        const to = n & (length - 1);
+        if (to < before) continue;
+        const from = to - before;
+        this.#sizes[to] = this.#sizes[from];
+        this.#ids.copyWithin(to * IDS, from * IDS, (from + 1) * IDS);
+      }
+    }
+  }
+
+  /** Unrolls the ring into one of twice the length. */
+  #growRuns(): void {
+    const length = Math.max(INITIAL, this.#times.length * 2);
+    const order = Array.from(
+      { length: this.#tail - this.#head },
+      (_, i) => (this.#head + i) & (this.#times.length - 1),
+    );
+    const unrolled = <T extends Float64Array | Uint32Array | Uint16Array>(from: T, to: T): T => {
+      for (let i = 0; i < order.length; i++) to[i] = from[order[i]];
+      return to;
+    };
+    this.#routes = order.map((run) => this.#routes[run]);
+    this.#times = unrolled(this.#times, new Float64Array(length));
+    this.#stamps = unrolled(this.#stamps, new Float64Array(length));
+    this.#firsts = unrolled(this.#firsts, new Float64Array(length));
+    this.#ends = unrolled(this.#ends, new Float64Array(length));
+    this.#counts = unrolled(this.#counts, new Uint32Array(length));
+    this.#largest = unrolled(this.#largest, new Uint32Array(length));
+    this.#bits = unrolled(this.#bits, new Uint16Array(length));
+    this.#tail -= this.#head;
+    this.#cursor = Math.max(0, this.#cursor - this.#head);
+    this.#head = 0;
+  }
+}
+
+/** The returned message's context against an open publish's: its own span if we started it, else its parent. */
+export function sameContext(returned: Uint32Array, ids: Uint32Array, at: number, hasParent: boolean): boolean {
+  for (let i = 0; i < 4; i++) if (returned[i] !== ids[at + i]) return false;
+  const span = at + (hasParent ? 6 : 4);
+  return returned[6] === ids[span] && returned[7] === ids[span + 1];
+}
