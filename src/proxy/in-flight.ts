@@ -5,19 +5,11 @@ const MAX_DELIVERIES = 16_384;
 const MAX_BYTES = 36 << 20;
 /** An app that keeps up has read what was sent longer ago than this. */
 const RECENT_MS = 1000;
-/** What is told apart by time: within as long, deliveries of one topic are one run. */
+/** What is told apart by time: deliveries of one topic in a row are one run for as long. */
 const SLICE_MS = 20;
 /** Runs remembered that are not recent: those of one topic in a row are one. */
 const MAX_OLD = 256;
-
-interface Run {
-  tally: DeliveryTally;
-  /** when the kernel took the last of them, ms of the monotonic clock */
-  until: number;
-  count: number;
-  /** in their bodies */
-  bytes: number;
-}
+const INITIAL = 64;
 
 /**
  * Auto-ack deliveries the kernel took last. They counted as successes when it did; if the app then
@@ -25,13 +17,15 @@ interface Run {
  * (FACTS, D: a consumer killed after 100 had 3,848 in its socket).
  */
 export class InFlight {
-  /** the oldest first, from #first on */
-  #recent: Run[] = [];
-  #first = 0;
-  /** the runs of the slice at hand, which began at #since */
-  readonly #slice = new Map<DeliveryTally, Run>();
-  #since = Number.NEGATIVE_INFINITY;
-  readonly #old: Run[] = [];
+  // by run, the oldest first; up to #runs
+  #tallies: DeliveryTally[] = [];
+  /** when the kernel took the first and the last of them, ms of the monotonic clock */
+  #since = new Float64Array(0);
+  #until = new Float64Array(0);
+  #counts = new Float64Array(0);
+  /** in their bodies */
+  #bytes = new Float64Array(0);
+  #runs = 0;
   /** the socket holds what the kernel could not take: the buffers behind it are full */
   #full = false;
   /** when that was so last */
@@ -43,46 +37,60 @@ export class InFlight {
       this.#full = false;
       this.#fullAt = now;
     }
-    if (now - this.#since >= SLICE_MS) {
-      this.#since = now;
-      this.#slice.clear();
-      this.#forget(now);
-    }
-    const run = this.#slice.get(tally);
-    if (run !== undefined) {
-      run.until = now;
-      run.count += count;
-      run.bytes += bytes;
+    const last = this.#runs - 1;
+    if (last >= 0 && this.#tallies[last] === tally && now - this.#since[last] < SLICE_MS) {
+      this.#until[last] = now;
+      this.#counts[last] += count;
+      this.#bytes[last] += bytes;
       return;
     }
-    const begun = { tally, until: now, count, bytes };
-    this.#slice.set(tally, begun);
-    this.#recent.push(begun);
+    if (this.#runs === this.#since.length) this.#makeRoom(now);
+    const run = this.#runs++;
+    this.#tallies[run] = tally;
+    this.#since[run] = this.#until[run] = now;
+    this.#counts[run] = count;
+    this.#bytes[run] = bytes;
   }
 
-  /** What is not recent any more goes to the old ones. */
-  #forget(now: number): void {
-    const recent = this.#recent;
-    let first = this.#first;
-    while (first < recent.length && (now - recent[first].until > RECENT_MS || recent.length - first > MAX_DELIVERIES)) {
-      this.#age(recent[first++]);
+  /** Forgets what will not be told of; longer columns, if that is less than half. */
+  #makeRoom(now: number): void {
+    let recent = 0;
+    while (recent < this.#runs && now - this.#until[recent] > RECENT_MS) recent++;
+    let kept = 0;
+    for (let run = 0; run < this.#runs; run++) {
+      const last = kept - 1;
+      if (run < recent && last >= 0 && this.#tallies[last] === this.#tallies[run]) {
+        this.#until[last] = this.#until[run];
+        this.#counts[last] += this.#counts[run];
+        this.#bytes[last] += this.#bytes[run];
+      } else this.#move(run, kept++);
+      if (run === recent - 1) kept = this.#dropFirst(kept - MAX_OLD, kept);
     }
-    // taking each out of the array by itself would move all the others
-    this.#first = first;
-    if (first * 2 <= recent.length) return;
-    this.#recent = recent.slice(first);
-    this.#first = 0;
+    kept = this.#dropFirst(kept - MAX_DELIVERIES, kept);
+    this.#tallies.length = kept;
+    this.#runs = kept;
+    if (kept * 2 < this.#since.length) return;
+    const length = Math.max(INITIAL, this.#since.length * 2);
+    this.#since = grown(this.#since, length);
+    this.#until = grown(this.#until, length);
+    this.#counts = grown(this.#counts, length);
+    this.#bytes = grown(this.#bytes, length);
   }
 
-  #age(run: Run): void {
-    const last = this.#old.at(-1);
-    if (last !== undefined && last.tally === run.tally) {
-      last.count += run.count;
-      last.bytes += run.bytes;
-      return;
-    }
-    this.#old.push(run);
-    if (this.#old.length > MAX_OLD) this.#old.shift();
+  /** Of `runs`, without the first `count`: how many are left. */
+  #dropFirst(count: number, runs: number): number {
+    if (count <= 0) return runs;
+    for (let run = count; run < runs; run++) this.#move(run, run - count);
+    return runs - count;
+  }
+
+  #move(from: number, to: number): void {
+    if (from === to) return;
+    this.#tallies[to] = this.#tallies[from];
+    this.#since[to] = this.#since[from];
+    this.#until[to] = this.#until[from];
+    this.#counts[to] = this.#counts[from];
+    this.#bytes[to] = this.#bytes[from];
   }
 
   /** The socket could not take all it was given. */
@@ -95,18 +103,20 @@ export class InFlight {
     let bytes = MAX_BYTES;
     let left = MAX_DELIVERIES;
     const full = this.#full || now - this.#fullAt < RECENT_MS;
-    const recent = this.#recent.slice(this.#first);
-    const runs = full ? [...this.#old, ...recent] : recent.filter(({ until }) => now - until <= RECENT_MS);
-    for (const run of runs.reverse()) {
+    for (let run = this.#runs - 1; run >= 0 && left > 0 && bytes > 0; run--) {
+      if (!full && now - this.#until[run] > RECENT_MS) break;
       // of a run that was only partly in the buffers, about as many as fit
-      const share = full && run.bytes > bytes ? bytes / run.bytes : 1;
-      const count = Math.min(left, Math.ceil(run.count * share));
-      if (count > 0) run.tally.unknown('autoack_in_flight', count);
+      const share = full && this.#bytes[run] > bytes ? bytes / this.#bytes[run] : 1;
+      const count = Math.min(left, Math.ceil(this.#counts[run] * share));
+      if (count > 0) this.#tallies[run].unknown('autoack_in_flight', count);
       left -= count;
-      bytes -= run.bytes;
-      if (left === 0 || (full && bytes <= 0)) break;
+      if (full) bytes -= this.#bytes[run];
     }
-    this.#old.length = this.#recent.length = this.#first = 0;
-    this.#slice.clear();
+    this.#tallies = [];
+    this.#runs = 0;
   }
+}
+
+function grown(column: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
+  return new Float64Array(column.buffer.transfer(length * Float64Array.BYTES_PER_ELEMENT));
 }

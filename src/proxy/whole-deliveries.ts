@@ -1,6 +1,6 @@
 import { viewU64 } from '../amqp/fields.ts';
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../amqp/spec.ts';
-import type { Consumer, DeliveryDetail } from './deliveries.ts';
+import type { Consumer, Deliveries, DeliveryDetail } from './deliveries.ts';
 import type { Flushing } from './flushing.ts';
 import { X_DEATH } from './interceptor.ts';
 import type { DeliveryTally } from './observer.ts';
@@ -16,8 +16,8 @@ const TAG = FRAME_HEAD + 4;
 const NUMBERS = 9;
 
 /**
- * Deliveries that lie whole in a chunk, as most do: followed in one loop as long as channel,
- * consumer, exchange and routing key stay the same, and counted together. What is not plain about
+ * Deliveries that lie whole in a chunk, as most do: followed in one loop as long as the channel stays
+ * the same, and counted together as long as consumer, exchange and routing key do. What is not plain about
  * one of them is for TowardsApp, frame by frame. A delivery takes 0.17 µs instead of 0.46.
  */
 export class WholeDeliveries {
@@ -48,7 +48,7 @@ export class WholeDeliveries {
     let p = start;
     let consumer: Consumer | undefined;
     let route: Route<DeliveryTally> | undefined;
-    /** of the first delivery: where its consumer tag and names lie, and their lengths */
+    /** of the first delivery of the route: where its consumer tag and names lie, and their lengths */
     let tag = 0;
     let tagLength = 0;
     let names = 0;
@@ -67,7 +67,15 @@ export class WholeDeliveries {
       const numbers = p + TAG + 1 + view.getUint8(p + TAG);
       const key = numbers + NUMBERS;
       if (key + 2 > head - 1 || (view.getUint8(key - 1) & 1) !== 0) break;
-      if (route === undefined) {
+      if (
+        route === undefined ||
+        numbers - (p + TAG) !== tagLength ||
+        head - 1 - key !== length ||
+        !sameBytes(view, key, names, length) ||
+        !sameBytes(view, p + TAG, tag, tagLength)
+      ) {
+        if (route !== undefined) this.#count(deliveries, route, count, bytes, firsts, latency);
+        count = bytes = firsts = 0;
         tag = p + TAG;
         tagLength = numbers - tag;
         names = key;
@@ -83,9 +91,6 @@ export class WholeDeliveries {
           break;
         }
         if (!route.isPlain) break;
-      } else {
-        if (numbers - (p + TAG) !== tagLength || !sameBytes(view, p + TAG, tag, tagLength)) break;
-        if (head - 1 - key !== length || !sameBytes(view, key, names, length)) break;
       }
       if (!header.read(buf, head, headEnd, view) || header.value(X_DEATH) >= 0) break;
       const next = endOfBody(view, headEnd, id, header.bodySize, end);
@@ -113,10 +118,21 @@ export class WholeDeliveries {
       bytes += delivery.size;
       p = next;
     }
-    if (route === undefined || count === 0) return start;
+    if (route !== undefined) this.#count(deliveries, route, count, bytes, firsts, latency);
     this.#output.keep(buf, start, p);
+    return p;
+  }
+
+  #count(
+    deliveries: Deliveries,
+    route: Route<DeliveryTally>,
+    count: number,
+    bytes: number,
+    firsts: number,
+    latency: number,
+  ): void {
+    if (count === 0) return;
     deliveries.went(route, count, bytes);
     if (firsts > 0) route.tally.first(latency, firsts);
-    return p;
   }
 }

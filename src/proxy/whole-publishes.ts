@@ -13,8 +13,8 @@ const PUBLISH = keyOf('basic.publish');
 const NAMES = FRAME_HEAD + 4 + 2;
 
 /**
- * Publishes that lie whole in a chunk, as most do: passed in one loop as long as channel, exchange
- * and routing key stay the same, and counted together. What is not plain about one of them is for
+ * Publishes that lie whole in a chunk, as most do: passed in one loop as long as the channel stays
+ * the same, and counted together as long as exchange and routing key do. What is not plain about one of them is for
  * TowardsBroker, frame by frame.
  *
  * A publish takes 0.3 µs instead of 0.7 (npm run micro), and half the CPU with cold caches: frame by
@@ -50,11 +50,12 @@ export class WholePublishes {
     /** what lies before is with the output */
     let kept = start;
     let route: Route<PublishTally> | undefined;
-    /** of the first publish: where its names lie, and their length */
+    /** of the first publish of the route: where its names lie, and their length */
     let names = 0;
     let length = 0;
     /** nothing but our own entries goes into its headers */
     let addsOurs = false;
+    /** of those of the route, not yet counted */
     let bits = 0;
     let count = 0;
     let bytes = 0;
@@ -67,7 +68,14 @@ export class WholePublishes {
       // behind the names come the octet of bits and the frame end
       if (headEnd < 0 || view.getUint8(head - 1) !== FRAME_END) break;
       const mandatory = view.getUint8(head - 2) & 1;
-      if (route === undefined) {
+      if (
+        route === undefined ||
+        head - 2 - (p + NAMES) !== length ||
+        (mandatory !== 0) !== (bits === MANDATORY) ||
+        !sameBytes(view, p + NAMES, names, length)
+      ) {
+        if (route !== undefined && count > 0) publishes.went(route, count, bytes, bits, largest);
+        count = bytes = largest = bits = 0;
         names = p + NAMES;
         length = head - 2 - names;
         const routingKey = names + 1 + view.getUint8(names);
@@ -84,9 +92,6 @@ export class WholePublishes {
         if (!isPlain || (wantsConfirms && publishes.numbers.mode === 'plain')) break;
         if (mandatory !== 0) bits = MANDATORY;
         else if (shadowing !== 'off' && shadow) bits = MANDATORY | SHADOW;
-      } else {
-        if (head - 2 - (p + NAMES) !== length || !sameBytes(view, p + NAMES, names, length)) break;
-        if ((mandatory !== 0) !== (bits === MANDATORY)) break;
       }
       if (!header.read(buf, head, headEnd, view)) break;
       const bare = addsOurs && header.isBare && (frameMax === 0 || headEnd - head + MOST_BARE_BYTES <= frameMax);
@@ -126,9 +131,8 @@ export class WholePublishes {
       if (size > largest) largest = size;
       p = next;
     }
-    if (route === undefined || count === 0) return start;
+    if (route !== undefined && count > 0) publishes.went(route, count, bytes, bits, largest);
     output.keep(buf, kept, p);
-    publishes.went(route, count, bytes, bits, largest);
     return p;
   }
 }
