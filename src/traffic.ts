@@ -116,7 +116,15 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
         .then(() => report({ type: 'drained' }));
     }
   });
-  setInterval(() => recorder.sweep(performance.now()), SWEEP_MS).unref();
+  const { idleAfter } = config.metrics;
+  let aged = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    recorder.sweep(now);
+    if (idleAfter === 0 || now - aged < idleAfter) return;
+    aged = now;
+    listener.age();
+  }, SWEEP_MS).unref();
   let limited = 0;
   setInterval(() => {
     if (sampler.limited === limited) return;

@@ -80,10 +80,10 @@ export class Channel {
     this.delivering = new DeliveryContent(plane, context);
   }
 
-  /** The plane has another configuration: for messages whose method comes from now on. */
-  reconfigured(): void {
+  /** The plane's tables of routes are others now: for messages whose method comes from now on. */
+  rerouted(): void {
     const { plane } = this.#context;
-    this.publishing.reconfigured();
+    this.publishing.rerouted();
     for (const source of [...this.#consumers.values(), ...this.#requests.flatMap(({ get }) => get ?? [])]) {
       source.routes = plane.deliveryRoutes(this.#context, source.queue);
       source.last = undefined;

@@ -237,7 +237,13 @@ export class Connection {
   /** The plane has another configuration: for messages whose method comes from now on. */
   reconfigured(): void {
     this.#session.reconfigured();
-    this.#towardsApp.reconfigured();
+    this.#towardsApp.rerouted();
+  }
+
+  /** The plane's tables of routes are others now. */
+  rerouted(): void {
+    this.#session.rerouted();
+    this.#towardsApp.rerouted();
   }
 
   sweep(now: number): void {

@@ -81,6 +81,12 @@ export class Listener {
     }
   }
 
+  /** Routes that were not used since the call before are forgotten: names come and go. */
+  age(): void {
+    this.#plane.age();
+    for (const connection of this.#connections) connection.rerouted();
+  }
+
   get connections(): number {
     return this.#connections.size + this.#dialling.size;
   }

@@ -6,7 +6,8 @@ import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext }
 import type { Middleware } from './middleware.ts';
 import type { DeliveryTally, Observer, PublishTally } from './observer.ts';
 import { Output, Scratch } from './output.ts';
-import { type MakeRoute, type Route, RouteTable, Variants } from './routes.ts';
+import { RouteTables } from './route-tables.ts';
+import { type Route, type RouteTable, Variants } from './routes.ts';
 import { SentStamp } from './sent-stamp.ts';
 import type { Client, LossMode, Rules, Treatment } from './treatment.ts';
 
@@ -62,8 +63,6 @@ export interface Fact {
 /** Answers to a request over direct reply-to; the rest of the routing key is the asker's. */
 const REPLY_TO = 'amq.rabbitmq.reply-to.';
 
-/** Queues remembered for their routes; beyond, the memory starts anew. */
-const MAX_QUEUES = 4096;
 const MAX_FACTS = 4096;
 /** Beyond, a topic's fan-out is shown until the topic is idle, whatever a reload says. */
 const MAX_FANOUTS = 32_768;
@@ -86,8 +85,8 @@ export class Plane {
   readonly capture = new Output(new Scratch());
   readonly edit: HeaderEdit = headerEdit();
   readonly sent: SentStamp;
-  readonly #publishes = new Map<string, RouteTable<PublishTally>>();
-  readonly #deliveries = new Map<string, RouteTable<DeliveryTally>>();
+  readonly #publishes = new RouteTables<PublishTally>();
+  readonly #deliveries = new RouteTables<DeliveryTally>();
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
   readonly #facts: Record<Fact['kind'], Set<string>> = {
@@ -132,11 +131,17 @@ export class Plane {
     for (const { scope, key } of told) this.publishRoutes(scope).find(key, 0, key.length, undefined);
   }
 
+  /** Forgets routes that were not used since the call before. Whoever keeps tables or routes must ask anew (Listener.age). */
+  age(): void {
+    this.#publishes.age();
+    this.#deliveries.age();
+  }
+
   publishRoutes(scope: Scope): RouteTable<PublishTally> {
     const { vhost, pipeline, app, client } = scope;
     const { rules } = this.#settings;
     const group = rules.group(client);
-    return table(this.#publishes, [vhost, pipeline, app, group], (exchange, routingKey, key) => {
+    return this.#publishes.of([vhost, pipeline, app, group], (exchange, routingKey, key) => {
       // an answer that nobody waits for any more is returned and delivered alike (FACTS, 0)
       const answers = exchange === '' && routingKey.startsWith(REPLY_TO);
       const mayShadow = !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
@@ -159,7 +164,7 @@ export class Plane {
   deliveryRoutes({ vhost, pipeline, app, client }: Scope, queue: string): RouteTable<DeliveryTally> {
     const { rules } = this.#settings;
     const group = rules.group(client);
-    return table(this.#deliveries, [vhost, pipeline, app, group, queue], (exchange, routingKey, key) => {
+    return this.#deliveries.of([vhost, pipeline, app, group, queue], (exchange, routingKey, key) => {
       const names = { key, exchange, routingKey, queue, answers: false, shadow: false };
       const passage = { side: 'consume', vhost, exchange, routingKey, queue } as const;
       const treatment = rules.treat({ ...passage, group });
@@ -191,10 +196,7 @@ export class Plane {
     names.add(name);
     if (kind !== 'delays') return;
     const [vhost, exchange] = name.split('\0');
-    for (const [table, routes] of this.#publishes) {
-      if (!table.startsWith(`${vhost}\0`)) continue;
-      for (const route of routes) if (route.exchange === exchange) route.shadow = false;
-    }
+    for (const route of this.#publishes.routes(vhost)) if (route.exchange === exchange) route.shadow = false;
   }
 
   #note(fact: Fact): void {
@@ -243,17 +245,6 @@ function withVariants<T>(treatment: Treatment, make: (treatment: Treatment) => R
   const { byMessage } = treatment;
   if (byMessage !== undefined) base.variants = new Variants(byMessage, base, make);
   return base;
-}
-
-function table<T>(tables: Map<string, RouteTable<T>>, names: string[], make: MakeRoute<T>): RouteTable<T> {
-  const name = names.join('\0');
-  let routes = tables.get(name);
-  if (routes === undefined) {
-    if (tables.size >= MAX_QUEUES) tables.clear();
-    routes = new RouteTable(make);
-    tables.set(name, routes);
-  }
-  return routes;
 }
 
 const keyOf = ({ product, connectionName, user }: Client): string => [product, connectionName, user].join('\0');

@@ -63,8 +63,8 @@ export class PublishContent {
     };
   }
 
-  /** The plane has another configuration. */
-  reconfigured(): void {
+  /** The plane's tables of routes are others now. */
+  rerouted(): void {
     this.#routes = this.#plane.publishRoutes(this.#scope);
     this.#last = undefined;
   }

@@ -64,13 +64,16 @@ const MAX_VARIANTS = 64;
 /**
  * Routes by the bytes that name them, without making strings: exchange and routing key stand next
  * to each other in publish, return, deliver and get-ok, so one range of bytes is the key.
- * Bounded: when full it starts anew (routes in use stay valid, they are only found again slower).
+ * Bounded: when full it forgets those not looked up lately (routes in use stay valid, they are only
+ * found again slower).
  */
 export class RouteTable<T> {
   readonly #make: MakeRoute<T>;
   readonly #limit: number;
   #slots: (Route<T> | undefined)[] = new Array(INITIAL);
   #count = 0;
+  /** those of before it aged: looked up again, they come back */
+  #before: (Route<T> | undefined)[] = [];
 
   constructor(make: MakeRoute<T>, limit = 32_768) {
     this.#make = make;
@@ -80,35 +83,41 @@ export class RouteTable<T> {
   /** The route named by buf[start, end). `last`, the caller's previous one, is tried first. */
   find(buf: Uint8Array, start: number, end: number, last: Route<T> | undefined): Route<T> {
     if (last !== undefined && same(last.key, buf, start, end)) return last;
-    const mask = this.#slots.length - 1;
-    for (let i = hash(buf, start, end) & mask; ; i = (i + 1) & mask) {
-      const route = this.#slots[i];
-      if (route === undefined) return this.#add(buf, start, end);
-      if (same(route.key, buf, start, end)) return route;
-    }
+    const hashed = hash(buf, start, end);
+    const found = among(this.#slots, hashed, buf, start, end);
+    if (found !== undefined) return found;
+    const route = among(this.#before, hashed, buf, start, end) ?? this.#made(buf, start, end);
+    this.#add(route);
+    return route;
   }
 
-  /** The routes it holds; others may still be in use. */
+  /** Forgets the routes that were not looked up since the call before. */
+  age(): void {
+    this.#before = this.#slots;
+    this.#slots = new Array(INITIAL);
+    this.#count = 0;
+  }
+
+  /** The routes it holds, some of them twice; others may still be in use. */
   *[Symbol.iterator](): Iterator<Route<T>> {
-    for (const route of this.#slots) if (route !== undefined) yield route;
+    for (const slots of [this.#slots, this.#before]) for (const route of slots) if (route !== undefined) yield route;
   }
 
-  #add(buf: Uint8Array, start: number, end: number): Route<T> {
-    if (this.#count >= this.#limit) {
-      this.#slots = new Array(INITIAL);
-      this.#count = 0;
-    }
+  #made(buf: Uint8Array, start: number, end: number): Route<T> {
     const split = start + 1 + buf[start];
     // a copy: Buffer's slice would be a view of bytes that the next frame overwrites
     const key = new Uint8Array(buf.subarray(start, end));
-    const route = this.#make(text(buf, start + 1, split), text(buf, split + 1, end), key);
+    return this.#make(text(buf, start + 1, split), text(buf, split + 1, end), key);
+  }
+
+  #add(route: Route<T>): void {
+    if (this.#count >= this.#limit) this.age();
     if (++this.#count * 2 > this.#slots.length) {
       const old = this.#slots;
       this.#slots = new Array(old.length * 2);
       for (const each of old) if (each !== undefined) this.#place(each);
     }
     this.#place(route);
-    return route;
   }
 
   #place(route: Route<T>): void {
@@ -116,6 +125,22 @@ export class RouteTable<T> {
     let i = hash(route.key, 0, route.key.length) & mask;
     while (this.#slots[i] !== undefined) i = (i + 1) & mask;
     this.#slots[i] = route;
+  }
+}
+
+/** The route of that name in a table of slots. */
+function among<T>(
+  slots: readonly (Route<T> | undefined)[],
+  hashed: number,
+  buf: Uint8Array,
+  start: number,
+  end: number,
+): Route<T> | undefined {
+  if (slots.length === 0) return undefined;
+  const mask = slots.length - 1;
+  for (let i = hashed & mask; ; i = (i + 1) & mask) {
+    const route = slots[i];
+    if (route === undefined || same(route.key, buf, start, end)) return route;
   }
 }
 

@@ -59,7 +59,12 @@ export class Session {
   /** The plane has another configuration. */
   reconfigured(): void {
     if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
-    for (const channel of this.#channels.values()) channel.reconfigured();
+    this.rerouted();
+  }
+
+  /** The plane's tables of routes are others now. */
+  rerouted(): void {
+    for (const channel of this.#channels.values()) channel.rerouted();
   }
 
   get pipeline(): string {

@@ -105,8 +105,8 @@ export class TowardsApp implements FrameVisitor {
     return this.#deliveries.pass(buf, view, start, end, this.now);
   }
 
-  /** The plane has another configuration. */
-  reconfigured(): void {
+  /** The plane's tables of routes are others now. */
+  rerouted(): void {
     this.#lastReturned = undefined;
   }
 

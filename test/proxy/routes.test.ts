@@ -1,15 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Route, RouteTable } from '../../src/proxy/routes.ts';
+import { RouteTables } from '../../src/proxy/route-tables.ts';
+import { type MakeRoute, type Route, RouteTable } from '../../src/proxy/routes.ts';
 
 const made = (limit?: number) => {
   const names: string[] = [];
-  const table = new RouteTable<string>((exchange, routingKey, key) => {
+  const make: MakeRoute<string> = (exchange, routingKey, key) => {
     const name = `${exchange} ${routingKey}`;
     names.push(name);
     return { key, exchange, routingKey, topic: name, tally: name } as Route<string>;
-  }, limit);
-  return { table, names };
+  };
+  return { table: new RouteTable<string>(make, limit), names, make };
 };
 
 const key = (exchange: string, routingKey: string): Buffer => {
@@ -87,5 +88,39 @@ describe('routes', () => {
     const routes = all.map((bytes) => table.find(bytes, 0, bytes.length, undefined));
     expect(all.map((bytes) => table.find(bytes, 0, bytes.length, undefined))).toEqual(routes);
     expect(names.length).toBe(5000);
+  });
+
+  test('a route that is looked up stays, one that is not for two ages is forgotten', () => {
+    const { table, names } = made();
+    const [used, left] = [key('ex', 'used'), key('ex', 'left')];
+    const find = (bytes: Buffer) => table.find(bytes, 0, bytes.length, undefined);
+    const [first, second] = [find(used), find(left)];
+    table.age();
+    expect(find(used)).toBe(first);
+    expect([...table]).toContain(second);
+    table.age();
+    expect(find(used)).toBe(first);
+    expect([...table]).not.toContain(second);
+    expect(find(left)).not.toBe(second);
+    expect(names).toEqual(['ex used', 'ex left', 'ex left']);
+  });
+
+  test('a table that nobody asks for is forgotten, with all its routes; one in use keeps those in use', () => {
+    const tables = new RouteTables<string>();
+    const make = made().make;
+    const [one, other] = [tables.of(['/', 'one'], make), tables.of(['/', 'other'], make)];
+    const bytes = key('ex', 'key');
+    const route = one.find(bytes, 0, bytes.length, undefined);
+    other.find(bytes, 0, bytes.length, undefined);
+    for (let age = 0; age < 5; age++) {
+      tables.age();
+      // those that changed must be found wherever they are
+      expect([...tables.routes('/')]).toContain(route);
+      expect(tables.of(['/', 'one'], make)).toBe(one);
+      expect(one.find(bytes, 0, bytes.length, undefined)).toBe(route);
+    }
+    expect(new Set(tables.routes('/')).size).toBe(1);
+    expect([...tables.routes('')]).toEqual([]);
+    expect(tables.of(['/', 'other'], make)).not.toBe(other);
   });
 });
