@@ -1,42 +1,71 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { constants, gzip } from 'node:zlib';
+import { constants, createGzip, gzip } from 'node:zlib';
 
 const compress = promisify(gzip);
+const COMPRESSION = { level: constants.Z_BEST_SPEED };
 
 /** Below this a compressed body saves no packet. */
 const WORTH_COMPRESSING = 1400;
+/** What of a long document is compressed and sent at a time. */
+const CHUNK = 1 << 16;
 
 export interface Answer {
   status: number;
-  /** one line, or a document; a line gets its newline here */
-  body: string | Buffer;
+  /** one line, or a document, which may come in pieces; a line gets its newline here */
+  body: string | AsyncIterable<string>;
   contentType?: string;
   headers?: Record<string, string>;
 }
 
 /** Sends an answer; to HEAD all but the body. Never cached, never sniffed, never framed. */
 export async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
-  const { status, contentType = 'text/plain; charset=utf-8', headers = {} } = answer;
-  const document = answer.contentType === undefined ? `${answer.body}\n` : answer.body;
-  let body = typeof document === 'string' ? Buffer.from(document) : document;
-  const encoding: Record<string, string> = {};
-  if (body.length > WORTH_COMPRESSING && acceptsGzip(request.headers['accept-encoding'])) {
-    body = await compress(body, { level: constants.Z_BEST_SPEED });
-    encoding['Content-Encoding'] = 'gzip';
-  }
-  response.writeHead(status, {
+  const { status, body, contentType = 'text/plain; charset=utf-8', headers = {} } = answer;
+  const head = {
     'Content-Type': contentType,
-    'Content-Length': body.length,
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     'X-Frame-Options': 'DENY',
     'Referrer-Policy': 'no-referrer',
     Vary: 'Accept, Accept-Encoding',
-    ...encoding,
     ...headers,
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  };
+  const compressed = acceptsGzip(request.headers['accept-encoding']);
+  if (typeof body !== 'string') {
+    const pieces = body[Symbol.asyncIterator]();
+    // what fails at once fails before anything is said
+    const first = await pieces.next();
+    response.writeHead(status, { ...head, ...(compressed && ENCODED) });
+    if (request.method !== 'HEAD') return stream(resumed(first, pieces), compressed, response);
+    response.end();
+    await pieces.return?.();
+    return;
+  }
+  let bytes: Buffer = Buffer.from(answer.contentType === undefined ? `${body}\n` : body);
+  const worth = compressed && bytes.length > WORTH_COMPRESSING;
+  if (worth) bytes = await compress(bytes, COMPRESSION);
+  response.writeHead(status, { ...head, 'Content-Length': bytes.length, ...(worth && ENCODED) });
+  response.end(request.method === 'HEAD' ? undefined : bytes);
+}
+
+const ENCODED = { 'Content-Encoding': 'gzip' };
+
+/** Never more of it in memory than one reader leaves in its socket. */
+function stream(body: AsyncIterable<string>, compressed: boolean, response: ServerResponse): Promise<void> {
+  const pieces = Readable.from(body, { highWaterMark: 1 });
+  if (!compressed) return pipeline(pieces, response);
+  return pipeline(pieces, createGzip({ ...COMPRESSION, chunkSize: CHUNK }), response);
+}
+
+async function* resumed(first: IteratorResult<string>, rest: AsyncIterator<string>): AsyncIterable<string> {
+  try {
+    for (let each = first; !each.done; each = await rest.next()) yield each.value;
+  } finally {
+    // whoever reads has gone
+    await rest.return?.();
+  }
 }
 
 function acceptsGzip(header: string | string[] | undefined): boolean {

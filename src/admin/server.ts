@@ -75,7 +75,7 @@ function router(
       return refusal === undefined ? handler(request, query) : refuse(refusal);
     };
   const routes = new Map<string, Handler>([
-    ['/metrics', async ({ headers }) => ({ status: 200, ...(await sources.metrics(headers.accept)) })],
+    ['/metrics', ({ headers }) => ({ status: 200, ...sources.metrics(headers.accept) })],
     ['/livez', () => ({ status: 200, body: 'ok' })],
     [
       '/readyz',

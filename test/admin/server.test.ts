@@ -9,7 +9,12 @@ import { startAdmin } from '../../src/admin/server.ts';
 import type { AdminSources } from '../../src/admin/sources.ts';
 import { until } from '../support/wait.ts';
 import { showPage } from './page-rig.ts';
-import { ask, STATE, start } from './serving.ts';
+import { ask, inPieces, STATE, start } from './serving.ts';
+
+async function* failing(after: number): AsyncIterable<string> {
+  for (let i = 0; i < after; i++) yield 'things_total 1\n'.repeat(10_000);
+  throw new Error('boom\nsecond line');
+}
 
 describe('metrics', () => {
   test('come in the format the Accept header prefers, without a token, off loopback too', async () => {
@@ -20,7 +25,7 @@ describe('metrics', () => {
 
   test('are compressed only for who asks', async () => {
     const body = 'things_total 1\n'.repeat(1000);
-    const { address } = await start({ metrics: async () => ({ contentType: 'text/plain', body }) });
+    const { address } = await start({ metrics: () => ({ contentType: 'text/plain', body: inPieces(body) }) });
     const plain = await ask(address, '/metrics', { headers: { 'accept-encoding': 'br, gzip;q=0' } });
     expect(plain.headers['content-encoding']).toBeUndefined();
     expect(plain.body).toBe(body);
@@ -40,18 +45,46 @@ describe('metrics', () => {
 
   test('answer HEAD with the headers of GET and no body', async () => {
     const { address } = await start();
-    const answer = await ask(address, '/metrics', { method: 'HEAD' });
-    expect(answer).toMatchObject({ status: 200, body: '', headers: { 'content-length': '15' } });
+    const [head, get] = [await ask(address, '/metrics', { method: 'HEAD' }), await ask(address, '/metrics')];
+    expect(head).toMatchObject({ status: 200, body: '' });
+    const { date: _, 'transfer-encoding': __, ...headers } = get.headers;
+    expect(head.headers).toMatchObject(headers);
   });
 
   test('that fail to render are one line of a 500, and the server lives', async () => {
     const { address } = await start({
-      metrics: async () => {
-        throw new Error('boom\nsecond line');
-      },
+      metrics: () => ({ contentType: 'text/plain', body: failing(0) }),
     });
     expect(await ask(address, '/metrics')).toMatchObject({ status: 500, body: 'internal error: boom\n' });
     expect((await ask(address, '/livez')).status).toBe(200);
+  });
+
+  test('that fail half-way are cut off, so that nobody takes them for whole, and the server lives', async () => {
+    const { address } = await start({ metrics: () => ({ contentType: 'text/plain', body: failing(3) }) });
+    for (const encoding of ['gzip', 'identity']) {
+      await expect(ask(address, '/metrics', { headers: { 'accept-encoding': encoding } })).rejects.toThrow();
+    }
+    expect((await ask(address, '/livez')).status).toBe(200);
+  });
+
+  test('that nobody reads to the end are no longer rendered once the reader has gone', async () => {
+    let ended = 0;
+    async function* endless(): AsyncIterable<string> {
+      try {
+        for (;;) yield 'things_total 1\n'.repeat(1000);
+      } finally {
+        ended++;
+      }
+    }
+    const { address } = await start({ metrics: () => ({ contentType: 'text/plain', body: endless() }) });
+    const [host, port] = address.split(':');
+    const socket = connect({ host, port: Number(port) });
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(socket, 'data');
+    socket.pause();
+    expect((await ask(address, '/livez')).status).toBe(200);
+    socket.destroy();
+    await until(() => ended === 1, 'nothing is rendered any more');
   });
 });
 

@@ -23,12 +23,17 @@ afterEach(async () => {
   for (const close of OPEN.splice(0)) await close();
 });
 
+/** A document as it is rendered: bit by bit. */
+export async function* inPieces(text: string): AsyncIterable<string> {
+  for (let at = 0; at < text.length; at += 7) yield text.slice(at, at + 7);
+}
+
 /** An admin server with these sources, closed after the test. */
 export async function start(sources: Partial<AdminSources> = {}, options: { host?: string; token?: string } = {}) {
   const admin = await startAdmin(
     { host: '127.0.0.1', port: 0, ...options },
     {
-      metrics: async (accept) => ({ contentType: `for ${accept}`, body: 'things_total 1\n' }),
+      metrics: (accept) => ({ contentType: `for ${accept}`, body: inPieces('things_total 1\n') }),
       ready: () => undefined,
       upstreamReachable: async () => undefined,
       state: () => STATE,

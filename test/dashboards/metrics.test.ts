@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
 import { REGISTERED } from '../../src/telemetry/metrics/exposition/sidecar-metrics.ts';
+import { textOf } from '../metrics/rig.ts';
 import { committed, labelValuesOf, marksOf, panelsOf, queriesOf } from './committed.ts';
 
 const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -22,11 +23,9 @@ for (const { name, type, labels: own } of [...exposition.declarations, ...Object
 }
 /** As the process figures of prom-client are called. */
 const PROCESS = /^(process|nodejs)_/;
-const processFigures = await exposition
-  .render()
-  .then(({ body }) =>
-    [...body.toString().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name).filter((name) => PROCESS.test(name)),
-  );
+const processFigures = [...(await textOf(exposition.render())).matchAll(/^# TYPE (\S+) /gm)]
+  .map(([, name]) => name)
+  .filter((name) => PROCESS.test(name));
 for (const name of processFigures)
   for (const end of ['', '_sum', '_count', '_bucket']) exported.set(`${name}${end}`, name);
 

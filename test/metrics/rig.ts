@@ -8,6 +8,13 @@ export const SHAPE = {
   openTelemetryNames: true,
 };
 
+/** All of what a scraper gets. */
+export async function textOf({ body }: { body: AsyncIterable<string> }): Promise<string> {
+  let text = '';
+  for await (const piece of body) text += piece;
+  return text;
+}
+
 export type RigOptions = Partial<RecorderOptions> & Pick<Partial<ExpositionOptions>, 'now' | 'server'>;
 
 /** An Exposition that reads one Recorder, and more of them when asked. */
@@ -30,7 +37,7 @@ export function rig(options: RigOptions = {}) {
     thread,
     ...thread(),
     async scrape(accept?: string): Promise<Metrics> {
-      return new Metrics((await exposition.render(accept)).body.toString());
+      return new Metrics(await textOf(exposition.render(accept)));
     },
   };
 }

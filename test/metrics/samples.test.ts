@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
-import { rig } from './rig.ts';
+import { rig, textOf } from './rig.ts';
 
 const BOUNDS = [0.01, 0.1, 1];
 const CONTEXT = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', at: 1_700_000_000.5 };
@@ -30,7 +30,7 @@ async function both(format: 'text' | 'openMetrics', topic: string): Promise<Reco
     first.inc(labels);
   }
   const accept = open ? 'application/openmetrics-text' : 'text/plain';
-  return { theirs: await registry.metrics(), ours: (await exposition.render(accept)).body.toString() };
+  return { theirs: await registry.metrics(), ours: await textOf(exposition.render(accept)) };
 }
 
 describe.each(['text', 'openMetrics'] as const)('in the format %s', (format) => {
@@ -71,7 +71,7 @@ test('an exemplar is written as prom-client does', async () => {
   const { recorder, exposition } = rig({ buckets: { latency: BOUNDS, confirm: [], processing: [] } });
   recorder.deliveries('orders', 'p', 'q').first(0.05);
   exposition.noteLatency('orders', 'p', 0.05, CONTEXT);
-  const ours = (await exposition.render('application/openmetrics-text')).body.toString();
+  const ours = await textOf(exposition.render('application/openmetrics-text'));
   const exemplified = (text: string): string[] => text.split('\n').filter((line) => line.includes('trace_id'));
   expect(exemplified(ours)).toEqual(exemplified(await registry.metrics()));
 });
@@ -81,7 +81,7 @@ test('many megabytes come whole', async () => {
   const topics = Array.from({ length: 3000 }, (_, i) => `${i}-${'注'.repeat(50)}`);
   for (const topic of topics) recorder.deliveries(topic, 'p', 'q').first(0.05);
   for (let scrape = 0; scrape < 2; scrape++) {
-    const text = (await exposition.render()).body.toString();
+    const text = await textOf(exposition.render());
     expect([...text.matchAll(/^event_latency_seconds_count\{topic="([^"]*)"/gm)].map(([, topic]) => topic)).toEqual(
       topics,
     );

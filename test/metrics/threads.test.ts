@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
 import { Metrics } from '../support/metrics.ts';
 import { until } from '../support/wait.ts';
-import { rig, SHAPE } from './rig.ts';
+import { rig, SHAPE, textOf } from './rig.ts';
 
 const SUCCESS = { side: 'publish', status: 'success' };
 
@@ -19,10 +19,10 @@ test('what another thread counts is read while it runs, without its help', async
   try {
     // The worker never returns to its event loop: all that is read here is on the cells.
     await until(async () => {
-      const metrics = new Metrics((await exposition.render()).body.toString());
+      const metrics = new Metrics(await textOf(exposition.render()));
       return metrics.value('event_throughput_total', { topic: 'orders', ...SUCCESS }) === 100_000;
     }, 'the other thread has counted');
-    const metrics = new Metrics((await exposition.render()).body.toString());
+    const metrics = new Metrics(await textOf(exposition.render()));
     expect(metrics.value('event_confirm_seconds_count', { topic: 'orders' })).toBe(100_000);
     expect(metrics.value('event_bytes_total', { topic: 'orders', side: 'publish' })).toBe(700_000);
   } finally {

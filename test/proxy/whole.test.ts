@@ -4,6 +4,7 @@ import { createRig, handshake, type NullSocket, type Rig, type RigOptions } from
 import { broker } from '../../bench/wire.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
+import { textOf } from '../metrics/rig.ts';
 import {
   bits,
   body,
@@ -221,7 +222,7 @@ async function pass(
     .events()
     .map((event) => JSON.stringify(Object.entries(event).filter(([key]) => !VOLATILE.has(key))))
     .sort();
-  const text = (await exposition.render()).body.toString();
+  const text = await textOf(exposition.render());
   detach();
   rig.cells.close();
   return { bytes: masked(passed), returned: masked(written), counted: text.split('\n').filter(timeless), told };

@@ -110,7 +110,7 @@ export class Exposition {
   }
 
   /** What a scraper with this Accept header gets. */
-  render(accept?: string): Promise<{ contentType: string; body: Buffer }> {
+  render(accept?: string): { contentType: string; body: AsyncIterable<string> } {
     this.snapshot();
     return this.#registries.render(preferredFormat(accept));
   }

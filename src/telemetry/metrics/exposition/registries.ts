@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { collectDefaultMetrics, type Metric, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { Declaration } from './declaration.ts';
 import type { Labels } from './groups.ts';
-import { Lines } from './lines.ts';
 import type { Format, WriteSamples } from './samples.ts';
 
 /** What prom-client's registry asks of a metric. */
@@ -18,6 +18,11 @@ export interface Value {
   value: number;
 }
 
+/** A scrape's text is handed on in pieces of about as many characters. */
+const PIECE = 1 << 16;
+/** After as long at work for a scrape the main thread sleeps: a slice of the scheduler's is longer. */
+const SLICE_MS = 1;
+const PAUSE_MS = 1;
 /** How often the event loop's lag is measured. By default 100 times a second: nine of ten wakeups of an idle sidecar. */
 const LAG_PAUSE_MS = 100;
 /** What is measured so, from one time to the next: the pause is part of it. */
@@ -32,7 +37,6 @@ export class Registries {
   readonly openMetrics = new Registry<OpenMetricsContentType>();
   /** by the name they are registered with */
   readonly #samples = new Map<string, WriteSamples>();
-  #length = 1 << 16;
 
   constructor() {
     this.openMetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
@@ -62,18 +66,29 @@ export class Registries {
     }
   }
 
-  async render(format: Format): Promise<{ contentType: string; body: Buffer }> {
+  /** In pieces, for they are megabytes, and with pauses: the broker's and the traffic's threads may need this one's core. */
+  render(format: Format): { contentType: string; body: AsyncIterable<string> } {
+    return { contentType: this[format].contentType, body: this.#pieces(format) };
+  }
+
+  async *#pieces(format: Format): AsyncIterable<string> {
     const registry = this[format];
     const between = format === 'text' ? '\n' : '';
-    const lines = new Lines(this.#length);
+    let piece = '';
+    let since = performance.now();
     for (const [index, { name }] of (registry.getMetricsAsArray() as unknown as MetricObject[]).entries()) {
-      lines.add(`${index === 0 ? '' : between}${await registry.getSingleMetricAsString(name)}\n`);
-      this.#samples.get(name)?.(lines, format);
+      piece += `${index === 0 ? '' : between}${await registry.getSingleMetricAsString(name)}\n`;
+      for (const samples of this.#samples.get(name)?.(format) ?? []) {
+        piece += samples;
+        if (piece.length < PIECE) continue;
+        yield piece;
+        piece = '';
+        if (performance.now() - since < SLICE_MS) continue;
+        await sleep(PAUSE_MS);
+        since = performance.now();
+      }
     }
-    if (format === 'openMetrics') lines.add('# EOF\n');
-    const body = lines.end();
-    this.#length = body.length + (body.length >> 3);
-    return { contentType: registry.contentType, body };
+    yield format === 'openMetrics' ? `${piece}# EOF\n` : piece;
   }
 
   #register({ name, help, type }: Pick<MetricObject, 'name' | 'help' | 'type'>, get: () => object): string[] {

@@ -2,23 +2,23 @@ import type { CellReader } from './cell-reader.ts';
 import type { CellMetric } from './declaration.ts';
 import type { Exemplar, Exemplars } from './exemplars.ts';
 import type { Group, Groups } from './groups.ts';
-import type { Lines } from './lines.ts';
 
 /**
- * Writes the samples of one metric as they are now, as prom-client would: with hundreds of topics they are
- * tens of thousands of lines, for each of which that makes some ten objects.
+ * The samples of one metric as they are when asked for, as prom-client would write them: with hundreds of
+ * topics they are tens of thousands of lines, for each of which that makes some ten objects. What comes
+ * of series or goes in the meantime may or may not be there, but nothing twice.
  */
-export type WriteSamples = (lines: Lines, format: Format) => void;
+export type WriteSamples = (format: Format) => Iterable<string>;
 
 export type Format = 'text' | 'openMetrics';
 
 /** Of a counter or gauge. */
 export function singleSamples({ name, show }: CellMetric, groups: Groups): WriteSamples {
-  return (lines) => {
-    for (const group of groups) {
+  return function* () {
+    for (const group of present(groups)) {
       const value = show === 'latest' ? Number(group.latest) : show === 'greatest' ? group.greatest : group.total;
       if (show === 'greatest' && value < 0) continue;
-      lines.add(`${name}${labelled(group)} ${value}\n`);
+      yield `${name}${labelled(group)} ${value}\n`;
     }
   };
 }
@@ -37,8 +37,8 @@ export function histogramSamples(
   const within = [...bounds.map((bound) => cellBounds.indexOf(bound) + 1), infinite + 1];
   const buckets = [...bounds, '+Inf'].map((bound) => `${name}_bucket{le="${bound}"`);
 
-  return (lines, format) => {
-    for (const group of groups) {
+  return function* (format) {
+    for (const group of present(groups)) {
       group.sumInto(sums);
       const noted = format === 'openMetrics' ? exemplars.of(group) : undefined;
       const rest = group.text === '' ? '}' : `,${group.text}}`;
@@ -51,9 +51,14 @@ export function histogramSamples(
         text += `${buckets[i]}${rest} ${count}${exemplar === undefined ? '' : exemplified(exemplar)}\n`;
       }
       const labels = labelled(group);
-      lines.add(`${text}${name}_sum${labels} ${sums[infinite + 1]}\n${name}_count${labels} ${count}\n`);
+      yield `${text}${name}_sum${labels} ${sums[infinite + 1]}\n${name}_count${labels} ${count}\n`;
     }
   };
+}
+
+/** Those there are now, without those that will have gone: nothing is left of their counts. */
+function* present(groups: Groups): Iterable<Group> {
+  for (const group of [...groups]) if (!group.isEmpty) yield group;
 }
 
 function labelled({ text }: Group): string {
