@@ -1,26 +1,22 @@
-import { type Awaiting, AwaitingReturn } from './awaiting-return.ts';
+import { AwaitingReturn } from './awaiting-return.ts';
 import { ConfirmsApart } from './confirms-apart.ts';
-import { hexOf } from './hex.ts';
 import type { PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
 import {
   DROPPED,
-  LATE,
   MANDATORY,
   type Passed,
   type PublishDetail,
   type Publishing,
-  RETURN_IS_EMPTY,
   RETURNED,
   type Returned,
-  SHADOW,
 } from './publish.ts';
-import { ACKED, detailOf, ROUTED, unknown } from './publish-events.ts';
+import { ACKED, ROUTED, unknown } from './publish-events.ts';
 import { PublishNumbers } from './publish-numbers.ts';
 import { PublishOutcomes } from './publish-outcomes.ts';
 import { PublishHistory } from './refusal.ts';
 import { refused } from './refused.ts';
-import { ReturnSearch } from './return-search.ts';
+import { Returns } from './returns.ts';
 import type { Route } from './routes.ts';
 import { IDS, Window } from './window.ts';
 
@@ -41,7 +37,7 @@ export class Publishes {
   /** all others */
   readonly #open: Window<PublishTally, PublishDetail>;
   readonly #outcomes: PublishOutcomes;
-  readonly #returns: ReturnSearch;
+  readonly #returns: Returns;
   readonly #history = new PublishHistory();
   /** the channel or connection was closed: what the app still sends there is discarded */
   discarded: UnknownReason | undefined;
@@ -53,7 +49,7 @@ export class Publishes {
     this.#awaiting = new AwaitingReturn(this.#limit);
     this.#open = new Window(this.#limit);
     this.#outcomes = new PublishOutcomes(plane, connection, channel, this.#open, this.numbers);
-    this.#returns = new ReturnSearch(this.#open);
+    this.#returns = new Returns(this.#open, this.#awaiting, this.#outcomes, this.numbers);
     this.apart = new ConfirmsApart(this.numbers, this.#open, answer);
   }
 
@@ -211,42 +207,7 @@ export class Publishes {
    * it was us who asked (SHADOW).
    */
   returned(message: Returned, now: number): number {
-    const { route, ids, code, reply } = message;
-    const awaiting = this.#awaiting.find(message);
-    if (awaiting !== undefined) return this.#returnedAwaiting(awaiting, message, now);
-    const sequence = this.#returns.find(message);
-    if (sequence < 0) {
-      if (!route.answers) {
-        const traceId = ids === undefined ? '' : hexOf(ids, 0, 4);
-        this.#outcomes.lostLate(route, 'unroutable', route.routingKey, traceId, now);
-      }
-      return LATE | (this.#returns.wasShadow(message) ? SHADOW : 0);
-    }
-    const slot = this.#open.find(sequence);
-    const bits = this.#open.bits[slot];
-    if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
-    const detail = this.#open.details[slot] ?? detailOf(this.#open.ids, slot * IDS, bits);
-    detail.replyCode = code;
-    detail.replyText = reply;
-    this.#open.details[slot] = detail;
-    if (sequence <= this.numbers.plainUntil) {
-      this.#open.take(sequence);
-      this.#outcomes.lost(slot, sequence, 'unroutable', now, false);
-      this.#open.release(slot);
-    } else {
-      // decided by the confirm or the commit that follows
-      this.#open.bits[slot] = bits | RETURNED;
-    }
-    return bits;
-  }
-
-  #returnedAwaiting(publish: Awaiting, { code, reply }: Returned, now: number): number {
-    const { sequence, bits } = publish;
-    if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
-    const detail = { ...detailOf(...this.#awaiting.idsOf(publish), bits), replyCode: code, replyText: reply };
-    this.#awaiting.take(publish);
-    this.#outcomes.lostAwaiting({ ...publish, detail }, sequence, 'unroutable', now);
-    return bits;
+    return this.#returns.returned(message, now);
   }
 
   /** Of those that awaited a return, up to `last`: none can come any more. */

@@ -1,0 +1,132 @@
+import { type Awaiting, type AwaitingReturn, sameContext } from './awaiting-return.ts';
+import { hexOf } from './hex.ts';
+import type { PublishTally } from './observer.ts';
+import {
+  HAS_PARENT,
+  LATE,
+  MANDATORY,
+  type PublishDetail,
+  RETURN_IS_EMPTY,
+  RETURNED,
+  type Returned,
+  SHADOW,
+} from './publish.ts';
+import { detailOf } from './publish-events.ts';
+import type { PublishNumbers } from './publish-numbers.ts';
+import type { PublishOutcomes } from './publish-outcomes.ts';
+import type { Route } from './routes.ts';
+import { isShadowStamp } from './sent-stamp.ts';
+import { IDS, type Window } from './window.ts';
+
+/**
+ * The messages of one channel that come back: which publish each was, and that it is lost. Identity is
+ * the sequence, what a message carries only finds it.
+ */
+export class Returns {
+  readonly #open: Window<PublishTally, PublishDetail>;
+  readonly #awaiting: AwaitingReturn;
+  readonly #outcomes: PublishOutcomes;
+  readonly #numbers: PublishNumbers;
+  /** behind the last one found among the open: returns come in publish order */
+  #cursor = 0;
+  /** the app set mandatory itself, at least once */
+  #asksForReturns = false;
+
+  constructor(
+    open: Window<PublishTally, PublishDetail>,
+    awaiting: AwaitingReturn,
+    outcomes: PublishOutcomes,
+    numbers: PublishNumbers,
+  ) {
+    this.#open = open;
+    this.#awaiting = awaiting;
+    this.#outcomes = outcomes;
+    this.#numbers = numbers;
+  }
+
+  /** A publish passes; `bits` as of Window.bits. */
+  passed(bits: number): void {
+    if ((bits & (MANDATORY | SHADOW)) === MANDATORY) this.#asksForReturns = true;
+  }
+
+  /**
+   * A message came back. Returns the publish's bits; if its outcome was already counted, LATE and
+   * whether it was us who asked (SHADOW).
+   */
+  returned(message: Returned, now: number): number {
+    const awaiting = this.#awaiting.find(message);
+    if (awaiting !== undefined) return this.#lostAwaiting(awaiting, message, now);
+    const sequence = this.#find(message);
+    return sequence < 0 ? this.#late(message, now) : this.#lost(sequence, message, now);
+  }
+
+  #lostAwaiting(publish: Awaiting, { code, reply }: Returned, now: number): number {
+    const { sequence, bits } = publish;
+    if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
+    const detail = { ...detailOf(...this.#awaiting.idsOf(publish), bits), replyCode: code, replyText: reply };
+    this.#awaiting.take(publish);
+    this.#outcomes.lostAwaiting({ ...publish, detail }, sequence, 'unroutable', now);
+    return bits;
+  }
+
+  #lost(sequence: number, { code, reply }: Returned, now: number): number {
+    const open = this.#open;
+    const slot = open.find(sequence);
+    const bits = open.bits[slot];
+    if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
+    const detail = open.details[slot] ?? detailOf(open.ids, slot * IDS, bits);
+    detail.replyCode = code;
+    detail.replyText = reply;
+    open.details[slot] = detail;
+    if (sequence <= this.#numbers.plainUntil) {
+      open.take(sequence);
+      this.#outcomes.lost(slot, sequence, 'unroutable', now, false);
+      open.release(slot);
+    } else {
+      // decided by the confirm or the commit that follows
+      open.bits[slot] = bits | RETURNED;
+    }
+    return bits;
+  }
+
+  #late(message: Returned, now: number): number {
+    const { route, ids } = message;
+    if (!route.answers) {
+      const traceId = ids === undefined ? '' : hexOf(ids, 0, 4);
+      this.#outcomes.lostLate(route, 'unroutable', route.routingKey, traceId, now);
+    }
+    return LATE | (this.#wasShadow(message) ? SHADOW : 0);
+  }
+
+  /** Of a return whose publish is no longer known: whether the app never asked for it. */
+  #wasShadow({ route, stamp }: Returned): boolean {
+    if (!this.#asksForReturns) return true;
+    return route.treatment.propagate && !Number.isNaN(stamp) && isShadowStamp(stamp);
+  }
+
+  /** The sequence of one in the window, or -1. */
+  #find(message: Returned): number {
+    let found = this.#between(this.#cursor, Number.POSITIVE_INFINITY, message);
+    if (found < 0) found = this.#between(0, this.#cursor, message);
+    if (found >= 0) this.#cursor = found + 1;
+    return found;
+  }
+
+  #between(from: number, to: number, message: Returned): number {
+    const open = this.#open;
+    for (let n = open.first(from); n >= 0 && n < to; n = open.first(n + 1)) if (this.#matches(n, message)) return n;
+    return -1;
+  }
+
+  #matches(n: number, { route, ids, stamp, size }: Returned): boolean {
+    const open = this.#open;
+    const slot = open.find(n);
+    if (slot < 0 || (open.bits[slot] & (MANDATORY | RETURNED)) !== MANDATORY) return false;
+    const sent = open.routes[slot] as Route<PublishTally>;
+    // a table of routes that overflowed made this one anew
+    if (sent !== route && !(sent.exchange === route.exchange && sent.routingKey === route.routingKey)) return false;
+    if (open.sizes[slot] !== size) return false;
+    if (Number.isNaN(stamp) ? !Number.isNaN(open.stamps[slot]) : open.stamps[slot] !== stamp) return false;
+    return ids === undefined || sameContext(ids, open.ids, slot * IDS, (open.bits[slot] & HAS_PARENT) !== 0);
+  }
+}
