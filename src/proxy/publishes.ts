@@ -1,27 +1,26 @@
+import { hexOf } from '../events/hex.ts';
 import { ConfirmsApart } from './confirms-apart.ts';
-import { hexOf } from './hex.ts';
+import { PLAIN_PUBLISH } from './detail.ts';
 import type { PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
 import {
   DROPPED,
   LATE,
   MANDATORY,
-  type Passed,
-  type PublishDetail,
   type Publishing,
   RETURN_IS_EMPTY,
   RETURNED,
   type Returned,
   SHADOW,
 } from './publish.ts';
-import { ACKED, detailOf, ROUTED, unknown } from './publish-events.ts';
+import { ACKED, ROUTED, unknown } from './publish-events.ts';
 import { PublishNumbers } from './publish-numbers.ts';
 import { PublishOutcomes } from './publish-outcomes.ts';
 import { PublishHistory } from './refusal.ts';
 import { refused } from './refused.ts';
 import { ReturnSearch } from './return-search.ts';
 import type { Route } from './routes.ts';
-import { IDS, Window } from './window.ts';
+import { IDS, type Passed, Window } from './window.ts';
 
 /** A mandatory publish without confirms counts as routed if no return came by then. */
 export const RETURN_WAIT_MS = 1000;
@@ -34,7 +33,7 @@ export class Publishes {
   readonly numbers = new PublishNumbers();
   readonly apart: ConfirmsApart;
   readonly #plane: Plane;
-  readonly #open: Window<PublishTally, PublishDetail>;
+  readonly #open: Window<PublishTally>;
   readonly #outcomes: PublishOutcomes;
   readonly #returns: ReturnSearch;
   readonly #history = new PublishHistory();
@@ -207,10 +206,8 @@ export class Publishes {
     const slot = this.#open.find(sequence);
     const bits = this.#open.bits[slot];
     if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
-    const detail = this.#open.details[slot] ?? detailOf(this.#open.ids, slot * IDS, bits);
-    detail.replyCode = code;
-    detail.replyText = reply;
-    this.#open.details[slot] = detail;
+    const detail = this.#open.details[slot] ?? PLAIN_PUBLISH;
+    this.#open.details[slot] = { ...detail, more: { ...detail.more, replyCode: code, replyText: reply } };
     if (sequence <= this.numbers.plainUntil) {
       this.#open.take(sequence);
       this.#outcomes.lost(slot, sequence, 'unroutable', now, false);
@@ -286,18 +283,17 @@ export class Publishes {
     });
   }
 
-  /** A plain publish whose last byte the kernel took. */
-  flushed(publish: Passed, sequence: number, now: number): void {
-    this.#outcomes.flushed(publish, sequence, now);
+  /** Plain publishes whose last byte the kernel took. */
+  flushed(route: Route<PublishTally>, time: number, count: number, _bytes: number, now: number): void {
+    this.#outcomes.flushed(route, time, count, now);
   }
 
-  /** Several of them, of which nothing else is told. */
-  allFlushed(route: Route<PublishTally>, time: number, count: number, _bytes: number, now: number): void {
-    this.#outcomes.allFlushed(route, time, count, now);
+  tell(publish: Passed<PublishTally>, sequence: number, now: number): void {
+    this.#outcomes.tell(publish, sequence, now);
   }
 
   /** A plain publish that was still in our hands when the connection ended. */
-  unflushed(publish: Passed, sequence: number, now: number): void {
+  unflushed(publish: Passed<PublishTally>, sequence: number, now: number): void {
     this.#outcomes.unsent(publish, sequence, 'connection_lost', now);
   }
 

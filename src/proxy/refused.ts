@@ -1,5 +1,4 @@
 import type { PublishTally } from './observer.ts';
-import type { PublishDetail } from './publish.ts';
 import { unknown } from './publish-events.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
 import { type PublishHistory, refusalOf } from './refusal.ts';
@@ -11,7 +10,7 @@ import type { Window } from './window.ts';
  * one of which the broker can speak. The rest stays open.
  */
 export function refused(
-  open: Window<PublishTally, PublishDetail>,
+  open: Window<PublishTally>,
   history: PublishHistory,
   outcomes: PublishOutcomes,
   code: number,

@@ -1,18 +1,19 @@
+import { HAS_PARENT } from '../events/passage.ts';
 import type { PublishTally } from './observer.ts';
-import { HAS_PARENT, MANDATORY, type PublishDetail, RETURNED, type Returned, SHADOW } from './publish.ts';
+import { MANDATORY, RETURNED, type Returned, SHADOW } from './publish.ts';
 import type { Route } from './routes.ts';
 import { isShadowStamp } from './sent-stamp.ts';
 import { IDS, type Window } from './window.ts';
 
 /** Finds which publish of a channel a basic.return is of: identity is the sequence, what it carries only finds it. */
 export class ReturnSearch {
-  readonly #open: Window<PublishTally, PublishDetail>;
+  readonly #open: Window<PublishTally>;
   /** behind the last one found: returns come in publish order */
   #cursor = 0;
   /** the app set mandatory itself, at least once */
   #asksForReturns = false;
 
-  constructor(open: Window<PublishTally, PublishDetail>) {
+  constructor(open: Window<PublishTally>) {
     this.#open = open;
   }
 

@@ -1,5 +1,5 @@
 import type { AnyValue } from '@opentelemetry/api';
-import { viewOf } from '../../amqp/bytes.ts';
+import { copyWords, viewOf } from '../../amqp/bytes.ts';
 
 /** A field's tag where its value is a number, eight bytes, a length and so many bytes, or four bytes. */
 export const varintField = (field: number): number => field << 3;
@@ -54,16 +54,18 @@ export class ProtobufWriter {
     return start + shift;
   }
 
-  /** Where the next byte goes. */
-  get at(): number {
-    return this.#at;
+  /** Writes these bytes; returns where in `view` they stand. */
+  copy(bytes: DataView): number {
+    const size = bytes.byteLength;
+    this.#room(size);
+    const at = this.#at;
+    this.#at = copyWords(bytes, 0, size, this.#view, at);
+    return at;
   }
 
-  /** Writes `size` bytes again that stand at `from`. */
-  repeat(from: number, size: number): void {
-    this.#room(size);
-    this.#bytes.copyWithin(this.#at, from, from + size);
-    this.#at += size;
+  /** What was written so far may be changed in it, until more is written. */
+  get view(): DataView {
+    return this.#view;
   }
 
   number(tag: number, value: number): void {
@@ -80,10 +82,7 @@ export class ProtobufWriter {
   /** Nanoseconds, of microseconds: more than a number holds. */
   nanoseconds(tag: number, microseconds: number): void {
     this.#tag(tag, 8);
-    const low = (microseconds >>> 0) * 1000;
-    const high = Math.floor(microseconds / 2 ** 32) * 1000 + Math.floor(low / 2 ** 32);
-    this.#view.setUint32(this.#at, low >>> 0, true);
-    this.#view.setUint32(this.#at + 4, high, true);
+    setNanoseconds(this.#view, this.#at, microseconds);
     this.#at += 8;
   }
 
@@ -189,6 +188,14 @@ export class ProtobufWriter {
     this.#bytes = larger;
     this.#view = viewOf(larger);
   }
+}
+
+/** Nanoseconds as a fixed64. */
+export function setNanoseconds(view: DataView, at: number, microseconds: number): void {
+  const low = (microseconds >>> 0) * 1000;
+  const high = Math.floor(microseconds / 2 ** 32) * 1000 + Math.floor(low / 2 ** 32);
+  view.setUint32(at, low >>> 0, true);
+  view.setUint32(at + 4, high, true);
 }
 
 /** Up to here shifts are exact. */
