@@ -118,7 +118,7 @@ const anyDelivery = fc.record({
   via: fc.constantFrom('deliver', 'get'),
   redelivered: flag,
   settlement: fc.constantFrom('ack', 'auto-ack', 'nack', 'reject', 'none'),
-  latency: fc.oneof(fc.double({ min: -1, max: 9 }), fc.nat({ max: 5 })),
+  latency: fc.oneof(fc.double({ min: 0, max: 9 }), fc.nat({ max: 5 })),
   deadLetterQueue: fc.constantFrom('', '', 'q'),
 });
 

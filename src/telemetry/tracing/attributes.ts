@@ -1,11 +1,12 @@
 import { isIP } from 'node:net';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import type { Connection } from '../connections.ts';
+import { type EncodedKey, encodedKey } from './protobuf.ts';
 
-/** An attribute's name, and its bytes for those who write it again and again. */
 export interface Key {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  /** for those who write bytes */
+  readonly encoded: EncodedKey;
 }
 
 /** Where attributes go: into an object, or as bytes to where they are sent. */
@@ -18,7 +19,7 @@ export interface AttributeWriter {
 // The type of the conventions alone: to load all their names takes 6 MiB and 20 ms.
 type Conventions = typeof import('@opentelemetry/semantic-conventions/incubating');
 
-const own = (name: string): Key => ({ name, bytes: Buffer.from(name) });
+const own = (name: string): Key => ({ name, encoded: encodedKey(name) });
 const conventional = <Name extends keyof Conventions>(name: Conventions[Name] & string): Key => own(name);
 
 export const KEY = {

@@ -93,14 +93,14 @@ export class SpanAttributes implements AttributeWriter {
   }
 
   text(key: Key, value: string): void {
-    this.#to.textAttribute(SPAN.attributes, key.bytes, value);
+    this.#to.textAttribute(SPAN.attributes, key.encoded, value);
   }
 
   number(key: Key, value: number): void {
-    this.#to.numberAttribute(SPAN.attributes, key.bytes, value);
+    this.#to.numberAttribute(SPAN.attributes, key.encoded, value);
   }
 
   flag(key: Key, value: boolean): void {
-    this.#to.flagAttribute(SPAN.attributes, key.bytes, value);
+    this.#to.flagAttribute(SPAN.attributes, key.encoded, value);
   }
 }

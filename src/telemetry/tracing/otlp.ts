@@ -24,7 +24,8 @@ export class ProtobufDestination implements Destination {
     convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', { 'Content-Type': 'application/x-protobuf' }),
     {
       serializeRequest: (request) => request.bytes(),
-      deserializeResponse: (bytes) => ProtobufTraceSerializer.deserializeResponse(bytes),
+      // most answers say nothing
+      deserializeResponse: (bytes) => (bytes.length === 0 ? {} : ProtobufTraceSerializer.deserializeResponse(bytes)),
     },
     'otlp_http_span_exporter',
     { name: 'span', countItems: (request) => request.count },

@@ -70,16 +70,16 @@ export class PlainSpans {
     if ((passage.bits & HAS_PARENT) !== 0) {
       for (let i = 0; i < 2; i++) view.setUint32(start + PARENT_ID + i * 4, passage.ids[passage.idsAt + 6 + i]);
     }
-    if (passage.names.via === 'publish') to.numberAttribute(SPAN.attributes, KEY.sequence.bytes, passage.number);
+    if (passage.names.via === 'publish') to.numberAttribute(SPAN.attributes, KEY.sequence.encoded, passage.number);
     else {
-      to.numberAttribute(SPAN.attributes, KEY.deliveryTag.bytes, passage.number);
+      to.numberAttribute(SPAN.attributes, KEY.deliveryTag.encoded, passage.number);
       const { latency } = passage;
-      if (!Number.isNaN(latency)) to.numberAttribute(SPAN.attributes, KEY.latency.bytes, latency);
+      if (!Number.isNaN(latency)) to.numberAttribute(SPAN.attributes, KEY.latency.encoded, latency);
     }
-    to.numberAttribute(SPAN.attributes, KEY.bodySize.bytes, passage.bodySize);
+    to.numberAttribute(SPAN.attributes, KEY.bodySize.encoded, passage.bodySize);
     const { messageId, correlationId } = passage.more;
-    if (messageId !== '') to.textAttribute(SPAN.attributes, KEY.messageId.bytes, messageId);
-    if (correlationId !== '') to.textAttribute(SPAN.attributes, KEY.conversationId.bytes, correlationId);
+    if (messageId !== '') to.textAttribute(SPAN.attributes, KEY.messageId.encoded, messageId);
+    if (correlationId !== '') to.textAttribute(SPAN.attributes, KEY.conversationId.encoded, correlationId);
   }
 
   #template(source: SpanSource): Template {

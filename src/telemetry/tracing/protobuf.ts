@@ -19,11 +19,26 @@ const INT = varintField(3);
 const DOUBLE = fixed64Field(4);
 const ARRAY = bytesField(5);
 
+/** An attribute's key as it is written again and again, with the tag of the value that follows. */
+export type EncodedKey = DataView;
+
+export function encodedKey(name: string): EncodedKey {
+  const writer = new ProtobufWriter(256);
+  writer.string(KEY, name);
+  return viewOf(Uint8Array.from([...writer.written(), VALUE]));
+}
+
 /** The wire format of protobuf, and the attributes of OTLP in it, into a buffer that grows and is used again. */
 export class ProtobufWriter {
-  #bytes = Buffer.alloc(1 << 16);
-  #view = viewOf(this.#bytes);
+  #bytes: Buffer;
+  #view: DataView;
   #at = 0;
+
+  /** `size`: of the buffer at first. */
+  constructor(size = 1 << 16) {
+    this.#bytes = Buffer.alloc(size);
+    this.#view = viewOf(this.#bytes);
+  }
 
   clear(): void {
     this.#at = 0;
@@ -105,20 +120,20 @@ export class ProtobufWriter {
     this.#at = writeText(this.#bytes, at, text, size);
   }
 
-  /** An attribute, as a KeyValue: the key in UTF-8. */
-  textAttribute(tag: number, key: Uint8Array, text: string): void {
+  /** An attribute, as a KeyValue. */
+  textAttribute(tag: number, key: EncodedKey, text: string): void {
     const size = utf8Size(text);
     this.#openAttribute(tag, key, 1 + sizeOf(size) + size);
     this.#bytes[this.#at] = STRING;
     this.#at = writeText(this.#bytes, writeVarint(this.#bytes, this.#at + 1, size), text, size);
   }
 
-  flagAttribute(tag: number, key: Uint8Array, flag: boolean): void {
+  flagAttribute(tag: number, key: EncodedKey, flag: boolean): void {
     this.#openAttribute(tag, key, 2);
     this.#flag(flag);
   }
 
-  numberAttribute(tag: number, key: Uint8Array, value: number): void {
+  numberAttribute(tag: number, key: EncodedKey, value: number): void {
     this.#openAttribute(tag, key, 1 + (isInteger(value) ? sizeOf(value) : 8));
     this.#number(value);
   }
@@ -145,16 +160,11 @@ export class ProtobufWriter {
   }
 
   /** All of a KeyValue up to the bytes of its AnyValue, for which there is room then. */
-  #openAttribute(tag: number, key: Uint8Array, valueSize: number): void {
-    const size = 1 + sizeOf(key.length) + key.length + 1 + sizeOf(valueSize) + valueSize;
+  #openAttribute(tag: number, key: EncodedKey, valueSize: number): void {
+    const size = key.byteLength + sizeOf(valueSize) + valueSize;
     this.#tag(tag, 10 + size);
-    const bytes = this.#bytes;
-    let at = writeVarint(bytes, this.#at, size);
-    bytes[at] = KEY;
-    at = writeVarint(bytes, at + 1, key.length);
-    for (let i = 0; i < key.length; i++) bytes[at++] = key[i];
-    bytes[at] = VALUE;
-    this.#at = writeVarint(bytes, at + 1, valueSize);
+    const at = writeVarint(this.#bytes, this.#at, size);
+    this.#at = writeVarint(this.#bytes, copyWords(key, 0, key.byteLength, this.#view, at), valueSize);
   }
 
   /** And room for `more` bytes behind it. */
