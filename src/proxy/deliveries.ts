@@ -248,16 +248,8 @@ export class Deliveries {
   #ended(slot: number, tag: number, now: number, settlement: Settlement): void {
     const open = this.#unsettled;
     const detail = open.details[slot];
-    const delivered: Passed<DeliveryTally> = {
-      route: open.routes[slot] as Route<DeliveryTally>,
-      time: open.times[slot],
-      size: open.sizes[slot],
-      detail: detail ?? UNTOLD,
-      bits: open.bits[slot],
-      ids: open.ids,
-      idsAt: slot * IDS,
-      latency: detail === undefined ? Number.NaN : open.stamps[slot],
-    };
+    const latency = detail === undefined ? Number.NaN : open.stamps[slot];
+    const delivered = open.message(slot, detail ?? UNTOLD, latency);
     this.#tell(delivered, tag, now, settlement);
   }
 

@@ -5,7 +5,7 @@ import type { Publishing } from './publish.ts';
 import { ACKED, type End, FAULT, PublishEvents, ROUTED, unknown } from './publish-events.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
 import type { Route } from './routes.ts';
-import { IDS, type Passed, type Window } from './window.ts';
+import type { Passed, Window } from './window.ts';
 
 /**
  * Counts how one channel's publishes ended, and tells of it. Those of `slot` stay readable until it is released.
@@ -133,16 +133,7 @@ export class PublishOutcomes {
 
   #ended(slot: number, sequence: number, now: number, end: End): void {
     const open = this.#open;
-    const publish: Passed<PublishTally> = {
-      route: this.#routeOf(slot),
-      time: open.times[slot],
-      size: open.sizes[slot],
-      detail: open.details[slot] ?? PLAIN_PUBLISH,
-      bits: open.bits[slot],
-      ids: open.ids,
-      idsAt: slot * IDS,
-      latency: Number.NaN,
-    };
+    const publish = open.message(slot, open.details[slot] ?? PLAIN_PUBLISH, Number.NaN);
     this.#events.ended(publish, this.#numbers.appNumber(sequence), now, end);
   }
 }

@@ -70,6 +70,16 @@ export class Window<T> {
   #base = 1;
   #next = 1;
   readonly #old = new Map<number, number>();
+  readonly #message: Passed<T> = {
+    route: undefined as unknown as Route<T>,
+    time: 0,
+    size: 0,
+    detail: undefined,
+    bits: 0,
+    ids: NO_WORDS,
+    idsAt: 0,
+    latency: Number.NaN,
+  };
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -111,6 +121,20 @@ export class Window<T> {
     this.#index[number & (this.#index.length - 1)] = 0;
     if (number === this.#base) this.#advance();
     return slot;
+  }
+
+  /** What a slot's columns hold, as its event needs it. It holds until the next call. */
+  message(slot: number, detail: Detail, latency: number): Passed<T> {
+    const message = this.#message;
+    message.route = this.routes[slot] as Route<T>;
+    message.time = this.times[slot];
+    message.size = this.sizes[slot];
+    message.detail = detail;
+    message.bits = this.bits[slot];
+    message.ids = this.ids;
+    message.idsAt = slot * IDS;
+    message.latency = latency;
+    return message;
   }
 
   release(slot: number): void {
