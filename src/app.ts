@@ -258,15 +258,10 @@ function exposed({
 }
 
 function observeSpans(bus: EventBus, sink: SpanSink): void {
-  for (const type of [
-    'connection.opened',
-    'connection.identified',
-    'connection.closed',
-    'publish.ended',
-    'delivery.ended',
-  ] as const) {
-    bus.on(type, (event) => sink.observe(event));
+  for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {
+    bus.on(type, (event) => sink.event(event));
   }
+  bus.onPassage((passage) => sink.passage(passage));
 }
 
 const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0);

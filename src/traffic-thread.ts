@@ -5,8 +5,8 @@ import type { Command, Configuration, Report, TrafficOptions } from './control.t
 import { RingReader, ringMemory } from './events/ring.ts';
 import type { Fact } from './proxy/plane.ts';
 
-/** Some 16,000 events: three seconds of a busy, fully sampled thread. */
-const RING_BYTES = 4 << 20;
+/** Some 22,000 sampled messages, half of that if they have ids of their own. */
+const RING_BYTES = 2 << 20;
 
 /** A running traffic thread, seen from the main thread. */
 export interface TrafficThread {

@@ -42,6 +42,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     hop: (hop) => recorder.hop(hop),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
+    ended: (passage) => ring.writePassage(passage),
   });
   const sampler = createSampler(env, {
     maxTracesPerSecond: share(config.tracing.maxTracesPerSecond),

@@ -2,15 +2,17 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { ContentHeader } from '../../src/amqp/content.ts';
 import { writeU64 } from '../../src/amqp/fields.ts';
 import { FrameDecoder, type FrameVisitor } from '../../src/amqp/frames.ts';
-import { EventEncoder, MAX_EVENT } from '../../src/events/codec.ts';
-import type { PublishEnded } from '../../src/events/lifecycle.ts';
+import { MAX_RECORD, RecordEncoder } from '../../src/events/codec.ts';
+import { HAS_SPAN, newPassage, type Passage, SAMPLED, TRACED } from '../../src/events/passage.ts';
 import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
 import { observedHeaders } from '../../src/proxy/interceptor.ts';
 import { observedFromBroker } from '../../src/proxy/towards-app.ts';
 import { observedFromApp } from '../../src/proxy/towards-broker.ts';
+import { CONTEXT_WORDS } from '../../src/telemetry/tracing/ids.ts';
 import { SpanRequest } from '../../src/telemetry/tracing/otlp.ts';
+import { PlainSpans } from '../../src/telemetry/tracing/plain-spans.ts';
 import { ProtobufWriter } from '../../src/telemetry/tracing/protobuf.ts';
-import { PassageSpan } from '../../src/telemetry/tracing/spans.ts';
+import { identify } from '../../src/telemetry/tracing/spans.ts';
 import {
   app,
   broker,
@@ -64,7 +66,7 @@ export function cases(options: CaseOptions): Case[] {
     { name: 'event: write to the ring', prepare: () => ringing('write') },
     { name: 'event: read from the ring', prepare: () => ringing('read') },
     { name: 'span: write for OTLP', prepare: () => exporting(1) },
-    { name: 'span: write for OTLP, another route each', prepare: () => exporting(2) },
+    { name: 'span: write for OTLP, 2,000 routes', prepare: () => exporting(2000) },
   ];
   for (const mode of loss) {
     list.push({ name: `publish, --loss ${mode}`, prepare: () => publishing(options, mode) });
@@ -174,39 +176,34 @@ function counting(side: 'publish' | 'delivery'): Step {
   };
 }
 
-const EVENT: PublishEnded = {
-  type: 'publish.ended',
-  connection: 1,
-  channel: 1,
-  exchange: 'orders',
-  routingKey: 'order.created',
-  topic: 'orders',
-  pipeline: '/',
+const PASSAGE: Passage = {
+  ...newPassage(),
+  names: {
+    number: 0,
+    via: 'publish',
+    connection: 1,
+    channel: 1,
+    exchange: 'orders',
+    routingKey: 'order.created',
+    topic: 'orders',
+    pipeline: '/',
+    queue: '',
+    consumerTag: '',
+  },
+  bits: TRACED | HAS_SPAN | SAMPLED,
+  ids: Uint32Array.of(0x0af76519, 0x16cd43dd, 0x8448eb21, 0x1c80319c, 0xb7ad6b71, 0x69203331, 0, 0),
   startedAt: 1.7e15,
   endedAt: 1.7e15,
-  traceId: '0af7651916cd43dd8448eb211c80319c',
-  spanId: 'b7ad6b7169203331',
-  parentSpanId: '',
-  traceState: '',
-  sampled: true,
   bodySize: 100,
-  messageId: '',
-  correlationId: '',
-  fault: '',
-  sequence: 1,
-  outcome: 'success',
-  reason: '',
-  confirmed: false,
-  replyCode: 0,
-  replyText: '',
+  number: 1,
 };
 
 function encoding(): Step {
-  const encoder = new EventEncoder(Buffer.alloc(MAX_EVENT));
+  const encoder = new RecordEncoder(Buffer.alloc(MAX_RECORD));
   return {
     messages: 1000,
     step() {
-      for (let i = 0; i < 1000; i++) encoder.encode(EVENT, 0);
+      for (let i = 0; i < 1000; i++) encoder.passage(PASSAGE, 0);
     },
   };
 }
@@ -216,11 +213,12 @@ function ringing(what: 'write' | 'read'): Step {
   const ring = new RingWriter(memory);
   const reader = new RingReader(memory);
   const write = (): void => {
-    for (let i = 0; i < 1000; i++) ring.write(EVENT);
+    for (let i = 0; i < 1000; i++) ring.writePassage(PASSAGE);
   };
+  const nobody = { event() {}, passage() {} };
   return what === 'write'
     ? { messages: 1000, step: write, after: () => emptyRing(memory) }
-    : { messages: 1000, before: write, step: () => reader.read(1000, () => {}) };
+    : { messages: 1000, before: write, step: () => reader.read(1000, nobody) };
 }
 
 /** A batch of spans, of so many routes in turn. */
@@ -231,13 +229,27 @@ function exporting(routes: number): Step {
     limits: undefined,
   };
   const connection = { client: '127.0.0.1:50000', brokerHost: '127.0.0.1', brokerPort: 5672, clientId: 'bench' };
-  const events = Array.from({ length: 512 }, (_, i) => ({ ...EVENT, topic: `orders-${i % routes}`, sequence: i }));
+  const names = Array.from({ length: routes }, (_, number) => ({
+    ...PASSAGE.names,
+    number,
+    topic: `orders-${number}`,
+  }));
+  const passages = Array.from({ length: Math.max(512, routes) }, (_, i) => ({
+    ...PASSAGE,
+    names: names[i % routes],
+    number: i,
+  }));
+  const ids = new Uint32Array(CONTEXT_WORDS);
   const writer = new ProtobufWriter();
+  const plain = new PlainSpans(origin);
   return {
-    messages: events.length,
+    messages: passages.length,
     step() {
-      const request = new SpanRequest(origin, writer);
-      for (const event of events) request.add(new PassageSpan(event, connection, 'parent', origin));
+      const request = new SpanRequest(origin, writer, plain);
+      for (const passage of passages) {
+        identify(passage, 'parent', ids);
+        request.add({ passage, connection, consumer: 'parent', ids });
+      }
       request.bytes();
     },
   };

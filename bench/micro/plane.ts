@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { loadConfig } from '../../src/config/load.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
+import { eventOf } from '../../src/events/passage.ts';
 import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
 import { Clock } from '../../src/proxy/clock.ts';
 import { Connection } from '../../src/proxy/connection.ts';
@@ -121,6 +122,7 @@ export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
     hop: (hop) => recorder.hop(hop),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
+    ended: (passage) => ring.writePassage(passage),
   });
   const { maxTracesPerSecond, injectUnsampled } = config.tracing;
   const sampler = createSampler(env, { maxTracesPerSecond });
@@ -167,7 +169,10 @@ export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
     },
     events() {
       const events: LifecycleEvent[] = [];
-      reader.read(Number.POSITIVE_INFINITY, (event) => events.push(event));
+      reader.read(Number.POSITIVE_INFINITY, {
+        event: (event) => events.push(event),
+        passage: (passage) => events.push(eventOf(passage)),
+      });
       return events;
     },
     emptyRing: () => emptyRing(memory),

@@ -7,6 +7,7 @@ const BODY_SIZE = 4;
 const FLAGS = 12;
 const HEADERS_FLAG = 0x2000;
 const CONTINUATION = 1;
+const FLAG = Object.fromEntries(properties.map(([name], i) => [name, 0x8000 >>> i])) as Record<PropertyName, number>;
 /** Occurrences of known and marked headers remembered per message; the rest of them is treated as unknown. */
 const MAX_FOUND = 64;
 
@@ -256,6 +257,11 @@ export class ContentHeader {
     this.#foundName[i] = MARKED_NAME;
     this.#foundAt[i] = at;
     this.#foundEnd[i] = end;
+  }
+
+  /** Whether the message has it. */
+  has(name: PropertyName): boolean {
+    return (this.#flags & FLAG[name]) !== 0;
   }
 
   /** A short-string property of the message, '' if absent. Makes a string: not for every message. */

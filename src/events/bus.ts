@@ -1,11 +1,18 @@
-import type { LifecycleEvent, LifecycleEventType } from './lifecycle.ts';
+import type { LifecycleEvent, OtherEvent } from './lifecycle.ts';
+import { eventOf, type Passage } from './passage.ts';
 
-type Event<T extends LifecycleEventType> = Extract<LifecycleEvent, { type: T }>;
-type Listener = (event: LifecycleEvent) => void;
+type OfType<T extends OtherEvent['type']> = Extract<OtherEvent, { type: T }>;
+type Listener<T> = (told: T) => void;
 
-/** Where events come from: hands on up to `limit` and says how many it had. */
+export interface EventListener {
+  event(event: OtherEvent): void;
+  /** It holds until this returns. */
+  passage(passage: Passage): void;
+}
+
+/** Where events come from: tells of up to `limit` and says how many it had. */
 export interface EventSource {
-  read(limit: number, each: Listener): number;
+  read(limit: number, listener: EventListener): number;
 }
 
 /** Events taken from a source before others get the thread. */
@@ -15,16 +22,29 @@ const BATCH = 256;
 export type Left = 'nothing' | 'more' | 'no room';
 
 /**
- * Lifecycle events on the main thread, typed by their name. Bounded by its sources: it takes only
- * as many as its observers have `room` for and leaves the rest where they drop and are counted.
+ * Lifecycle events on the main thread, typed by their name, and the ends of passages, of which an event is made only
+ * for those who want every one. Bounded by its sources: it takes only as many as its observers have `room` for and
+ * leaves the rest where they drop and are counted.
  */
 export class EventBus {
-  readonly #listeners = new Map<LifecycleEventType, Listener[]>();
-  readonly #everyListeners: Listener[] = [];
+  readonly #listeners = new Map<OtherEvent['type'], Listener<OtherEvent>[]>();
+  readonly #passageListeners: Listener<Passage>[] = [];
+  readonly #everyListeners: Listener<LifecycleEvent>[] = [];
   readonly #sources = new Set<EventSource>();
   readonly #room: () => number;
   readonly #failed: (error: unknown) => void;
-  readonly #each = (event: LifecycleEvent): void => this.#tell(event);
+  readonly #listener: EventListener = {
+    event: (event) => {
+      for (const listener of this.#listeners.get(event.type) ?? []) this.#call(listener, event);
+      for (const listener of this.#everyListeners) this.#call(listener, event);
+    },
+    passage: (passage) => {
+      for (const listener of this.#passageListeners) this.#call(listener, passage);
+      if (this.#everyListeners.length === 0) return;
+      const event = eventOf(passage);
+      for (const listener of this.#everyListeners) this.#call(listener, event);
+    },
+  };
 
   /** `failed` is told of an observer that throws; the others still get the event. */
   constructor(room: () => number, failed: (error: unknown) => void) {
@@ -32,14 +52,19 @@ export class EventBus {
     this.#failed = failed;
   }
 
-  on<T extends LifecycleEventType>(type: T, listener: (event: Event<T>) => void): void {
+  on<T extends OtherEvent['type']>(type: T, listener: Listener<OfType<T>>): void {
     const listeners = this.#listeners.get(type) ?? [];
-    listeners.push(listener as Listener);
+    listeners.push(listener as Listener<OtherEvent>);
     this.#listeners.set(type, listeners);
   }
 
+  /** Messages whose passage ended. */
+  onPassage(listener: Listener<Passage>): void {
+    this.#passageListeners.push(listener);
+  }
+
   /** Every event, after those who listen to its type. */
-  onEvery(listener: Listener): void {
+  onEvery(listener: Listener<LifecycleEvent>): void {
     this.#everyListeners.push(listener);
   }
 
@@ -53,19 +78,14 @@ export class EventBus {
     for (const source of this.#sources) {
       const room = Math.min(BATCH, this.#room());
       if (room === 0) left = 'no room';
-      else if (source.read(room, this.#each) === room && left === 'nothing') left = 'more';
+      else if (source.read(room, this.#listener) === room && left === 'nothing') left = 'more';
     }
     return left;
   }
 
-  #tell(event: LifecycleEvent): void {
-    for (const listener of this.#listeners.get(event.type) ?? []) this.#call(listener, event);
-    for (const listener of this.#everyListeners) this.#call(listener, event);
-  }
-
-  #call(listener: Listener, event: LifecycleEvent): void {
+  #call<T>(listener: Listener<T>, told: T): void {
     try {
-      listener(event);
+      listener(told);
     } catch (error) {
       this.#failed(error);
     }

@@ -1,24 +1,52 @@
-import type { DeliveryEnded, LifecycleEvent, PublishEnded } from './lifecycle.ts';
+import type { DeliveryEnded, OtherEvent } from './lifecycle.ts';
+import { type More, type Names, NOTHING_MORE, type Passage } from './passage.ts';
 
-/** What an event's first byte says of the rest. */
-const JSON_TEXT = 0;
-const PUBLISH_ENDED = 1;
-const DELIVERY_ENDED = 2;
+/** What a record's first byte says of the rest. */
+export const EVENT = 0;
+export const NAMES = 1;
+export const PASSAGE = 2;
 
 /** No text of an event is longer, in UTF-16 units. */
 const MAX_TEXT = 1024;
 
-/** Most bytes an event can take: none has more than 20 texts, of at most 3 bytes a unit, or 10 of 6 as JSON. */
-export const MAX_EVENT = 1 << 16;
+/** Most bytes a record can take: none has more than 20 texts, of at most 3 bytes a unit, or 10 of 6 as JSON. */
+export const MAX_RECORD = 1 << 16;
 
 /** In a text's length: its bytes are UTF-8, not ASCII. */
 const UTF8 = 0x8000;
 
-/**
- * Events as bytes. Those of messages can be as many as the messages: their fields are written and
- * read in straight lines of code, a fifth of what a loop over field names costs. All others are JSON.
- */
-export class EventEncoder {
+const VIAS: readonly Names['via'][] = ['publish', 'deliver', 'get'];
+const OUTCOMES: readonly DeliveryEnded['outcome'][] = ['success', 'failed', 'requeued', 'unknown'];
+const SETTLEMENTS: readonly Passage['settlement'][] = [
+  '',
+  'ack',
+  'auto-ack',
+  'reject',
+  'nack',
+  'recover',
+  'channel_closed',
+  'connection_closed',
+  'none',
+];
+
+/** Where the fields of a passage stand. */
+const OUTCOME = 1;
+const SETTLEMENT = 2;
+const BITS = 3;
+const NAMES_NUMBER = 4;
+const IDS = 8;
+const STARTED_AT = 40;
+const ENDED_AT = 48;
+const BODY_SIZE = 56;
+const NUMBER = 64;
+const LATENCY = 72;
+/** one octet: whether a reason and `more` follow */
+const REST = 80;
+const HAS_REASON = 1;
+const HAS_MORE = 2;
+
+/** Names and passages are written and read in straight lines of code, passages by place. All other events are JSON. */
+export class RecordEncoder {
   readonly #bytes: Buffer;
   readonly #view: DataView;
   #at = 0;
@@ -28,75 +56,63 @@ export class EventEncoder {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** Writes the event at `at`, behind which there are MAX_EVENT bytes; returns how many it took. */
-  encode(event: LifecycleEvent, at: number): number {
-    this.#at = at + 1;
-    if (event.type === 'publish.ended') {
-      this.#bytes[at] = PUBLISH_ENDED;
-      this.#publishEnded(event);
-    } else if (event.type === 'delivery.ended') {
-      this.#bytes[at] = DELIVERY_ENDED;
-      this.#deliveryEnded(event);
-    } else {
-      this.#bytes[at] = JSON_TEXT;
-      this.#at += this.#bytes.write(JSON.stringify(event, clip), this.#at);
-    }
+  /** Writes the event at `at`, behind which there are MAX_RECORD bytes; returns how many it took. So do the others. */
+  event(event: OtherEvent, at: number): number {
+    this.#bytes[at] = EVENT;
+    return 1 + this.#bytes.write(JSON.stringify(event, clip), at + 1);
+  }
+
+  names(names: Names, at: number): number {
+    this.#bytes[at] = NAMES;
+    this.#bytes[at + 1] = VIAS.indexOf(names.via);
+    this.#at = at + 2;
+    this.#number(names.number);
+    this.#number(names.connection);
+    this.#number(names.channel);
+    this.#text(names.exchange);
+    this.#text(names.routingKey);
+    this.#text(names.topic);
+    this.#text(names.pipeline);
+    this.#text(names.queue);
+    this.#text(names.consumerTag);
     return this.#at - at;
   }
 
-  #publishEnded(event: PublishEnded): void {
-    this.#passage(event);
-    this.#number(event.sequence);
-    this.#text(event.outcome);
-    this.#text(event.reason);
-    this.#flag(event.confirmed);
-    this.#number(event.replyCode);
-    this.#text(event.replyText);
+  passage(passage: Passage, at: number): number {
+    const view = this.#view;
+    const { ids, idsAt, reason, more } = passage;
+    view.setUint8(at, PASSAGE);
+    view.setUint8(at + OUTCOME, OUTCOMES.indexOf(passage.outcome));
+    view.setUint8(at + SETTLEMENT, SETTLEMENTS.indexOf(passage.settlement));
+    view.setUint8(at + BITS, passage.bits);
+    view.setUint32(at + NAMES_NUMBER, passage.names.number, true);
+    for (let i = 0; i < 8; i++) view.setUint32(at + IDS + i * 4, ids[idsAt + i], true);
+    view.setFloat64(at + STARTED_AT, passage.startedAt, true);
+    view.setFloat64(at + ENDED_AT, passage.endedAt, true);
+    view.setFloat64(at + BODY_SIZE, passage.bodySize, true);
+    view.setFloat64(at + NUMBER, passage.number, true);
+    view.setFloat64(at + LATENCY, passage.latency, true);
+    view.setUint8(at + REST, (reason === '' ? 0 : HAS_REASON) | (more === NOTHING_MORE ? 0 : HAS_MORE));
+    this.#at = at + REST + 1;
+    if (reason !== '') this.#text(reason);
+    if (more !== NOTHING_MORE) this.#more(more);
+    return this.#at - at;
   }
 
-  #deliveryEnded(event: DeliveryEnded): void {
-    this.#passage(event);
-    this.#number(event.deliveryTag);
-    this.#text(event.via);
-    this.#text(event.queue);
-    this.#text(event.consumerTag);
-    this.#flag(event.redelivered);
-    this.#text(event.settlement);
-    this.#text(event.outcome);
-    this.#text(event.reason);
-    this.#flag(event.lost);
-    this.#number(event.latency);
-    this.#text(event.deadLetterQueue);
-    this.#text(event.deadLetterReason);
-  }
-
-  #passage(event: PublishEnded | DeliveryEnded): void {
-    this.#number(event.connection);
-    this.#number(event.channel);
-    this.#text(event.exchange);
-    this.#text(event.routingKey);
-    this.#text(event.topic);
-    this.#text(event.pipeline);
-    this.#number(event.startedAt);
-    this.#number(event.endedAt);
-    this.#text(event.traceId);
-    this.#text(event.spanId);
-    this.#text(event.parentSpanId);
-    this.#text(event.traceState);
-    this.#flag(event.sampled);
-    this.#number(event.bodySize);
-    this.#text(event.messageId);
-    this.#text(event.correlationId);
-    this.#text(event.fault);
+  #more(more: More): void {
+    this.#text(more.traceState);
+    this.#text(more.messageId);
+    this.#text(more.correlationId);
+    this.#text(more.fault);
+    this.#number(more.replyCode);
+    this.#text(more.replyText);
+    this.#text(more.deadLetterQueue);
+    this.#text(more.deadLetterReason);
   }
 
   #number(value: number): void {
     this.#view.setFloat64(this.#at, value, true);
     this.#at += 8;
-  }
-
-  #flag(value: boolean): void {
-    this.#bytes[this.#at++] = value ? 1 : 0;
   }
 
   #text(text: string): void {
@@ -122,7 +138,7 @@ const KEPT = 1024;
 /** Longer texts are not kept. */
 const MAX_KEPT = 64;
 
-export class EventDecoder {
+export class RecordDecoder {
   readonly #bytes: Buffer;
   readonly #view: DataView;
   readonly #kept = new Array<string>(KEPT).fill('');
@@ -133,74 +149,64 @@ export class EventDecoder {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
+  /** What the record at `at` is: EVENT, NAMES or PASSAGE. */
+  kind(at: number): number {
+    return this.#bytes[at];
+  }
+
   /** The event that takes `size` bytes at `at`. */
-  decode(at: number, size: number): LifecycleEvent {
-    this.#at = at + 1;
-    const kind = this.#bytes[at];
-    if (kind === PUBLISH_ENDED) return this.#publishEnded();
-    if (kind === DELIVERY_ENDED) return this.#deliveryEnded();
+  event(at: number, size: number): OtherEvent {
     return JSON.parse(this.#bytes.toString('utf8', at + 1, at + size));
   }
 
-  #publishEnded(): PublishEnded {
+  names(at: number): Names {
+    this.#at = at + 2;
     return {
-      type: 'publish.ended',
+      via: VIAS[this.#bytes[at + 1]],
+      number: this.#number(),
       connection: this.#number(),
       channel: this.#number(),
       exchange: this.#name(),
       routingKey: this.#name(),
       topic: this.#name(),
       pipeline: this.#name(),
-      startedAt: this.#number(),
-      endedAt: this.#number(),
-      traceId: this.#text(),
-      spanId: this.#text(),
-      parentSpanId: this.#text(),
-      traceState: this.#text(),
-      sampled: this.#flag(),
-      bodySize: this.#number(),
-      messageId: this.#text(),
-      correlationId: this.#text(),
-      fault: this.#name(),
-      sequence: this.#number(),
-      outcome: this.#name() as PublishEnded['outcome'],
-      reason: this.#name(),
-      confirmed: this.#flag(),
-      replyCode: this.#number(),
-      replyText: this.#name(),
+      queue: this.#name(),
+      consumerTag: this.#name(),
     };
   }
 
-  #deliveryEnded(): DeliveryEnded {
+  /** Of the passage at `at`. */
+  namesNumber(at: number): number {
+    return this.#view.getUint32(at + NAMES_NUMBER, true);
+  }
+
+  /** Reads all but its names into `passage`. */
+  passage(at: number, passage: Passage): void {
+    const view = this.#view;
+    passage.outcome = OUTCOMES[view.getUint8(at + OUTCOME)];
+    passage.settlement = SETTLEMENTS[view.getUint8(at + SETTLEMENT)];
+    passage.bits = view.getUint8(at + BITS);
+    const { ids, idsAt } = passage;
+    for (let i = 0; i < 8; i++) ids[idsAt + i] = view.getUint32(at + IDS + i * 4, true);
+    passage.startedAt = view.getFloat64(at + STARTED_AT, true);
+    passage.endedAt = view.getFloat64(at + ENDED_AT, true);
+    passage.bodySize = view.getFloat64(at + BODY_SIZE, true);
+    passage.number = view.getFloat64(at + NUMBER, true);
+    passage.latency = view.getFloat64(at + LATENCY, true);
+    const rest = view.getUint8(at + REST);
+    this.#at = at + REST + 1;
+    passage.reason = (rest & HAS_REASON) === 0 ? '' : this.#name();
+    passage.more = (rest & HAS_MORE) === 0 ? NOTHING_MORE : this.#more();
+  }
+
+  #more(): More {
     return {
-      type: 'delivery.ended',
-      connection: this.#number(),
-      channel: this.#number(),
-      exchange: this.#name(),
-      routingKey: this.#name(),
-      topic: this.#name(),
-      pipeline: this.#name(),
-      startedAt: this.#number(),
-      endedAt: this.#number(),
-      traceId: this.#text(),
-      spanId: this.#text(),
-      parentSpanId: this.#text(),
       traceState: this.#text(),
-      sampled: this.#flag(),
-      bodySize: this.#number(),
       messageId: this.#text(),
       correlationId: this.#text(),
       fault: this.#name(),
-      deliveryTag: this.#number(),
-      via: this.#name() as DeliveryEnded['via'],
-      queue: this.#name(),
-      consumerTag: this.#name(),
-      redelivered: this.#flag(),
-      settlement: this.#name() as DeliveryEnded['settlement'],
-      outcome: this.#name() as DeliveryEnded['outcome'],
-      reason: this.#name(),
-      lost: this.#flag(),
-      latency: this.#number(),
+      replyCode: this.#number(),
+      replyText: this.#name(),
       deadLetterQueue: this.#name(),
       deadLetterReason: this.#name(),
     };
@@ -210,10 +216,6 @@ export class EventDecoder {
     const value = this.#view.getFloat64(this.#at, true);
     this.#at += 8;
     return value;
-  }
-
-  #flag(): boolean {
-    return this.#bytes[this.#at++] === 1;
   }
 
   #text(): string {

@@ -21,6 +21,9 @@ export type LifecycleEvent =
 
 export type LifecycleEventType = LifecycleEvent['type'];
 
+/** All but the ends of passages, which are told more cheaply (passage.ts). */
+export type OtherEvent = Exclude<LifecycleEvent, PublishEnded | DeliveryEnded>;
+
 /** An app's TCP connection was accepted and the broker's end was dialled. */
 export interface ConnectionOpened {
   type: 'connection.opened';

@@ -1,5 +1,7 @@
-import { EventDecoder, EventEncoder, MAX_EVENT } from './codec.ts';
-import type { LifecycleEvent } from './lifecycle.ts';
+import type { EventListener, EventSource } from './bus.ts';
+import { EVENT, MAX_RECORD, NAMES, RecordDecoder, RecordEncoder } from './codec.ts';
+import type { OtherEvent } from './lifecycle.ts';
+import { type Names, newPassage, type Passage } from './passage.ts';
 
 /** Positions of the control words. Head and tail count bytes, modulo 2^32. */
 const HEAD = 0;
@@ -7,23 +9,29 @@ const TAIL = 1;
 const DROPPED = 2;
 const CONTROL_BYTES = 64;
 
-/** In front of each event: its size. All events start on a multiple of these bytes, so nothing cuts it. */
+/** In front of each record: its size. All start on a multiple of these bytes, so nothing cuts it. */
 const PREFIX = 4;
 const aligned = (size: number): number => (size + PREFIX - 1) & -PREFIX;
+
+/**
+ * Names go through the ring once, and passages say their number: both ends remember them by its last
+ * bits. Whose place was taken meanwhile, because there are more in turn, go once more.
+ */
+const PLACES = 1024;
 
 /** Shared memory for a ring of `bytes`, a power of two. */
 export const ringMemory = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(CONTROL_BYTES + bytes);
 
 /**
  * Events on their way from one traffic thread to the main thread: one writer, one reader, bounded.
- * When it is full the writer drops the event and counts it; it never waits. Events are written and
+ * When it is full the writer drops the event and counts it; it never waits. Records are written and
  * read in place; one that the ring's end cuts goes through a buffer where it is in one piece.
  */
 abstract class RingEnd {
   protected readonly control: Int32Array;
   protected readonly bytes: Buffer;
   protected readonly sizes: Uint32Array;
-  protected readonly whole = Buffer.alloc(MAX_EVENT);
+  protected readonly whole = Buffer.alloc(MAX_RECORD);
 
   constructor(memory: SharedArrayBuffer) {
     this.control = new Int32Array(memory, 0, CONTROL_BYTES / 4);
@@ -38,58 +46,116 @@ abstract class RingEnd {
 }
 
 export class RingWriter extends RingEnd {
-  readonly #ring = new EventEncoder(this.bytes);
-  readonly #whole = new EventEncoder(this.whole);
+  readonly #ring = new RecordEncoder(this.bytes);
+  readonly #whole = new RecordEncoder(this.whole);
+  /** numbers of the names that the reader has, by place */
+  readonly #told = new Float64Array(PLACES).fill(-1);
+  #head = Atomics.load(this.control, HEAD);
+  /** as it was last seen: the reader may be further */
+  #tail = Atomics.load(this.control, TAIL);
 
-  write(event: LifecycleEvent): void {
-    const capacity = this.bytes.length;
-    const head = Atomics.load(this.control, HEAD);
-    const free = capacity - ((head - Atomics.load(this.control, TAIL)) >>> 0);
-    const at = head & (capacity - 1);
-    const body = at + PREFIX;
-    const inPlace = Math.min(free, capacity - at) >= PREFIX + MAX_EVENT;
-    const size = inPlace ? this.#ring.encode(event, body) : this.#whole.encode(event, 0);
-    if (aligned(PREFIX + size) > free) {
-      Atomics.add(this.control, DROPPED, 1);
-      return;
+  write(event: OtherEvent): void {
+    const encoder = this.#begin();
+    this.#end(encoder, encoder.event(event, this.#body(encoder)));
+  }
+
+  writePassage(passage: Passage): void {
+    const { names } = passage;
+    const place = names.number & (PLACES - 1);
+    if (this.#told[place] !== names.number) {
+      const encoder = this.#begin();
+      if (!this.#end(encoder, encoder.names(names, this.#body(encoder)))) return;
+      this.#told[place] = names.number;
     }
+    const encoder = this.#begin();
+    this.#end(encoder, encoder.passage(passage, this.#body(encoder)));
+  }
+
+  /** Of the next record: into the ring if it surely has room in one piece. */
+  #begin(): RecordEncoder {
+    const most = PREFIX + MAX_RECORD;
+    if (this.#free() < most) this.#tail = Atomics.load(this.control, TAIL);
+    const at = this.#head & (this.bytes.length - 1);
+    return Math.min(this.#free(), this.bytes.length - at) >= most ? this.#ring : this.#whole;
+  }
+
+  /** Where it starts. */
+  #body(encoder: RecordEncoder): number {
+    return encoder === this.#ring ? (this.#head & (this.bytes.length - 1)) + PREFIX : 0;
+  }
+
+  /** The record is written. False if there is no room for it. */
+  #end(encoder: RecordEncoder, size: number): boolean {
+    const capacity = this.bytes.length;
+    if (aligned(PREFIX + size) > this.#free()) {
+      Atomics.add(this.control, DROPPED, 1);
+      return false;
+    }
+    const at = this.#head & (capacity - 1);
     this.sizes[at / PREFIX] = size;
-    if (!inPlace) {
+    if (encoder === this.#whole) {
+      const body = at + PREFIX;
       const first = Math.min(size, capacity - body);
       this.whole.copy(this.bytes, body, 0, first);
       this.whole.copy(this.bytes, 0, first, size);
     }
-    Atomics.store(this.control, HEAD, (head + aligned(PREFIX + size)) | 0);
+    this.#head = (this.#head + aligned(PREFIX + size)) | 0;
+    Atomics.store(this.control, HEAD, this.#head);
+    return true;
+  }
+
+  #free(): number {
+    return this.bytes.length - ((this.#head - this.#tail) >>> 0);
   }
 }
 
-export class RingReader extends RingEnd {
-  readonly #ring = new EventDecoder(this.bytes);
-  readonly #whole = new EventDecoder(this.whole);
+export class RingReader extends RingEnd implements EventSource {
+  readonly #ring = new RecordDecoder(this.bytes);
+  readonly #whole = new RecordDecoder(this.whole);
+  readonly #names = new Array<Names | undefined>(PLACES).fill(undefined);
+  readonly #passage = newPassage();
 
-  /** Hands on up to `limit` events; returns how many there were. */
-  read(limit: number, each: (event: LifecycleEvent) => void): number {
+  read(limit: number, listener: EventListener): number {
     const head = Atomics.load(this.control, HEAD);
     let tail = Atomics.load(this.control, TAIL);
     let count = 0;
-    while (tail !== head && count < limit) {
-      const at = tail & (this.bytes.length - 1);
-      const size = this.sizes[at / PREFIX];
-      const event = this.#event(at + PREFIX, size);
-      tail = (tail + aligned(PREFIX + size)) | 0;
-      // freed before it is handed on: a reader that throws has still read it
+    try {
+      while (tail !== head && count < limit) {
+        const at = tail & (this.bytes.length - 1);
+        const size = this.sizes[at / PREFIX];
+        // an event that its listener throws at has been read all the same
+        tail = (tail + aligned(PREFIX + size)) | 0;
+        if (this.#tell(at + PREFIX, size, listener)) count++;
+      }
+    } finally {
       Atomics.store(this.control, TAIL, tail);
-      count++;
-      each(event);
     }
     return count;
   }
 
-  #event(at: number, size: number): LifecycleEvent {
+  /** False if the record is no event. */
+  #tell(at: number, size: number, listener: EventListener): boolean {
     const first = this.bytes.length - at;
-    if (size <= first) return this.#ring.decode(at, size);
+    if (size <= first) return this.#tellOf(this.#ring, at, size, listener);
     this.bytes.copy(this.whole, 0, at, at + first);
     this.bytes.copy(this.whole, first, 0, size - first);
-    return this.#whole.decode(0, size);
+    return this.#tellOf(this.#whole, 0, size, listener);
+  }
+
+  #tellOf(decoder: RecordDecoder, at: number, size: number, listener: EventListener): boolean {
+    const kind = decoder.kind(at);
+    if (kind === NAMES) {
+      const names = decoder.names(at);
+      this.#names[names.number & (PLACES - 1)] = names;
+      return false;
+    }
+    if (kind === EVENT) listener.event(decoder.event(at, size));
+    else {
+      const passage = this.#passage;
+      passage.names = this.#names[decoder.namesNumber(at) & (PLACES - 1)] as Names;
+      decoder.passage(at, passage);
+      listener.passage(passage);
+    }
+    return true;
   }
 }

@@ -1,7 +1,7 @@
 import type { ContentHeader } from '../amqp/content.ts';
 import type { FieldTable } from '../amqp/fields.ts';
 import { type Properties, readHeaders, readProperties } from '../amqp/properties.ts';
-import { hexOf } from '../proxy/hex.ts';
+import { hexOf } from '../events/hex.ts';
 import { TRACEPARENT } from '../proxy/interceptor.ts';
 import type { Scope } from '../proxy/plane.ts';
 import type { Route } from '../proxy/routes.ts';

@@ -1,7 +1,8 @@
+import { HAS_PARENT } from '../events/passage.ts';
 import type { PublishTally } from './observer.ts';
-import { HAS_PARENT, type Publishing, type Returned } from './publish.ts';
+import type { Publishing, Returned } from './publish.ts';
 import type { Route } from './routes.ts';
-import { IDS } from './window.ts';
+import { type Detail, IDS, type Passed } from './window.ts';
 
 /** Publishes in a row that differ in nothing but their ids and sizes, or what is left of them. */
 export interface Run {
@@ -124,12 +125,13 @@ export class AwaitingReturn {
     return this.#between(cursor, this.#tail, message) ?? this.#between(this.#head, cursor, message);
   }
 
-  /** The ids of an open one, and where they begin. */
-  idsOf({ sequence }: Awaiting): [ids: Uint32Array, at: number] {
-    return [this.#ids, (sequence & (this.#sizes.length - 1)) * IDS];
+  /** An open one as others know a message; its ids hold until the next one is added. */
+  message({ route, time, size, bits, sequence }: Awaiting, detail: Detail): Passed<PublishTally> {
+    const idsAt = (sequence & (this.#sizes.length - 1)) * IDS;
+    return { route, time, size, detail, bits, ids: this.#ids, idsAt, latency: Number.NaN };
   }
 
-  /** It is no longer open; its ids can be read until the next one is added. */
+  /** It is no longer open. */
   take({ sequence, at }: Awaiting): void {
     this.#sizes[sequence & (this.#sizes.length - 1)] = TAKEN;
     this.#counts[at & (this.#times.length - 1)] -= 1;

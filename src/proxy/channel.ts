@@ -1,6 +1,7 @@
 import { type FieldTable, MalformedError, readU64, writeU64 } from '../amqp/fields.ts';
 import { type Arguments, confirmFrame, readMethod } from '../amqp/methods.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methodNames, methods } from '../amqp/spec.ts';
+import { NOTHING_MORE } from '../events/passage.ts';
 import type { DelayLine, FrameSink } from './delay-line.ts';
 import { type Consumer, Deliveries } from './deliveries.ts';
 import { DeliveryContent } from './delivery-content.ts';
@@ -12,6 +13,7 @@ import { PublishContent } from './publish-content.ts';
 import type { PublishPath } from './publish-path.ts';
 import { Publishes } from './publishes.ts';
 import type { Severed } from './severed.ts';
+import type { Detail } from './window.ts';
 
 /** A request of the app that the broker will answer, in order, on this channel. */
 interface Request {
@@ -340,7 +342,8 @@ export class Channel {
 
   #source(tag: string, queue: string, noAck: boolean): Consumer {
     const routes = this.#context.plane.deliveryRoutes(this.#context, queue);
-    return { tag, key: Buffer.from(tag, 'utf8'), queue, noAck, routes, last: undefined };
+    const plain: Detail = { via: 'deliver', consumerTag: tag, more: NOTHING_MORE };
+    return { tag, key: Buffer.from(tag, 'utf8'), queue, noAck, plain, routes, last: undefined };
   }
 
   #cancel({ consumerTag, nowait }: Arguments<'basic.cancel'>): void {

@@ -1,6 +1,5 @@
 import { ConfirmTags } from './confirm-tags.ts';
 import type { PublishTally } from './observer.ts';
-import type { PublishDetail } from './publish.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
 import type { Window } from './window.ts';
 
@@ -17,7 +16,7 @@ interface Withheld {
  */
 export class ConfirmsApart {
   readonly #numbers: PublishNumbers;
-  readonly #open: Window<PublishTally, PublishDetail>;
+  readonly #open: Window<PublishTally>;
   readonly #answer: (tag: number, ack: boolean) => void;
   /** while how far the broker's tags lag behind is not the same for all that await a confirm */
   #tags: ConfirmTags | undefined;
@@ -28,11 +27,7 @@ export class ConfirmsApart {
   #withheld: Withheld[] = [];
 
   /** `answer` tells the app of a confirm in its own numbers. */
-  constructor(
-    numbers: PublishNumbers,
-    open: Window<PublishTally, PublishDetail>,
-    answer: (tag: number, ack: boolean) => void,
-  ) {
+  constructor(numbers: PublishNumbers, open: Window<PublishTally>, answer: (tag: number, ack: boolean) => void) {
     this.#numbers = numbers;
     this.#open = open;
     this.#answer = answer;

@@ -1,10 +1,11 @@
 import type { DeliveryEnded } from '../events/lifecycle.ts';
-import { hexOf } from './hex.ts';
+import { HAS_SPAN, LOST, NOTHING_MORE, newPassage, SAMPLED, TRACED } from '../events/passage.ts';
 import type { InFlight } from './in-flight.ts';
 import type { DeliveryTally, RequeueReason } from './observer.ts';
+import { PassageNames } from './passage-names.ts';
 import type { Plane } from './plane.ts';
 import type { Route, RouteTable } from './routes.ts';
-import { type Detail, IDS, Window } from './window.ts';
+import { type Detail, IDS, type Passed, Window } from './window.ts';
 
 export interface Consumer {
   readonly tag: string;
@@ -12,50 +13,29 @@ export interface Consumer {
   readonly key: Uint8Array;
   readonly queue: string;
   readonly noAck: boolean;
+  /** of its sampled deliveries of which there is nothing more to tell */
+  readonly plain: Detail;
   routes: RouteTable<DeliveryTally>;
   last: Route<DeliveryTally> | undefined;
 }
 
-export interface DeliveryDetail extends Detail {
-  consumerTag: string;
-  redelivered: boolean;
-  via: DeliveryEnded['via'];
-  /** seconds from publish, NaN if unknown or not a first delivery */
-  latency: number;
-  deadLetterQueue: string;
-  deadLetterReason: string;
-}
-
-/** A delivery that passed to the app under auto-ack: all its outcome needs. */
-export interface Delivered {
-  route: Route<DeliveryTally>;
-  time: number;
-  size: number;
-  detail: DeliveryDetail | undefined;
-}
-
 /** The delivery at hand: between its method frame and its last body byte. */
-export interface Delivering extends Delivered {
+export interface Delivering extends Passed<DeliveryTally> {
   tag: number;
   noAck: boolean;
   redelivered: boolean;
   /** a get-ok, not a basic.deliver */
   get: boolean;
-  readonly ids: Uint32Array;
-  traced: boolean;
   /** faults that struck it, separated by commas */
   fault: string;
 }
-
-/** bits of Window.bits */
-const TRACED = 1;
-const REDELIVERED = 2;
 
 type Settlement = Pick<DeliveryEnded, 'settlement' | 'outcome' | 'reason' | 'lost'>;
 const ACKED: Settlement = { settlement: 'ack', outcome: 'success', reason: '', lost: false };
 const AUTO_ACKED: Settlement = { settlement: 'auto-ack', outcome: 'success', reason: '', lost: false };
 const UNDELIVERED: Settlement = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', lost: true };
-const NO_IDS = new Uint32Array(IDS);
+/** Of one of which nothing was to be told. */
+const UNTOLD: Detail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
 
 /** An app's basic.ack, basic.reject or basic.nack. */
 export interface Settle {
@@ -71,10 +51,10 @@ export interface Settle {
  */
 export class Deliveries {
   readonly #plane: Plane;
-  readonly #connection: number;
-  readonly #channel: number;
   readonly #vhost: string;
-  readonly #unsettled: Window<DeliveryTally, DeliveryDetail>;
+  readonly #names: PassageNames;
+  readonly #passage = newPassage();
+  readonly #unsettled: Window<DeliveryTally>;
   /** in tx: settlements wait for the commit */
   #uncommitted: Settle[] | undefined;
   #lastTag = 0;
@@ -87,9 +67,8 @@ export class Deliveries {
 
   constructor(plane: Plane, connection: number, channel: number, vhost: string, inFlight: InFlight) {
     this.#plane = plane;
-    this.#connection = connection;
-    this.#channel = channel;
     this.#vhost = vhost;
+    this.#names = new PassageNames(connection, channel);
     this.#inFlight = inFlight;
     this.#unsettled = new Window(plane.options.windowPerChannel);
   }
@@ -122,9 +101,12 @@ export class Deliveries {
     open.routes[slot] = route;
     open.times[slot] = delivery.time;
     open.sizes[slot] = delivery.size;
-    open.bits[slot] = (delivery.traced ? TRACED : 0) | (delivery.redelivered ? REDELIVERED : 0);
-    if (detail !== undefined) open.details[slot] = detail;
-    if (delivery.traced) for (let i = 0; i < IDS; i++) open.ids[slot * IDS + i] = delivery.ids[i];
+    open.bits[slot] = delivery.bits;
+    if (detail !== undefined) {
+      open.details[slot] = detail;
+      open.stamps[slot] = delivery.latency;
+    }
+    if ((delivery.bits & TRACED) !== 0) for (let i = 0; i < IDS; i++) open.ids[slot * IDS + i] = delivery.ids[i];
     route.tally.unsettled(1);
     return false;
   }
@@ -245,89 +227,50 @@ export class Deliveries {
     });
   }
 
-  /** An auto-ack delivery whose last byte the kernel took. */
-  flushed(delivered: Delivered, tag: number, now: number): void {
-    this.allFlushed(delivered.route, delivered.time, 1, delivered.size, now);
-    this.#emit(delivered, tag, now, AUTO_ACKED);
-  }
-
-  /** Several of them, of which nothing else is told. */
-  allFlushed({ tally }: Route<DeliveryTally>, _time: number, count: number, bytes: number, now: number): void {
+  /** Auto-ack deliveries whose last byte the kernel took. */
+  flushed({ tally }: Route<DeliveryTally>, _time: number, count: number, bytes: number, now: number): void {
     tally.succeeded(0, true, count);
     this.#inFlight.add(tally, count, bytes, now);
   }
 
+  tell(delivered: Passed<DeliveryTally>, tag: number, now: number): void {
+    this.#tell(delivered, tag, now, AUTO_ACKED);
+  }
+
   /** An auto-ack delivery that was still in our hands when the connection ended: to the broker it is done with. */
-  unflushed(delivered: Delivered, tag: number, now: number): void {
+  unflushed(delivered: Passed<DeliveryTally>, tag: number, now: number): void {
     delivered.route.tally.failed('autoack_undelivered', Number.NaN, true);
     delivered.route.hop.lost();
-    const { route, time, size } = delivered;
-    const detail = delivered.detail ?? plainDetail(NO_IDS, 0, 0);
-    this.#emit({ route, time, size, detail }, tag, now, UNDELIVERED);
+    const untold = { detail: UNTOLD, bits: 0, latency: Number.NaN };
+    this.#tell(delivered.detail === undefined ? { ...delivered, ...untold } : delivered, tag, now, UNDELIVERED);
   }
 
   #ended(slot: number, tag: number, now: number, settlement: Settlement): void {
     const open = this.#unsettled;
-    const route = open.routes[slot] as Route<DeliveryTally>;
-    const detail = open.details[slot] ?? plainDetail(open.ids, slot * IDS, open.bits[slot]);
-    this.#emit({ route, detail, time: open.times[slot], size: open.sizes[slot] }, tag, now, settlement);
+    const detail = open.details[slot];
+    const latency = detail === undefined ? Number.NaN : open.stamps[slot];
+    const delivered = open.message(slot, detail ?? UNTOLD, latency);
+    this.#tell(delivered, tag, now, settlement);
   }
 
-  #emit(delivered: Delivered, deliveryTag: number, now: number, settlement: Settlement): void {
-    const { route, size: bodySize, detail } = delivered;
+  #tell(delivered: Passed<DeliveryTally>, deliveryTag: number, now: number, settlement: Settlement): void {
+    const { detail, bits } = delivered;
     if (detail === undefined) return;
     const { clock, observer } = this.#plane;
-    observer.emit({
-      type: 'delivery.ended',
-      connection: this.#connection,
-      channel: this.#channel,
-      exchange: route.exchange,
-      routingKey: route.routingKey,
-      topic: route.topic,
-      pipeline: route.pipeline,
-      queue: route.queue,
-      startedAt: clock.micros(delivered.time),
-      endedAt: clock.micros(now),
-      bodySize,
-      deliveryTag,
-      traceId: detail.traceId,
-      spanId: detail.spanId,
-      parentSpanId: detail.parentSpanId,
-      traceState: detail.traceState,
-      sampled: detail.sampled,
-      messageId: detail.messageId,
-      correlationId: detail.correlationId,
-      fault: detail.fault,
-      consumerTag: detail.consumerTag,
-      redelivered: detail.redelivered,
-      via: detail.via,
-      latency: detail.latency,
-      deadLetterQueue: detail.deadLetterQueue,
-      deadLetterReason: detail.deadLetterReason,
-      settlement: settlement.settlement,
-      outcome: settlement.outcome,
-      reason: settlement.reason,
-      lost: settlement.lost,
-    });
+    const passage = this.#passage;
+    passage.names = this.#names.of(delivered.route, detail);
+    passage.bits = bits | ((bits & SAMPLED) === 0 ? 0 : HAS_SPAN) | (settlement.lost ? LOST : 0);
+    passage.ids = delivered.ids;
+    passage.idsAt = delivered.idsAt;
+    passage.startedAt = clock.micros(delivered.time);
+    passage.endedAt = clock.micros(now);
+    passage.bodySize = delivered.size;
+    passage.number = deliveryTag;
+    passage.latency = delivered.latency;
+    passage.settlement = settlement.settlement;
+    passage.outcome = settlement.outcome;
+    passage.reason = settlement.reason;
+    passage.more = detail.more;
+    observer.ended(passage);
   }
-}
-
-function plainDetail(ids: Uint32Array, at: number, bits: number): DeliveryDetail {
-  const traced = (bits & TRACED) !== 0;
-  return {
-    traceId: traced ? hexOf(ids, at, 4) : '',
-    spanId: '',
-    parentSpanId: traced ? hexOf(ids, at + 6, 2) : '',
-    traceState: '',
-    sampled: false,
-    messageId: '',
-    correlationId: '',
-    fault: '',
-    consumerTag: '',
-    redelivered: (bits & REDELIVERED) !== 0,
-    via: 'deliver',
-    latency: Number.NaN,
-    deadLetterQueue: '',
-    deadLetterReason: '',
-  };
 }

@@ -2,14 +2,17 @@ import { viewOf } from '../amqp/bytes.ts';
 import type { ContentHeader } from '../amqp/content.ts';
 import { MalformedError, readTable, readU32, readU64, skipValue, text } from '../amqp/fields.ts';
 import { FRAME_HEAD } from '../amqp/spec.ts';
-import type { Consumer, Delivering, DeliveryDetail } from './deliveries.ts';
-import { sampledDetail } from './detail.ts';
+import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../events/passage.ts';
+import type { Consumer, Delivering } from './deliveries.ts';
+import { moreOf } from './detail.ts';
 import type { Fault } from './fault.ts';
 import { SENT, X_DEATH } from './interceptor.ts';
 import type { DeliveryTally } from './observer.ts';
 import type { Plane, Scope } from './plane.ts';
 import { type Route, same } from './routes.ts';
-import { IDS } from './window.ts';
+import { type Detail, IDS } from './window.ts';
+
+const PLAIN_GET: Detail = { via: 'get', consumerTag: '', more: NOTHING_MORE };
 
 /** behind class and method id */
 const ARGUMENTS = FRAME_HEAD + 4;
@@ -21,7 +24,6 @@ export class DeliveryContent {
   readonly #delivery: Delivering;
   #consumer: Consumer | undefined;
   #first = false;
-  #latency = Number.NaN;
   #deadLetterQueue = '';
   #deadLetterReason = '';
   /** body bytes still to come; -1: the header is; -2: none is at hand */
@@ -39,8 +41,10 @@ export class DeliveryContent {
       noAck: false,
       redelivered: false,
       get: false,
+      bits: 0,
       ids: new Uint32Array(IDS),
-      traced: false,
+      idsAt: 0,
+      latency: Number.NaN,
       fault: '',
     };
   }
@@ -89,11 +93,11 @@ export class DeliveryContent {
     delivery.redelivered = false;
     delivery.get = false;
     delivery.detail = undefined;
-    delivery.traced = false;
+    delivery.bits = 0;
     delivery.fault = '';
     delivery.size = header.bodySize;
+    delivery.latency = Number.NaN;
     this.#first = false;
-    this.#latency = Number.NaN;
     this.#deadLetterQueue = '';
     this.#read(header, now);
   }
@@ -110,7 +114,7 @@ export class DeliveryContent {
 
   /** Seconds since its publish; NaN: none to tell. */
   get latency(): number {
-    return this.#latency;
+    return this.#delivery.latency;
   }
 
   /** Consumers changed: the tag remembered may be another's now. */
@@ -136,9 +140,9 @@ export class DeliveryContent {
     delivery.time = now;
     delivery.tag = readU64(buf, at);
     delivery.redelivered = (buf[at + 8] & 1) !== 0;
+    delivery.bits = delivery.redelivered ? REDELIVERED : 0;
     delivery.noAck = source.noAck;
     delivery.detail = undefined;
-    delivery.traced = false;
     delivery.fault = '';
     this.#remaining = -1;
   }
@@ -184,7 +188,7 @@ export class DeliveryContent {
     this.#delivery.size = header.bodySize;
     this.#remaining = header.bodySize;
     this.#first = false;
-    this.#latency = Number.NaN;
+    this.#delivery.latency = Number.NaN;
     this.#deadLetterQueue = '';
     if (!readable) {
       observer.traffic.unobserved('malformed_content');
@@ -202,14 +206,14 @@ export class DeliveryContent {
       const latency = (clock.micros(now) - header.integer(SENT)) / 1e6;
       this.#first = true;
       if (latency < 0) observer.traffic.negativeLatency();
-      else this.#latency = latency;
+      else delivery.latency = latency;
     }
     context.ratio = delivery.route.treatment.sample;
     if (middleware !== undefined)
       middleware.onDeliver(header, delivery.route, this.#scope, context, delivery.redelivered);
     interceptor.onDeliver(header, context, delivery.noAck, now);
-    delivery.traced = context.traced;
     if (!context.traced) return;
+    delivery.bits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
     for (let i = 0; i < IDS; i++) delivery.ids[i] = context.ids[i];
     if (context.sampled) delivery.detail = this.#detail(header, context.hasParent);
   }
@@ -237,17 +241,14 @@ export class DeliveryContent {
     }
   }
 
-  #detail(header: ContentHeader, hasParent: boolean): DeliveryDetail {
-    const { ids, redelivered, get, fault } = this.#delivery;
-    return {
-      ...sampledDetail(header, ids, hasParent, fault),
-      consumerTag: get ? '' : (this.#consumer?.tag ?? ''),
-      redelivered,
-      via: get ? 'get' : 'deliver',
-      latency: this.#latency,
-      deadLetterQueue: this.#deadLetterQueue,
-      deadLetterReason: this.#deadLetterReason,
-    };
+  #detail(header: ContentHeader, hasParent: boolean): Detail {
+    const { get, fault } = this.#delivery;
+    const plain = get ? PLAIN_GET : (this.#consumer as Consumer).plain;
+    const more = moreOf(header, hasParent, fault);
+    if (this.#deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
+    const { consumerTag, via } = plain;
+    const deadLetterQueue = this.#deadLetterQueue;
+    return { via, consumerTag, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };
   }
 
   /** `payload` more body bytes passed. */
@@ -260,7 +261,7 @@ export class DeliveryContent {
     if (this.#remaining !== 0) return undefined;
     this.#remaining = -2;
     const { route, redelivered } = this.#delivery;
-    if (this.#first) route.tally.first(this.#latency);
+    if (this.#first) route.tally.first(this.#delivery.latency);
     // one step of a retry loop per delivery; a redelivery shows the same step again
     if (this.#deadLetterQueue !== '' && !redelivered) {
       route.tally.deadLettered(this.#deadLetterQueue, this.#deadLetterReason);

@@ -58,6 +58,13 @@ export function guardedObserver(observer: Observer): Observer {
         failed();
       }
     },
+    ended(passage) {
+      try {
+        observer.ended(passage);
+      } catch {
+        failed();
+      }
+    },
   };
 }
 

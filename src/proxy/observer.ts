@@ -1,4 +1,5 @@
-import type { ClosedBy, LifecycleEvent } from '../events/lifecycle.ts';
+import type { ClosedBy, OtherEvent } from '../events/lifecycle.ts';
+import type { Passage } from '../events/passage.ts';
 
 /**
  * What the data plane tells, and all it knows of whoever listens.
@@ -15,7 +16,9 @@ export interface Observer {
   /** The tally of one step of the service map; asked once per route and then kept. */
   hop(hop: Hop): HopTally;
   /** Details, for those who can live with gaps: bounded, dropped and counted when full. */
-  emit(event: LifecycleEvent): void;
+  emit(event: OtherEvent): void;
+  /** The same for the end of a message's passage. `passage` holds until this returns. */
+  ended(passage: Passage): void;
   readonly traffic: TrafficTally;
 }
 

@@ -1,29 +1,26 @@
 import type { ContentHeader } from '../amqp/content.ts';
 import { MalformedError, readU16, text } from '../amqp/fields.ts';
 import { FRAME_HEAD } from '../amqp/spec.ts';
+import { HAS_PARENT, NOTHING_MORE, SAMPLED, TRACED } from '../events/passage.ts';
 import type { FrameSink } from './delay-line.ts';
-import { sampledDetail } from './detail.ts';
+import { moreOf, PLAIN_PUBLISH } from './detail.ts';
 import type { Fault } from './fault.ts';
 import { changeHeaders } from './header-change.ts';
 import { type Interceptor, SENT, TRACEPARENT, X_DELAY } from './interceptor.ts';
 import type { PublishTally } from './observer.ts';
 import type { Plane, Scope } from './plane.ts';
 import {
-  HAS_PARENT,
   LATE,
   MANDATORY,
-  type PublishDetail,
   type Publishing,
   RETURN_IS_EMPTY,
-  SAMPLED,
   SENT_ADDED,
   SHADOW,
   TABLE_ADDED,
   TRACE_ADDED,
-  TRACED,
 } from './publish.ts';
 import type { Route, RouteTable } from './routes.ts';
-import { IDS } from './window.ts';
+import { type Detail, IDS } from './window.ts';
 
 /** behind class and method id */
 const ARGUMENTS = FRAME_HEAD + 4;
@@ -59,6 +56,8 @@ export class PublishContent {
       stamp: Number.NaN,
       bits: 0,
       ids: new Uint32Array(IDS),
+      idsAt: 0,
+      latency: Number.NaN,
       fault: '',
     };
   }
@@ -206,14 +205,10 @@ export class PublishContent {
     return true;
   }
 
-  #detail(header: ContentHeader): PublishDetail {
-    const { ids, bits, fault } = this.#publish;
-    const hasParent = (bits & HAS_PARENT) !== 0;
-    return {
-      ...sampledDetail(header, ids, hasParent, fault),
-      replyCode: 0,
-      replyText: '',
-    };
+  #detail(header: ContentHeader): Detail {
+    const { bits, fault } = this.#publish;
+    const more = moreOf(header, (bits & HAS_PARENT) !== 0, fault);
+    return more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }
 
   /** The publish at hand wants our mandatory bit, if its header allows: the frame must be held. */

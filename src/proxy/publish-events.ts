@@ -1,9 +1,10 @@
 import type { PublishEnded } from '../events/lifecycle.ts';
-import { hexOf } from './hex.ts';
+import { CONFIRMED, HAS_PARENT, HAS_SPAN, type More, newPassage, SAMPLED, TRACED } from '../events/passage.ts';
 import type { LossReason, PublishTally, UnknownReason } from './observer.ts';
+import { PassageNames } from './passage-names.ts';
 import type { Plane } from './plane.ts';
-import { HAS_PARENT, type Passed, type PublishDetail, SAMPLED, TRACED } from './publish.ts';
 import type { Route } from './routes.ts';
+import type { Passed } from './window.ts';
 
 /** How a publish ended, as its event says it. */
 export interface End {
@@ -25,66 +26,42 @@ export const unknown = (reason: UnknownReason, code: number, reply: string): End
   reply,
 });
 
-/** What can still be said of a publish that was not sampled: the ids of its columns. */
-export function detailOf(ids: Uint32Array, at: number, bits: number): PublishDetail {
-  const traced = (bits & TRACED) !== 0;
-  return {
-    traceId: traced ? hexOf(ids, at, 4) : '',
-    spanId: traced ? hexOf(ids, at + 4, 2) : '',
-    parentSpanId: (bits & HAS_PARENT) !== 0 ? hexOf(ids, at + 6, 2) : '',
-    traceState: '',
-    sampled: (bits & SAMPLED) !== 0,
-    messageId: '',
-    correlationId: '',
-    fault: '',
-    replyCode: 0,
-    replyText: '',
-  };
-}
-
 /** Tells of one channel's publishes: those sampled, and those gone wrong. */
 export class PublishEvents {
   readonly #plane: Plane;
   readonly #connection: number;
   readonly #channel: number;
+  readonly #names: PassageNames;
+  readonly #passage = newPassage();
 
   constructor(plane: Plane, connection: number, channel: number) {
     this.#plane = plane;
     this.#connection = connection;
     this.#channel = channel;
+    this.#names = new PassageNames(connection, channel);
   }
 
   /** `sequence`: as the app numbers its publishes. Nothing is told of one without detail. */
-  ended(publish: Passed, sequence: number, now: number, end: End): void {
-    const { route, size: bodySize, detail } = publish;
+  ended(publish: Passed<PublishTally>, sequence: number, now: number, end: End): void {
+    const { detail, bits } = publish;
     if (detail === undefined) return;
     const { clock, observer } = this.#plane;
-    observer.emit({
-      type: 'publish.ended',
-      connection: this.#connection,
-      channel: this.#channel,
-      exchange: route.exchange,
-      routingKey: route.routingKey,
-      topic: route.topic,
-      pipeline: route.pipeline,
-      startedAt: clock.micros(publish.time),
-      endedAt: clock.micros(now),
-      traceId: detail.traceId,
-      spanId: detail.spanId,
-      parentSpanId: detail.parentSpanId,
-      traceState: detail.traceState,
-      sampled: detail.sampled,
-      bodySize,
-      messageId: detail.messageId,
-      correlationId: detail.correlationId,
-      fault: detail.fault,
-      sequence,
-      outcome: end.outcome,
-      reason: end.reason,
-      confirmed: end.confirmed,
-      replyCode: detail.replyCode || end.code,
-      replyText: detail.replyText || end.reply,
-    });
+    const passage = this.#passage;
+    passage.names = this.#names.of(publish.route, detail);
+    passage.bits =
+      (bits & (HAS_PARENT | TRACED | SAMPLED)) |
+      ((bits & TRACED) === 0 ? 0 : HAS_SPAN) |
+      (end.confirmed ? CONFIRMED : 0);
+    passage.ids = publish.ids;
+    passage.idsAt = publish.idsAt;
+    passage.startedAt = clock.micros(publish.time);
+    passage.endedAt = clock.micros(now);
+    passage.bodySize = publish.size;
+    passage.number = sequence;
+    passage.outcome = end.outcome;
+    passage.reason = end.reason;
+    passage.more = end.code === 0 && end.reply === '' ? detail.more : withReply(detail.more, end);
+    observer.ended(passage);
   }
 
   /** A loss that no passage tells of. */
@@ -106,3 +83,10 @@ export class PublishEvents {
     });
   }
 }
+
+/** A return says more than the end. */
+const withReply = (more: More, { code, reply }: End): More => ({
+  ...more,
+  replyCode: more.replyCode || code,
+  replyText: more.replyText || reply,
+});

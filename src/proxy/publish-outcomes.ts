@@ -1,10 +1,11 @@
+import { PLAIN_PUBLISH } from './detail.ts';
 import type { LossReason, PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
-import type { Passed, PublishDetail, Publishing } from './publish.ts';
-import { ACKED, detailOf, type End, FAULT, PublishEvents, ROUTED, unknown } from './publish-events.ts';
+import type { Publishing } from './publish.ts';
+import { ACKED, type End, FAULT, PublishEvents, ROUTED, unknown } from './publish-events.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
 import type { Route } from './routes.ts';
-import { IDS, type Window } from './window.ts';
+import type { Passed, Window } from './window.ts';
 
 /**
  * Counts how one channel's publishes ended, and tells of it. Those of `slot` stay readable until it is released.
@@ -13,7 +14,7 @@ import { IDS, type Window } from './window.ts';
  * `count` behind the last one.
  */
 export class PublishOutcomes {
-  readonly #open: Window<PublishTally, PublishDetail>;
+  readonly #open: Window<PublishTally>;
   readonly #numbers: PublishNumbers;
   readonly #events: PublishEvents;
   /** successes not yet counted: all of one route, passed and ended at the same times */
@@ -23,13 +24,7 @@ export class PublishOutcomes {
   #confirmed = false;
   #count = 0;
 
-  constructor(
-    plane: Plane,
-    connection: number,
-    channel: number,
-    open: Window<PublishTally, PublishDetail>,
-    numbers: PublishNumbers,
-  ) {
+  constructor(plane: Plane, connection: number, channel: number, open: Window<PublishTally>, numbers: PublishNumbers) {
     this.#open = open;
     this.#numbers = numbers;
     this.#events = new PublishEvents(plane, connection, channel);
@@ -80,7 +75,14 @@ export class PublishOutcomes {
   }
 
   /** `lost` for one that no confirm will come of and whose route, time and detail are at hand. */
-  lostAwaiting(publish: Passed, sequence: number, reason: LossReason, now: number, code = 0, reply = ''): void {
+  lostAwaiting(
+    publish: Passed<PublishTally>,
+    sequence: number,
+    reason: LossReason,
+    now: number,
+    code = 0,
+    reply = '',
+  ): void {
     const { route, time } = publish;
     let end: End = ROUTED;
     if (reason === 'unroutable' && route.treatment.unroutableExpected) route.tally.unroutedAsExpected();
@@ -122,29 +124,28 @@ export class PublishOutcomes {
     this.#events.lost(route, reason, routingKey, traceId, now);
   }
 
-  /** One that was not kept: the kernel took it. */
-  flushed(publish: Passed, sequence: number, now: number): void {
-    this.allFlushed(publish.route, publish.time, 1, now);
-    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, ROUTED);
-  }
-
-  /** Several like that, of which nothing else is told. */
-  allFlushed({ tally }: Route<PublishTally>, time: number, count: number, now: number): void {
+  /** Those that were not kept: the kernel took them. */
+  flushed({ tally }: Route<PublishTally>, time: number, count: number, now: number): void {
     tally.succeeded((now - time) / 1000, count);
   }
 
+  /** One of them. */
+  tell(publish: Passed<PublishTally>, sequence: number, now: number): void {
+    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, ROUTED);
+  }
+
   /** One that was not kept: it may never have reached the broker. */
-  unsent(publish: Passed, sequence: number, reason: UnknownReason, now: number): void {
+  unsent(publish: Passed<PublishTally>, sequence: number, reason: UnknownReason, now: number): void {
     publish.route.tally.unknown(reason);
     this.#events.ended(publish, this.#numbers.appNumber(sequence), now, unknown(reason, 0, ''));
   }
 
   /** One that was not kept: a fault dropped it. */
   dropped(publish: Publishing, sequence: number, now: number): void {
-    const { route, time, size } = publish;
-    route.tally.lost('fault', (now - time) / 1000);
-    const detail = publish.detail ?? { ...detailOf(publish.ids, 0, publish.bits), fault: publish.fault };
-    this.#events.ended({ route, detail, time, size }, this.#numbers.appNumber(sequence), now, FAULT);
+    publish.route.tally.lost('fault', (now - publish.time) / 1000);
+    const { more } = PLAIN_PUBLISH;
+    const detail = publish.detail ?? { ...PLAIN_PUBLISH, more: { ...more, fault: publish.fault } };
+    this.#events.ended({ ...publish, detail }, this.#numbers.appNumber(sequence), now, FAULT);
   }
 
   #countLost({ tally, hop }: Route<PublishTally>, reason: LossReason, time: number, now: number): void {
@@ -158,8 +159,7 @@ export class PublishOutcomes {
 
   #ended(slot: number, sequence: number, now: number, end: End): void {
     const open = this.#open;
-    const detail = open.details[slot] ?? detailOf(open.ids, slot * IDS, open.bits[slot]);
-    const publish = { route: this.#routeOf(slot), detail, time: open.times[slot], size: open.sizes[slot] };
+    const publish = open.message(slot, open.details[slot] ?? PLAIN_PUBLISH, Number.NaN);
     this.#events.ended(publish, this.#numbers.appNumber(sequence), now, end);
   }
 }

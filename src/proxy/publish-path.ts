@@ -4,8 +4,9 @@ import { type Fault, judge, Verdict } from './fault.ts';
 import type { Flushing } from './flushing.ts';
 import type { HeaderEdit } from './interceptor.ts';
 import type { PublishTally, TrafficTally } from './observer.ts';
-import type { Passed, PublishDetail, Publishing } from './publish.ts';
+import type { Publishing } from './publish.ts';
 import type { Publishes } from './publishes.ts';
+import { lasting, type Passed } from './window.ts';
 
 /** A publish that later ones may overtake. */
 interface Overtaken {
@@ -28,7 +29,7 @@ export class PublishPath implements FrameSink {
   readonly line: DelayLine;
   readonly #wire: Wire;
   readonly #publishes: Publishes;
-  readonly #flushing: Flushing<PublishTally, PublishDetail>;
+  readonly #flushing: Flushing<PublishTally>;
   /** on the publish at hand */
   readonly verdict = new Verdict();
   /** frames of the publish at hand, if they are needed again */
@@ -36,7 +37,7 @@ export class PublishPath implements FrameSink {
   #overtaken: Overtaken[] = [];
   #inside = false;
 
-  constructor(wire: Wire, publishes: Publishes, flushing: Flushing<PublishTally, PublishDetail>) {
+  constructor(wire: Wire, publishes: Publishes, flushing: Flushing<PublishTally>) {
     this.#wire = wire;
     this.#publishes = publishes;
     this.#flushing = flushing;
@@ -129,9 +130,8 @@ export class PublishPath implements FrameSink {
     }
   }
 
-  #flush(publish: Passed, sequence: number): Leaving {
-    const { route, time, size, detail } = publish;
-    const message: Passed = { route, time, size, detail };
+  #flush(publish: Passed<PublishTally>, sequence: number): Leaving {
+    const message = lasting(publish);
     return {
       left: () => this.#flushing.add(this.#publishes, message, sequence),
       kept: (now) => this.#publishes.unflushed(message, sequence, now),

@@ -1,8 +1,8 @@
 import type { PublishTally } from './observer.ts';
 import type { Route } from './routes.ts';
-import type { Detail } from './window.ts';
+import type { Passed } from './window.ts';
 
-/** What a publish carries with it; bits of Window.bits. */
+/** What a publish carries with it; bits of Window.bits, beside HAS_PARENT, TRACED and SAMPLED (events/passage.ts). */
 export const MANDATORY = 1;
 export const RETURNED = 2;
 /** we added traceparent; without it the context is the app's own */
@@ -15,33 +15,14 @@ export const SHADOW = 256;
 export const RETURN_IS_EMPTY = 512;
 /** the message came without a headers table */
 export const TABLE_ADDED = 8;
-export const HAS_PARENT = 16;
-export const TRACED = 32;
-export const SAMPLED = 64;
 
 /** not forwarded, in a transaction: lost if it is committed */
 export const DROPPED = 2048;
 
-export interface PublishDetail extends Detail {
-  /** of its basic.return, 0 and '' without one */
-  replyCode: number;
-  replyText: string;
-}
-
-/** A publish that passed: all its outcome needs. `time` in ms of the monotonic clock, `size` in body bytes. */
-export interface Passed {
-  route: Route<PublishTally>;
-  time: number;
-  size: number;
-  detail: PublishDetail | undefined;
-}
-
 /** The publish at hand: between its method frame and its last body byte. */
-export interface Publishing extends Passed {
+export interface Publishing extends Passed<PublishTally> {
   /** x-tracehare-sent as it goes out, NaN without one */
   stamp: number;
-  bits: number;
-  readonly ids: Uint32Array;
   /** faults that struck it, separated by commas */
   fault: string;
 }

@@ -2,15 +2,7 @@ import { AwaitingReturn } from './awaiting-return.ts';
 import { ConfirmsApart } from './confirms-apart.ts';
 import type { PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
-import {
-  DROPPED,
-  MANDATORY,
-  type Passed,
-  type PublishDetail,
-  type Publishing,
-  RETURNED,
-  type Returned,
-} from './publish.ts';
+import { DROPPED, MANDATORY, type Publishing, RETURNED, type Returned } from './publish.ts';
 import { ACKED, ROUTED, unknown } from './publish-events.ts';
 import { PublishNumbers } from './publish-numbers.ts';
 import { PublishOutcomes } from './publish-outcomes.ts';
@@ -18,7 +10,7 @@ import { PublishHistory } from './refusal.ts';
 import { refused } from './refused.ts';
 import { Returns } from './returns.ts';
 import type { Route } from './routes.ts';
-import { IDS, Window } from './window.ts';
+import { IDS, type Passed, Window } from './window.ts';
 
 /** A mandatory publish without confirms counts as routed if no return came by then. */
 export const RETURN_WAIT_MS = 1000;
@@ -35,7 +27,7 @@ export class Publishes {
   /** those without confirms and without more to tell than their ids */
   readonly #awaiting: AwaitingReturn;
   /** all others */
-  readonly #open: Window<PublishTally, PublishDetail>;
+  readonly #open: Window<PublishTally>;
   readonly #outcomes: PublishOutcomes;
   readonly #returns: Returns;
   readonly #history = new PublishHistory();
@@ -212,7 +204,7 @@ export class Publishes {
 
   /** Of those that awaited a return, up to `last`: none can come any more. */
   #routed(last: number, now: number): void {
-    this.#awaiting.takeUpTo(last, ({ route, time, count }) => this.#outcomes.allFlushed(route, time, count, now));
+    this.#awaiting.takeUpTo(last, ({ route, time, count }) => this.#outcomes.flushed(route, time, count, now));
   }
 
   /**
@@ -232,7 +224,7 @@ export class Publishes {
     const open = this.#open;
     this.#awaiting.takeUpTo(this.#awaiting.lastAt(now - RETURN_WAIT_MS), ({ route, time, count, largest }) => {
       this.#history.assumed(route, largest);
-      this.#outcomes.allFlushed(route, time, count, now);
+      this.#outcomes.flushed(route, time, count, now);
     });
     let last = 0;
     for (let n = open.first(); n >= 0 && n <= this.numbers.plainUntil; n = open.first(n + 1)) {
@@ -285,18 +277,17 @@ export class Publishes {
     });
   }
 
-  /** A plain publish whose last byte the kernel took. */
-  flushed(publish: Passed, sequence: number, now: number): void {
-    this.#outcomes.flushed(publish, sequence, now);
+  /** Plain publishes whose last byte the kernel took. */
+  flushed(route: Route<PublishTally>, time: number, count: number, _bytes: number, now: number): void {
+    this.#outcomes.flushed(route, time, count, now);
   }
 
-  /** Several of them, of which nothing else is told. */
-  allFlushed(route: Route<PublishTally>, time: number, count: number, _bytes: number, now: number): void {
-    this.#outcomes.allFlushed(route, time, count, now);
+  tell(publish: Passed<PublishTally>, sequence: number, now: number): void {
+    this.#outcomes.tell(publish, sequence, now);
   }
 
   /** A plain publish that was still in our hands when the connection ended. */
-  unflushed(publish: Passed, sequence: number, now: number): void {
+  unflushed(publish: Passed<PublishTally>, sequence: number, now: number): void {
     this.#outcomes.unsent(publish, sequence, 'connection_lost', now);
   }
 

@@ -1,7 +1,7 @@
 import type { Awaiting, AwaitingReturn } from './awaiting-return.ts';
+import { PLAIN_PUBLISH } from './detail.ts';
 import type { PublishTally } from './observer.ts';
-import type { PublishDetail } from './publish.ts';
-import { detailOf, unknown } from './publish-events.ts';
+import { unknown } from './publish-events.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
 import { type PublishHistory, refusalOf } from './refusal.ts';
 import type { Route } from './routes.ts';
@@ -13,7 +13,7 @@ import type { Window } from './window.ts';
  * one of which the broker can speak. The rest stays open.
  */
 export function refused(
-  open: Window<PublishTally, PublishDetail>,
+  open: Window<PublishTally>,
   awaiting: AwaitingReturn,
   history: PublishHistory,
   outcomes: PublishOutcomes,
@@ -48,10 +48,10 @@ export function refused(
   const routingKey = keys.size === 1 ? first.route.routingKey : '';
   const { sequence } = first;
   if (first.awaiting !== undefined) {
-    const { route, time, bits } = first.awaiting;
-    const detail = detailOf(...awaiting.idsOf(first.awaiting), bits);
+    const { route, time } = first.awaiting;
+    const publish = awaiting.message(first.awaiting, PLAIN_PUBLISH);
     awaiting.take(first.awaiting);
-    if (isCertain) outcomes.lostAwaiting({ ...first.awaiting, detail }, sequence, reason, now, code, reply);
+    if (isCertain) outcomes.lostAwaiting(publish, sequence, reason, now, code, reply);
     else outcomes.lostUnnamed(route, time, reason, routingKey, now);
     return;
   }

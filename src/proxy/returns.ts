@@ -1,29 +1,21 @@
+import { hexOf } from '../events/hex.ts';
+import { HAS_PARENT } from '../events/passage.ts';
 import { type Awaiting, type AwaitingReturn, sameContext } from './awaiting-return.ts';
-import { hexOf } from './hex.ts';
+import { PLAIN_PUBLISH } from './detail.ts';
 import type { PublishTally } from './observer.ts';
-import {
-  HAS_PARENT,
-  LATE,
-  MANDATORY,
-  type PublishDetail,
-  RETURN_IS_EMPTY,
-  RETURNED,
-  type Returned,
-  SHADOW,
-} from './publish.ts';
-import { detailOf } from './publish-events.ts';
+import { LATE, MANDATORY, RETURN_IS_EMPTY, RETURNED, type Returned, SHADOW } from './publish.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
 import type { Route } from './routes.ts';
 import { isShadowStamp } from './sent-stamp.ts';
-import { IDS, type Window } from './window.ts';
+import { type Detail, IDS, type Window } from './window.ts';
 
 /**
  * The messages of one channel that come back: which publish each was, and that it is lost. Identity is
  * the sequence, what a message carries only finds it.
  */
 export class Returns {
-  readonly #open: Window<PublishTally, PublishDetail>;
+  readonly #open: Window<PublishTally>;
   readonly #awaiting: AwaitingReturn;
   readonly #outcomes: PublishOutcomes;
   readonly #numbers: PublishNumbers;
@@ -33,7 +25,7 @@ export class Returns {
   #asksForReturns = false;
 
   constructor(
-    open: Window<PublishTally, PublishDetail>,
+    open: Window<PublishTally>,
     awaiting: AwaitingReturn,
     outcomes: PublishOutcomes,
     numbers: PublishNumbers,
@@ -63,9 +55,9 @@ export class Returns {
   #lostAwaiting(publish: Awaiting, { code, reply }: Returned, now: number): number {
     const { sequence, bits } = publish;
     if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
-    const detail = { ...detailOf(...this.#awaiting.idsOf(publish), bits), replyCode: code, replyText: reply };
+    const message = this.#awaiting.message(publish, withReply(PLAIN_PUBLISH, code, reply));
     this.#awaiting.take(publish);
-    this.#outcomes.lostAwaiting({ ...publish, detail }, sequence, 'unroutable', now);
+    this.#outcomes.lostAwaiting(message, sequence, 'unroutable', now);
     return bits;
   }
 
@@ -74,10 +66,7 @@ export class Returns {
     const slot = open.find(sequence);
     const bits = open.bits[slot];
     if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
-    const detail = open.details[slot] ?? detailOf(open.ids, slot * IDS, bits);
-    detail.replyCode = code;
-    detail.replyText = reply;
-    open.details[slot] = detail;
+    open.details[slot] = withReply(open.details[slot] ?? PLAIN_PUBLISH, code, reply);
     if (sequence <= this.#numbers.plainUntil) {
       open.take(sequence);
       this.#outcomes.lost(slot, sequence, 'unroutable', now, false);
@@ -130,3 +119,8 @@ export class Returns {
     return ids === undefined || sameContext(ids, open.ids, slot * IDS, (open.bits[slot] & HAS_PARENT) !== 0);
   }
 }
+
+const withReply = (detail: Detail, replyCode: number, replyText: string): Detail => ({
+  ...detail,
+  more: { ...detail.more, replyCode, replyText },
+});

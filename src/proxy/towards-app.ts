@@ -2,7 +2,7 @@ import type { FrameVisitor } from '../amqp/frames.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methods } from '../amqp/spec.ts';
 import type { Channel } from './channel.ts';
 import { DelayLine, type FrameSink } from './delay-line.ts';
-import type { Delivering, DeliveryDetail } from './deliveries.ts';
+import type { Delivering } from './deliveries.ts';
 import { type Ending, judge, Verdict } from './fault.ts';
 import type { Flushing } from './flushing.ts';
 import { type Chunk, headerFollows, noChunk, type Returning } from './held-frame.ts';
@@ -16,6 +16,7 @@ import type { Route } from './routes.ts';
 import type { Session } from './session.ts';
 import type { Severed } from './severed.ts';
 import { WholeDeliveries } from './whole-deliveries.ts';
+import { lasting } from './window.ts';
 import type { DirectionWire } from './wire.ts';
 
 const RETURN = keyOf('basic.return');
@@ -68,7 +69,7 @@ export class TowardsApp implements FrameVisitor {
   readonly #wire: DirectionWire;
   readonly #verdict = new Verdict();
   readonly #output: Output;
-  readonly #flushing: Flushing<DeliveryTally, DeliveryDetail>;
+  readonly #flushing: Flushing<DeliveryTally>;
   readonly #drain: Endings;
   readonly #pacing: Pacing;
   readonly #lost: (why: 'protocol' | 'frame') => void;
@@ -83,7 +84,7 @@ export class TowardsApp implements FrameVisitor {
   constructor(
     session: Session,
     wire: DirectionWire,
-    flushing: Flushing<DeliveryTally, DeliveryDetail>,
+    flushing: Flushing<DeliveryTally>,
     drain: Endings,
     pacing: Pacing,
     lost: (why: 'protocol' | 'frame') => void,
@@ -359,8 +360,8 @@ export class TowardsApp implements FrameVisitor {
       this.#flushing.add(deliveries, delivery, delivery.tag);
       return;
     }
-    const { route, time, size, detail, tag } = delivery;
-    const message = { route, time, size, detail };
+    const { tag } = delivery;
+    const message = lasting(delivery);
     incoming.whenLeft({
       left: () => this.#flushing.add(deliveries, message, tag),
       kept: (now) => deliveries.unflushed(message, tag, now),

@@ -9,7 +9,6 @@ import { type Chunk, headerFollows, noChunk } from './held-frame.ts';
 import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
 import type { Pacing } from './pacing.ts';
-import type { Passed, PublishDetail } from './publish.ts';
 import { PublishPath } from './publish-path.ts';
 import type { Session } from './session.ts';
 import type { Severed } from './severed.ts';
@@ -54,7 +53,7 @@ export class TowardsBroker implements FrameVisitor {
   readonly #session: Session;
   readonly #wire: DirectionWire;
   readonly #output: Output;
-  readonly #flushing: Flushing<PublishTally, PublishDetail>;
+  readonly #flushing: Flushing<PublishTally>;
   readonly #closing: Closings;
   readonly #pacing: Pacing;
   readonly #lost: (why: 'protocol' | 'frame') => void;
@@ -68,7 +67,7 @@ export class TowardsBroker implements FrameVisitor {
   constructor(
     session: Session,
     wire: DirectionWire,
-    flushing: Flushing<PublishTally, PublishDetail>,
+    flushing: Flushing<PublishTally>,
     closing: Closings,
     pacing: Pacing,
     lost: (why: 'protocol' | 'frame') => void,
@@ -265,7 +264,7 @@ export class TowardsBroker implements FrameVisitor {
       const { ending } = outgoing.verdict;
       outgoing.ended(publish, this.now);
       if (ending !== undefined) this.#closing.faultEnds(channel.id, ending);
-    } else if (publishes.passed(publish)) this.#flushing.add(publishes, publish as Passed, publishes.numbers.sequence);
+    } else if (publishes.passed(publish)) this.#flushing.add(publishes, publish, publishes.numbers.sequence);
     const { rateLimit } = publish.route.treatment;
     if (rateLimit !== undefined) this.#pacing.passed(rateLimit, publish.route.tally, this.now);
   }

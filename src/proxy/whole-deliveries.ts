@@ -1,6 +1,6 @@
 import { viewU64 } from '../amqp/fields.ts';
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../amqp/spec.ts';
-import type { Consumer, Deliveries, DeliveryDetail } from './deliveries.ts';
+import type { Consumer, Deliveries } from './deliveries.ts';
 import type { Flushing } from './flushing.ts';
 import { X_DEATH } from './interceptor.ts';
 import type { DeliveryTally } from './observer.ts';
@@ -23,9 +23,9 @@ const NUMBERS = 9;
 export class WholeDeliveries {
   readonly #session: Session;
   readonly #output: Output;
-  readonly #flushing: Flushing<DeliveryTally, DeliveryDetail>;
+  readonly #flushing: Flushing<DeliveryTally>;
 
-  constructor(session: Session, output: Output, flushing: Flushing<DeliveryTally, DeliveryDetail>) {
+  constructor(session: Session, output: Output, flushing: Flushing<DeliveryTally>) {
     this.#session = session;
     this.#output = output;
     this.#flushing = flushing;

@@ -3,7 +3,7 @@ import type { Flushing } from './flushing.ts';
 import { MOST_BARE_BYTES, SENT, X_DELAY } from './interceptor.ts';
 import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
-import { MANDATORY, type PublishDetail, SHADOW } from './publish.ts';
+import { MANDATORY, SHADOW } from './publish.ts';
 import type { Route } from './routes.ts';
 import type { Session } from './session.ts';
 import { endOfBody, endOfHeader, sameBytes } from './whole.ts';
@@ -23,9 +23,9 @@ const NAMES = FRAME_HEAD + 4 + 2;
 export class WholePublishes {
   readonly #session: Session;
   readonly #output: Output;
-  readonly #flushing: Flushing<PublishTally, PublishDetail>;
+  readonly #flushing: Flushing<PublishTally>;
 
-  constructor(session: Session, output: Output, flushing: Flushing<PublishTally, PublishDetail>) {
+  constructor(session: Session, output: Output, flushing: Flushing<PublishTally>) {
     this.#session = session;
     this.#output = output;
     this.#flushing = flushing;

@@ -1,16 +1,33 @@
+import type { More, Names } from '../events/passage.ts';
 import type { Route } from './routes.ts';
 
-/** What is kept of one message besides the columns, for its event: sampled ones, and ones gone wrong. */
+/** That a message is told of, and what of it no column has: most have the same one. */
 export interface Detail {
-  traceId: string;
-  spanId: string;
-  parentSpanId: string;
-  traceState: string;
-  sampled: boolean;
-  messageId: string;
-  correlationId: string;
-  /** faults that struck it, separated by commas */
-  fault: string;
+  readonly via: Names['via'];
+  readonly consumerTag: string;
+  readonly more: More;
+}
+
+/** A message that passed: all that its outcome needs. */
+export interface Passed<T> {
+  route: Route<T>;
+  /** ms of the monotonic clock */
+  time: number;
+  /** of the body */
+  size: number;
+  /** undefined: nothing is told of it unless it goes wrong */
+  detail: Detail | undefined;
+  /** HAS_PARENT, TRACED and SAMPLED as in Passage, and more */
+  bits: number;
+  /** as in Passage */
+  ids: Uint32Array;
+  idsAt: number;
+  latency: number;
+}
+
+/** One that stays as it is. */
+export function lasting<T>({ route, time, size, detail, bits, ids, idsAt, latency }: Passed<T>): Passed<T> {
+  return { route, time, size, detail, bits, ids: ids.slice(idsAt, idsAt + IDS), idsAt: 0, latency };
 }
 
 export const IDS = 8;
@@ -30,12 +47,13 @@ const SPARSE = 4096;
  * Numbers only grow, but may leave gaps. A few old ones among millions settled (a stuck consumer)
  * move to a map, so memory follows the number of open messages, not the distance between them.
  */
-export class Window<T, D extends Detail> {
+export class Window<T> {
   /** columns, by slot; valid until the slot is released */
   routes: (Route<T> | undefined)[] = [];
   /** undefined unless set since the slot was added */
-  details: (D | undefined)[] = [];
+  details: (Detail | undefined)[] = [];
   times = NO_NUMBERS;
+  /** x-tracehare-sent of a publish, latency of a delivery */
   stamps = NO_NUMBERS;
   sizes = NO_NUMBERS;
   bits = NO_BITS;
@@ -52,6 +70,16 @@ export class Window<T, D extends Detail> {
   #base = 1;
   #next = 1;
   readonly #old = new Map<number, number>();
+  readonly #message: Passed<T> = {
+    route: undefined as unknown as Route<T>,
+    time: 0,
+    size: 0,
+    detail: undefined,
+    bits: 0,
+    ids: NO_WORDS,
+    idsAt: 0,
+    latency: Number.NaN,
+  };
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -93,6 +121,20 @@ export class Window<T, D extends Detail> {
     this.#index[number & (this.#index.length - 1)] = 0;
     if (number === this.#base) this.#advance();
     return slot;
+  }
+
+  /** What a slot's columns hold, as its event needs it. It holds until the next call. */
+  message(slot: number, detail: Detail, latency: number): Passed<T> {
+    const message = this.#message;
+    message.route = this.routes[slot] as Route<T>;
+    message.time = this.times[slot];
+    message.size = this.sizes[slot];
+    message.detail = detail;
+    message.bits = this.bits[slot];
+    message.ids = this.ids;
+    message.idsAt = slot * IDS;
+    message.latency = latency;
+    return message;
   }
 
   release(slot: number): void {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { startAdmin } from '../../src/admin/server.ts';
 import { rig } from '../metrics/rig.ts';
+import { wordsOf } from '../support/passages.ts';
 import { startPrometheus } from '../support/prometheus.ts';
 import { until } from '../support/wait.ts';
 
@@ -33,11 +34,9 @@ test("a real Prometheus scrapes it all, exemplars too, and answers DESIGN's quer
     for (let i = 0; i < 99; i++) publishes.succeeded(0.1);
     for (let i = 0; i < 99; i++) deliveries.first(0.05);
     for (let i = 0; i < 100; i++) publishes.lost('nacked', 0.1);
-    exposition.noteLatency('orders', '/', 0.05, {
-      traceId: 'a'.repeat(32),
-      spanId: 'b'.repeat(16),
-      at: Date.now() / 1000,
-    });
+    const ids = Uint32Array.from([...wordsOf('a'.repeat(32), 4), ...wordsOf('b'.repeat(16), 2)]);
+    const names = { topic: 'orders', pipeline: '/', queue: '' };
+    exposition.noteLatency(names, 0.05, { ids, idsAt: 0 }, Date.now() / 1000);
     const one = async (query: string) => (await prometheus.query(query))[0]?.value;
     await until(async () => (await one(succeeded)) === 100, 'all has been scraped');
     await until(

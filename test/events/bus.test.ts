@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { EventBus, type EventSource } from '../../src/events/bus.ts';
+import { EventBus, type EventListener, type EventSource } from '../../src/events/bus.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { EventPump } from '../../src/events/pump.ts';
-import { publish } from '../tracing/fixtures.ts';
+import { passageOf } from '../support/passages.ts';
+import { opened, publish } from '../tracing/fixtures.ts';
 
 class Source implements EventSource {
   left: number;
@@ -11,10 +12,10 @@ class Source implements EventSource {
     this.left = left;
   }
 
-  read(limit: number, each: (event: LifecycleEvent) => void): number {
+  read(limit: number, { passage }: EventListener): number {
     const count = Math.min(limit, this.left);
     this.left -= count;
-    for (let i = 0; i < count; i++) each(publish());
+    for (let i = 0; i < count; i++) passage(passageOf(publish()));
     return count;
   }
 }
@@ -55,13 +56,33 @@ test('an observer that throws is told of, and the others still hear the event', 
   const bus = new EventBus(unlimited, (error) => failures.push(error));
   bus.attach(new Source(1));
   const told: string[] = [];
-  bus.on('publish.ended', () => {
+  bus.onPassage(() => {
     throw new Error('of an observer');
   });
-  bus.on('publish.ended', ({ type }) => told.push(type));
+  bus.onPassage(({ names }) => told.push(names.via));
+  bus.onEvery(({ type }) => told.push(type));
   bus.pump();
-  expect(told).toEqual(['publish.ended']);
+  expect(told).toEqual(['publish', 'publish.ended']);
   expect(failures).toEqual([new Error('of an observer')]);
+});
+
+test('events are told to those who listen to their type, and to those who want every one', () => {
+  const bus = new EventBus(unlimited, (error) => {
+    throw error;
+  });
+  bus.attach({
+    read(_limit, { event, passage }) {
+      event(opened());
+      passage(passageOf(publish({ messageId: 'm' })));
+      return 2;
+    },
+  });
+  const told: unknown[] = [];
+  bus.on('connection.opened', ({ client }) => told.push(client));
+  bus.on('connection.closed', () => told.push('of another type'));
+  bus.onEvery((event) => told.push(event));
+  bus.pump();
+  expect(told).toEqual([opened().client, opened(), publish({ messageId: 'm' })]);
 });
 
 test('draining ends when all events were told, however long that takes', async () => {

@@ -2,6 +2,7 @@ import { EventBus } from '../../src/events/bus.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { LossLog } from '../../src/telemetry/loss/log.ts';
 import { observeLosses } from '../../src/telemetry/loss/observe.ts';
+import { tell } from '../support/passages.ts';
 
 /** The log as it is after these events. */
 export function logged(events: LifecycleEvent[], capacity = 1000): LossLog {
@@ -14,7 +15,7 @@ export function logged(events: LifecycleEvent[], capacity = 1000): LossLog {
   const log = new LossLog(capacity);
   observeLosses(bus, log);
   const left = [...events];
-  bus.attach({ read: (limit, each) => left.splice(0, limit).map(each).length });
+  bus.attach({ read: (limit, listener) => left.splice(0, limit).map((event) => tell(listener, event)).length });
   while (bus.pump() === 'more');
   return log;
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { EventBus } from '../../src/events/bus.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { observeExemplars } from '../../src/telemetry/metrics/exposition/observe.ts';
+import { tell, wordsOf } from '../support/passages.ts';
 import { delivery } from '../tracing/fixtures.ts';
 import { rig } from './rig.ts';
 
@@ -10,8 +11,11 @@ const OPENMETRICS = 'application/openmetrics-text; version=1.0.0';
 /** What Prometheus 2 sends. */
 const PROMETHEUS =
   'application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
-const CONTEXT = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', at: 1_700_000_000.5 };
-const EXEMPLAR = `{trace_id="${CONTEXT.traceId}",span_id="${CONTEXT.spanId}"}`;
+const [TRACE, SPAN] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+const AT = 1_700_000_000.5;
+const IDS = { ids: Uint32Array.from([1, ...wordsOf(TRACE, 4), ...wordsOf(SPAN, 2)]), idsAt: 1 };
+const EXEMPLAR = `{trace_id="${TRACE}",span_id="${SPAN}"}`;
+const names = (topic: string, pipeline = '/', queue = '') => ({ topic, pipeline, queue });
 
 /** Something of everything. */
 function busy() {
@@ -79,10 +83,10 @@ test('process figures keep their names, in both formats', async () => {
 
 test('exemplars stand on the bucket of their value, the newest one, in OpenMetrics only', async () => {
   const { exposition, scrape } = busy();
-  exposition.noteLatency('orders', '/', 0.04, { ...CONTEXT, traceId: 'ffffffffffffffffffffffffffffffff' });
-  exposition.noteLatency('orders', '/', 0.05, CONTEXT);
-  exposition.noteProcessing('orders', '/', 'billing', 99, CONTEXT);
-  exposition.noteConfirm('orders "\\\n', '/', 0.2, CONTEXT);
+  exposition.noteLatency(names('orders'), 0.04, { ids: new Uint32Array(6).fill(0xffffffff), idsAt: 0 }, AT);
+  exposition.noteLatency(names('orders'), 0.05, IDS, AT);
+  exposition.noteProcessing(names('orders', '/', 'billing'), 99, IDS, AT);
+  exposition.noteConfirm(names('orders "\\\n'), 0.2, IDS, AT);
   const metrics = await scrape(OPENMETRICS);
   const exemplars = (name: string) =>
     Object.fromEntries(
@@ -99,9 +103,9 @@ test('exemplars find series whose names were folded, or are beyond the limit', a
   const reply = 'reply.3f2c9a60-4b1d-4c8e-9f00-12ab34cd56ef';
   recorder.deliveries(reply, '/', 'q').first(0.05);
   recorder.deliveries('other', '/', 'q').first(0.05);
-  exposition.noteLatency(reply, '/', 0.05, CONTEXT);
-  exposition.noteLatency('other', '/', 0.5, CONTEXT);
-  exposition.noteLatency('never seen', '/nowhere', 0.5, CONTEXT);
+  exposition.noteLatency(names(reply), 0.05, IDS, AT);
+  exposition.noteLatency(names('other'), 0.5, IDS, AT);
+  exposition.noteLatency(names('never seen', '/nowhere'), 0.5, IDS, AT);
   const metrics = await scrape(OPENMETRICS);
   const has = (topic: string, le: string) =>
     metrics.matching('event_latency_seconds_bucket', { topic, le }).map((sample) => sample.exemplar !== undefined);
@@ -122,7 +126,7 @@ test('a requeued delivery has no processing time, and no exemplar there', async 
   const events: LifecycleEvent[] = [
     delivery({ topic: 'orders', pipeline: '/', settlement: 'nack', outcome: 'requeued', reason: 'nack' }),
   ];
-  bus.attach({ read: (_, each) => events.splice(0, 1).map(each).length });
+  bus.attach({ read: (_, listener) => events.splice(0, 1).map((event) => tell(listener, event)).length });
   const exemplars = async () =>
     (await scrape(OPENMETRICS)).samples.filter(({ exemplar }) => exemplar !== undefined).map(({ name }) => name);
   bus.pump();

@@ -1,9 +1,12 @@
 import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
+import { wordsOf } from '../support/passages.ts';
 import { rig, textOf } from './rig.ts';
 
 const BOUNDS = [0.01, 0.1, 1];
-const CONTEXT = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', at: 1_700_000_000.5 };
+const [TRACE, SPAN] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+const AT = 1_700_000_000.5;
+const IDS = { ids: Uint32Array.from([...wordsOf(TRACE, 4), ...wordsOf(SPAN, 2)]), idsAt: 0 };
 const help = 'of a test';
 
 /** The samples of one metric, without HELP and TYPE. */
@@ -60,9 +63,9 @@ test('an exemplar is written as prom-client does', async () => {
         sharedLabels: { topic: 'orders', pipeline: 'p' },
         value: 1,
         exemplar: {
-          labelSet: { trace_id: CONTEXT.traceId, span_id: CONTEXT.spanId },
+          labelSet: { trace_id: TRACE, span_id: SPAN },
           value: 0.05,
-          timestamp: CONTEXT.at,
+          timestamp: AT,
         },
       },
     ],
@@ -70,7 +73,7 @@ test('an exemplar is written as prom-client does', async () => {
   registry.registerMetric({ name: 'event_latency_seconds', get } as unknown as Histogram);
   const { recorder, exposition } = rig({ buckets: { latency: BOUNDS, confirm: [], processing: [] } });
   recorder.deliveries('orders', 'p', 'q').first(0.05);
-  exposition.noteLatency('orders', 'p', 0.05, CONTEXT);
+  exposition.noteLatency({ topic: 'orders', pipeline: 'p', queue: '' }, 0.05, IDS, AT);
   const ours = await textOf(exposition.render('application/openmetrics-text'));
   const exemplified = (text: string): string[] => text.split('\n').filter((line) => line.includes('trace_id'));
   expect(exemplified(ours)).toEqual(exemplified(await registry.metrics()));

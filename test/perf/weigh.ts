@@ -4,6 +4,7 @@ import { weigh } from '../../bench/micro/measure.ts';
 
 const MESSAGES = 300_000;
 const input = { loss: [], body: 100, chunk: 64 * 1024, topics: 1, env: {} };
+const sampled = { ...input, env: { OTEL_TRACES_SAMPLER: 'always_on' } };
 const paths = {
   'publish, --loss off': publishing(input, 'off'),
   'publish, --loss returns': publishing(input, 'returns'),
@@ -11,6 +12,9 @@ const paths = {
   'publish, confirmed for the app': publishing(input, 'returns', {}, true),
   'deliver, auto-ack': delivering(input, true),
   'deliver, manual ack': delivering(input, false),
+  'publish, all sampled': publishing(sampled, 'returns'),
+  'deliver, auto-ack, all sampled': delivering(sampled, true),
+  'deliver, manual ack, all sampled': delivering(sampled, false),
 };
 
 const bytes: Record<string, number> = {};

@@ -17,7 +17,7 @@ import { until } from '../support/wait.ts';
 import { AMQP_1_0 } from '../support/wire.ts';
 import { atEnd } from './closing.ts';
 
-/** Methods of everything that the data plane calls, `observer.emit`; called how often, and which of them throw. */
+/** Methods of everything that the data plane calls, events included; called how often, and which of them throw. */
 class Watchers {
   readonly calls = new Map<string, number>();
   failures = 0;
@@ -177,6 +177,7 @@ const REACHED = [
   'observer.deliveries',
   'observer.hop',
   'observer.emit',
+  'observer.ended',
   'publish.passed',
   'publish.succeeded',
   'publish.lost',

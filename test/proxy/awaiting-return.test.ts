@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AwaitingReturn, type Run } from '../../src/proxy/awaiting-return.ts';
+import { HAS_PARENT } from '../../src/events/passage.ts';
+import { type Awaiting, AwaitingReturn, type Run } from '../../src/proxy/awaiting-return.ts';
+import { PLAIN_PUBLISH } from '../../src/proxy/detail.ts';
 import type { PublishTally } from '../../src/proxy/observer.ts';
-import { HAS_PARENT, MANDATORY, type Publishing, type Returned, SHADOW } from '../../src/proxy/publish.ts';
+import { MANDATORY, type Publishing, type Returned, SHADOW } from '../../src/proxy/publish.ts';
 import type { Route } from '../../src/proxy/routes.ts';
 import { IDS } from '../../src/proxy/window.ts';
 
@@ -20,7 +22,18 @@ interface Known {
   ids: Uint32Array;
 }
 
-const publishing = (known: Known): Publishing => ({ ...known, detail: undefined, fault: '' });
+const publishing = (known: Known): Publishing => ({
+  ...known,
+  detail: undefined,
+  fault: '',
+  idsAt: 0,
+  latency: Number.NaN,
+});
+
+function idsOf(real: AwaitingReturn, publish: Awaiting): Uint32Array {
+  const { ids, idsAt } = real.message(publish, PLAIN_PUBLISH);
+  return ids.slice(idsAt, idsAt + IDS);
+}
 
 /** As the broker sends it back: with the span of the context it carries. */
 function returned({ route, stamp, size, ids, bits }: Known, traced: boolean): Returned {
@@ -53,8 +66,7 @@ class Pair {
       this.known.map(({ sequence, size, bits, time, route }) => ({ sequence, size, bits, time, route })),
     );
     for (const [i, each] of all.entries()) {
-      const [ids, at] = this.real.idsOf(each);
-      expect(ids.subarray(at, at + IDS)).toEqual(this.known[i].ids);
+      expect(idsOf(this.real, each)).toEqual(this.known[i].ids);
     }
   }
 
@@ -83,7 +95,7 @@ class Pair {
     const found = this.real.find(returned(wanted, true));
     expect(found?.sequence).toBe(wanted.sequence);
     if (found === undefined) return;
-    expect(this.real.idsOf(found)[0].subarray(this.real.idsOf(found)[1]).subarray(0, IDS)).toEqual(wanted.ids);
+    expect(idsOf(this.real, found)).toEqual(wanted.ids);
     this.real.take(found);
     this.known = this.known.filter((each) => each !== wanted);
     expect(this.real.find(returned(wanted, true))).toBeUndefined();

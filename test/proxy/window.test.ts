@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Route } from '../../src/proxy/routes.ts';
-import { type Detail, IDS, Window } from '../../src/proxy/window.ts';
+import { IDS, Window } from '../../src/proxy/window.ts';
 
 /** What a slot's columns hold for a number: if slots were mixed up, they would show another's. */
 const columns = (number: number) => [number * 2, number + 0.5, number % 1000, number % 256, number % 65_536];
 
 /** A window under test beside a plain map from number to what it should hold. */
 class Pair {
-  readonly real: Window<string, Detail>;
+  readonly real: Window<string>;
   readonly model = new Map<number, string>();
   readonly limit: number;
   highest = 0;

@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SpanSink } from '../../src/telemetry/tracing/sink.ts';
 import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp.ts';
+import { passageOf } from '../support/passages.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/wait.ts';
 import { publish, startSink } from './fixtures.ts';
@@ -17,7 +18,9 @@ afterEach(() => receiver.close());
 
 /** Observes `count` sampled publishes in one go, each its own span. */
 function burst(sink: SpanSink, count: number): void {
-  for (let i = 1; i <= count; i++) sink.observe(publish({ spanId: i.toString(16).padStart(16, '0'), sequence: i }));
+  for (let i = 1; i <= count; i++) {
+    sink.passage(passageOf(publish({ spanId: i.toString(16).padStart(16, '0'), sequence: i })));
+  }
 }
 
 /** An HTTP server that does this with every request. */

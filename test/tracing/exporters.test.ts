@@ -2,6 +2,7 @@ import diagnostics from 'node:diagnostics_channel';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp.ts';
+import { passageOf } from '../support/passages.ts';
 import { publish, recordingLog, SPAN, startSink, TRACE } from './fixtures.ts';
 
 let receiver: OtlpReceiver;
@@ -17,7 +18,7 @@ async function socketsOpened(env: Record<string, string>): Promise<number> {
   diagnostics.subscribe('net.client.socket', count);
   try {
     const sink = await startSink(env);
-    sink.observe(publish());
+    sink.passage(passageOf(publish()));
     await sink.shutdown();
   } finally {
     diagnostics.unsubscribe('net.client.socket', count);
@@ -91,7 +92,7 @@ test('grpc carries the same spans', async () => {
       { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await promise}` },
       { shutdownTimeout: 10_000 },
     );
-    sink.observe(publish());
+    sink.passage(passageOf(publish()));
     await sink.shutdown();
     expect(sink.figures()).toMatchObject({ exported: 1, dropped: 0 });
     expect(receiver.spans).toMatchObject([{ traceId: TRACE, spanId: SPAN, name: 'publish orders', kind: 'PRODUCER' }]);
@@ -110,7 +111,7 @@ test('headers reach the endpoint', async () => {
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=a',
   });
-  sink.observe(publish());
+  sink.passage(passageOf(publish()));
   await sink.shutdown();
   expect(await promise).toBe('a');
 });
@@ -119,7 +120,7 @@ test('OTEL_TRACES_EXPORTER=console prints spans, beside OTLP if asked for, each 
   const print = vi.spyOn(console, 'dir').mockImplementation(() => {});
   try {
     const sink = await startSink({ OTEL_TRACES_EXPORTER: 'console,otlp', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
-    sink.observe(publish());
+    sink.passage(passageOf(publish()));
     await sink.shutdown();
     expect(print.mock.calls.map(([span]) => span)).toMatchObject([{ traceId: TRACE, name: 'publish orders' }]);
     expect(receiver.spans).toHaveLength(1);
@@ -158,7 +159,7 @@ test.each([
 ])('%j is warned of and its default used', async (env, message) => {
   const sink = await startSink({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...env } as Record<string, string>);
   expect(sink.lines).toEqual([{ level: 'warn', message: expect.stringContaining(message), fields: {} }]);
-  sink.observe(publish());
+  sink.passage(passageOf(publish()));
   await sink.shutdown();
   expect(receiver.spans).toHaveLength(1);
 });
@@ -166,7 +167,7 @@ test.each([
 test('a log that is only told warnings hears nothing of a healthy export', async () => {
   const log = recordingLog();
   const sink = await startSink({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }, { log });
-  sink.observe(publish());
+  sink.passage(passageOf(publish()));
   await sink.shutdown();
   expect(log.lines).toEqual([]);
 });

@@ -10,7 +10,7 @@ import {
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
-import { writeHex } from '../../src/proxy/hex.ts';
+import { writeHex } from '../../src/events/hex.ts';
 import { createIdPool } from '../../src/telemetry/tracing/ids.ts';
 import { createSampler, type Sampler } from '../../src/telemetry/tracing/sampling.ts';
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import type { SpanSinkOptions } from '../../src/telemetry/tracing/sink.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
+import { passageOf, tell } from '../support/passages.ts';
 import { delivery, END, identified, opened, PARENT, publish, SPAN, START, startSink, TRACE } from './fixtures.ts';
 
 const nanos = (microseconds: number): bigint => BigInt(microseconds) * 1000n;
@@ -19,7 +20,7 @@ async function received(
   env: Record<string, string> = {},
 ): Promise<ReceivedSpan[]> {
   const sink = await startSink({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...env }, options);
-  for (const event of events) sink.observe(event);
+  for (const event of events) tell(sink, event);
   await sink.shutdown();
   expect(sink.figures()).toMatchObject({ exported: receiver.spans.length, dropped: 0, queued: 0 });
   expect(sink.lines).toEqual([]);
@@ -374,8 +375,8 @@ describe('what is not sampled', () => {
   test('and lost is exported up to a limit a second, sampled losses beyond it', async () => {
     const lost = publish({ sampled: false, outcome: 'failed', reason: 'nacked' });
     const sink = await startSink({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }, { maxLossSpansPerSecond: 0.001 });
-    for (let i = 0; i < 10; i++) sink.observe(lost);
-    for (let i = 0; i < 10; i++) sink.observe({ ...lost, sampled: true });
+    for (let i = 0; i < 10; i++) sink.passage(passageOf(lost));
+    for (let i = 0; i < 10; i++) sink.passage(passageOf({ ...lost, sampled: true }));
     await sink.shutdown();
     expect(receiver.spans).toHaveLength(11);
     expect(sink.figures()).toEqual({ exported: 11, dropped: 0, queued: 0, limited: 9 });

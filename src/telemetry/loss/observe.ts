@@ -1,5 +1,6 @@
 import type { EventBus } from '../../events/bus.ts';
 import type { DeliveryEnded, MessageLost, PublishEnded } from '../../events/lifecycle.ts';
+import { eventOf, LOST } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
 import type { LossLog } from './log.ts';
 import type { Loss } from './loss.ts';
@@ -12,20 +13,14 @@ export function observeLosses(bus: EventBus, log: LossLog): void {
   }
   const name = (connection: number): string => connections.get(connection)?.clientId ?? '';
 
-  bus.on('publish.ended', (event) => {
-    if (event.outcome !== 'failed') return;
-    const { messageId, replyCode, replyText } = event;
+  bus.onPassage((passage) => {
+    const isPublish = passage.names.via === 'publish';
+    if (isPublish ? passage.outcome !== 'failed' : (passage.bits & LOST) === 0) return;
+    const event = eventOf(passage);
+    const { replyCode, messageId } = passage.more;
     log.add({
-      ...common(event, 'publish', '', event.endedAt, name(event.connection)),
-      ...(replyCode !== 0 && { replyCode, replyText }),
-      ...(messageId !== '' && { messageId }),
-    });
-  });
-  bus.on('delivery.ended', (event) => {
-    if (!event.lost) return;
-    const { messageId, queue } = event;
-    log.add({
-      ...common(event, 'consume', queue, event.endedAt, name(event.connection)),
+      ...common(event, isPublish ? 'publish' : 'consume', passage.names.queue, event.endedAt, name(event.connection)),
+      ...(replyCode !== 0 && { replyCode, replyText: passage.more.replyText }),
       ...(messageId !== '' && { messageId }),
     });
   });

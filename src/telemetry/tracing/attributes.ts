@@ -1,11 +1,12 @@
 import { isIP } from 'node:net';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import type { Connection } from '../connections.ts';
+import { type EncodedKey, encodedKey } from './protobuf.ts';
 
-/** An attribute's name, and its bytes for those who write it again and again. */
 export interface Key {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  /** for those who write bytes */
+  readonly encoded: EncodedKey;
 }
 
 /** Where attributes go: into an object, or as bytes to where they are sent. */
@@ -18,10 +19,10 @@ export interface AttributeWriter {
 // The type of the conventions alone: to load all their names takes 6 MiB and 20 ms.
 type Conventions = typeof import('@opentelemetry/semantic-conventions/incubating');
 
-const own = (name: string): Key => ({ name, bytes: Buffer.from(name) });
+const own = (name: string): Key => ({ name, encoded: encodedKey(name) });
 const conventional = <Name extends keyof Conventions>(name: Conventions[Name] & string): Key => own(name);
 
-const KEY = {
+export const KEY = {
   systemName: conventional<'ATTR_MESSAGING_SYSTEM_NAME'>('messaging.system.name'),
   operationName: conventional<'ATTR_MESSAGING_OPERATION_NAME'>('messaging.operation.name'),
   operationType: conventional<'ATTR_MESSAGING_OPERATION_TYPE'>('messaging.operation.type'),
@@ -88,21 +89,6 @@ export function writeRoute(event: Passage, connection: Connection | undefined, t
   to.number(KEY.connection, event.connection);
   to.number(KEY.channel, event.channel);
   if (connection !== undefined) writeConnection(connection, to);
-}
-
-/** Whether `writeRoute` writes the same of both, their connections being the same. */
-export function sameRoute(one: Passage, other: Passage): boolean {
-  return (
-    one.routingKey === other.routingKey &&
-    one.topic === other.topic &&
-    one.exchange === other.exchange &&
-    one.connection === other.connection &&
-    one.channel === other.channel &&
-    one.pipeline === other.pipeline &&
-    (one.type === 'publish.ended'
-      ? other.type === 'publish.ended'
-      : other.type === 'delivery.ended' && one.queue === other.queue && one.via === other.via)
-  );
 }
 
 /** The attributes of the message at hand. */

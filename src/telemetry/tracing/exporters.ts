@@ -16,12 +16,14 @@ export function createDestinations(
   origin: SpanOrigin,
   log: TracingLog,
 ): Promise<Destination[]> {
-  return Promise.all(names.map((name) => (name === 'console' ? consoleOutput() : otlpEndpointOf(env, origin, log))));
+  return Promise.all(
+    names.map((name) => (name === 'console' ? consoleOutput(origin) : otlpEndpointOf(env, origin, log))),
+  );
 }
 
-async function consoleOutput(): Promise<Destination> {
+async function consoleOutput(origin: SpanOrigin): Promise<Destination> {
   const { ConsoleSpanExporter } = await import('@opentelemetry/sdk-trace');
-  return new SdkDestination(new ConsoleSpanExporter());
+  return new SdkDestination(new ConsoleSpanExporter(), origin);
 }
 
 async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: TracingLog): Promise<Destination> {
@@ -30,11 +32,11 @@ async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: Tracing
   switch (protocol) {
     case 'grpc': {
       const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
-      return new SdkDestination(new OTLPTraceExporter());
+      return new SdkDestination(new OTLPTraceExporter(), origin);
     }
     case 'http/json': {
       const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-      return new SdkDestination(new OTLPTraceExporter());
+      return new SdkDestination(new OTLPTraceExporter(), origin);
     }
     default: {
       if (protocol !== 'http/protobuf') {

@@ -1,5 +1,5 @@
 import type { AnyValue } from '@opentelemetry/api';
-import { viewOf } from '../../amqp/bytes.ts';
+import { copyWords, viewOf } from '../../amqp/bytes.ts';
 
 /** A field's tag where its value is a number, eight bytes, a length and so many bytes, or four bytes. */
 export const varintField = (field: number): number => field << 3;
@@ -19,11 +19,26 @@ const INT = varintField(3);
 const DOUBLE = fixed64Field(4);
 const ARRAY = bytesField(5);
 
+/** An attribute's key as it is written again and again, with the tag of the value that follows. */
+export type EncodedKey = DataView;
+
+export function encodedKey(name: string): EncodedKey {
+  const writer = new ProtobufWriter(256);
+  writer.string(KEY, name);
+  return viewOf(Uint8Array.from([...writer.written(), VALUE]));
+}
+
 /** The wire format of protobuf, and the attributes of OTLP in it, into a buffer that grows and is used again. */
 export class ProtobufWriter {
-  #bytes = Buffer.alloc(1 << 16);
-  #view = viewOf(this.#bytes);
+  #bytes: Buffer;
+  #view: DataView;
   #at = 0;
+
+  /** `size`: of the buffer at first. */
+  constructor(size = 1 << 16) {
+    this.#bytes = Buffer.alloc(size);
+    this.#view = viewOf(this.#bytes);
+  }
 
   clear(): void {
     this.#at = 0;
@@ -54,16 +69,18 @@ export class ProtobufWriter {
     return start + shift;
   }
 
-  /** Where the next byte goes. */
-  get at(): number {
-    return this.#at;
+  /** Writes these bytes; returns where in `view` they stand. */
+  copy(bytes: DataView): number {
+    const size = bytes.byteLength;
+    this.#room(size);
+    const at = this.#at;
+    this.#at = copyWords(bytes, 0, size, this.#view, at);
+    return at;
   }
 
-  /** Writes `size` bytes again that stand at `from`. */
-  repeat(from: number, size: number): void {
-    this.#room(size);
-    this.#bytes.copyWithin(this.#at, from, from + size);
-    this.#at += size;
+  /** What was written so far may be changed in it, until more is written. */
+  get view(): DataView {
+    return this.#view;
   }
 
   number(tag: number, value: number): void {
@@ -80,10 +97,7 @@ export class ProtobufWriter {
   /** Nanoseconds, of microseconds: more than a number holds. */
   nanoseconds(tag: number, microseconds: number): void {
     this.#tag(tag, 8);
-    const low = (microseconds >>> 0) * 1000;
-    const high = Math.floor(microseconds / 2 ** 32) * 1000 + Math.floor(low / 2 ** 32);
-    this.#view.setUint32(this.#at, low >>> 0, true);
-    this.#view.setUint32(this.#at + 4, high, true);
+    setNanoseconds(this.#view, this.#at, microseconds);
     this.#at += 8;
   }
 
@@ -106,20 +120,20 @@ export class ProtobufWriter {
     this.#at = writeText(this.#bytes, at, text, size);
   }
 
-  /** An attribute, as a KeyValue: the key in UTF-8. */
-  textAttribute(tag: number, key: Uint8Array, text: string): void {
+  /** An attribute, as a KeyValue. */
+  textAttribute(tag: number, key: EncodedKey, text: string): void {
     const size = utf8Size(text);
     this.#openAttribute(tag, key, 1 + sizeOf(size) + size);
     this.#bytes[this.#at] = STRING;
     this.#at = writeText(this.#bytes, writeVarint(this.#bytes, this.#at + 1, size), text, size);
   }
 
-  flagAttribute(tag: number, key: Uint8Array, flag: boolean): void {
+  flagAttribute(tag: number, key: EncodedKey, flag: boolean): void {
     this.#openAttribute(tag, key, 2);
     this.#flag(flag);
   }
 
-  numberAttribute(tag: number, key: Uint8Array, value: number): void {
+  numberAttribute(tag: number, key: EncodedKey, value: number): void {
     this.#openAttribute(tag, key, 1 + (isInteger(value) ? sizeOf(value) : 8));
     this.#number(value);
   }
@@ -146,16 +160,11 @@ export class ProtobufWriter {
   }
 
   /** All of a KeyValue up to the bytes of its AnyValue, for which there is room then. */
-  #openAttribute(tag: number, key: Uint8Array, valueSize: number): void {
-    const size = 1 + sizeOf(key.length) + key.length + 1 + sizeOf(valueSize) + valueSize;
+  #openAttribute(tag: number, key: EncodedKey, valueSize: number): void {
+    const size = key.byteLength + sizeOf(valueSize) + valueSize;
     this.#tag(tag, 10 + size);
-    const bytes = this.#bytes;
-    let at = writeVarint(bytes, this.#at, size);
-    bytes[at] = KEY;
-    at = writeVarint(bytes, at + 1, key.length);
-    for (let i = 0; i < key.length; i++) bytes[at++] = key[i];
-    bytes[at] = VALUE;
-    this.#at = writeVarint(bytes, at + 1, valueSize);
+    const at = writeVarint(this.#bytes, this.#at, size);
+    this.#at = writeVarint(this.#bytes, copyWords(key, 0, key.byteLength, this.#view, at), valueSize);
   }
 
   /** And room for `more` bytes behind it. */
@@ -189,6 +198,14 @@ export class ProtobufWriter {
     this.#bytes = larger;
     this.#view = viewOf(larger);
   }
+}
+
+/** Nanoseconds as a fixed64. */
+export function setNanoseconds(view: DataView, at: number, microseconds: number): void {
+  const low = (microseconds >>> 0) * 1000;
+  const high = Math.floor(microseconds / 2 ** 32) * 1000 + Math.floor(low / 2 ** 32);
+  view.setUint32(at, low >>> 0, true);
+  view.setUint32(at + 4, high, true);
 }
 
 /** Up to here shifts are exact. */

@@ -1,5 +1,5 @@
 import type { ExportReport } from './diagnostics.ts';
-import type { PassageSpan } from './spans.ts';
+import type { SpanSource } from './spans.ts';
 
 /** The SDK's limits of a batch processor, OTEL_BSP_*: spans and milliseconds. */
 export interface QueueLimits {
@@ -19,7 +19,8 @@ export interface Destination {
 /** Spans that are sent together. */
 export interface Batch {
   readonly count: number;
-  add(span: PassageSpan): void;
+  /** Of the source nothing is kept. */
+  add(source: SpanSource): void;
   /** `done` is called once, with an error unless all arrived. May throw instead. */
   send(done: (error: Error | undefined) => void): void;
 }
@@ -58,7 +59,7 @@ export class ExportQueue {
     this.#report = report;
   }
 
-  add(span: PassageSpan): void {
+  add(source: SpanSource): void {
     const { maxQueueSize, maxExportBatchSize } = this.#limits;
     if (this.#closed || this.#waiting >= maxQueueSize) {
       this.dropped++;
@@ -69,7 +70,7 @@ export class ExportQueue {
       batch = this.#destination.begin();
       this.#batches.push(batch);
     }
-    batch.add(span);
+    batch.add(source);
     this.queued++;
     this.#waiting++;
     if (this.#waiting === maxQueueSize) this.#fullSince = performance.now();

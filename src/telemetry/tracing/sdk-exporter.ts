@@ -1,18 +1,21 @@
 import type { ExportResult } from '@opentelemetry/core';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Batch, Destination } from './queue.ts';
-import type { PassageSpan } from './spans.ts';
+import { PassageSpan, type SpanOrigin, type SpanSource } from './spans.ts';
 
 /** An exporter of the SDK: spans wait as objects. */
 export class SdkDestination implements Destination {
   readonly #exporter: SpanExporter;
 
-  constructor(exporter: SpanExporter) {
+  readonly #origin: SpanOrigin;
+
+  constructor(exporter: SpanExporter, origin: SpanOrigin) {
     this.#exporter = exporter;
+    this.#origin = origin;
   }
 
   begin(): Batch {
-    return new SpanList(this.#exporter);
+    return new SpanList(this.#exporter, this.#origin);
   }
 
   shutdown(): Promise<void> {
@@ -24,16 +27,19 @@ class SpanList implements Batch {
   readonly #exporter: SpanExporter;
   readonly #spans: PassageSpan[] = [];
 
-  constructor(exporter: SpanExporter) {
+  readonly #origin: SpanOrigin;
+
+  constructor(exporter: SpanExporter, origin: SpanOrigin) {
     this.#exporter = exporter;
+    this.#origin = origin;
   }
 
   get count(): number {
     return this.#spans.length;
   }
 
-  add(span: PassageSpan): void {
-    this.#spans.push(span);
+  add(source: SpanSource): void {
+    this.#spans.push(new PassageSpan(source, this.#origin));
   }
 
   send(done: (error: Error | undefined) => void): void {

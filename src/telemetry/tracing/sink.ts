@@ -1,7 +1,9 @@
-import type { DeliveryEnded, LifecycleEvent, PublishEnded } from '../../events/lifecycle.ts';
+import type { EventListener } from '../../events/bus.ts';
+import { type Passage, SAMPLED } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
 import type { TracingLog } from './diagnostics.ts';
 import { type Environment, wantedExporters } from './environment.ts';
+import { CONTEXT_WORDS } from './ids.ts';
 import { RateLimit } from './rate.ts';
 import type { ConsumerSpans } from './spans.ts';
 
@@ -17,9 +19,8 @@ export interface SpanFigures {
   limited: number;
 }
 
-export interface SpanSink {
-  /** Exports a span if this is a passage that should have one. Never waits. */
-  observe(event: LifecycleEvent): void;
+/** Learns of connections, and exports a span of each passage that should have one. Never waits. */
+export interface SpanSink extends EventListener {
   /**
    * Spans that can be observed now without one being dropped. Whoever feeds many at once should
    * stop here and go on after a turn of the event loop. Infinity if waiting is of no use: nothing
@@ -57,38 +58,30 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   const exporterNames = wantedExporters(env, log);
   if (exporterNames.length === 0) return quiet;
 
-  const [{ startProvider }, { PassageSpan }] = await Promise.all([import('./provider.ts'), import('./spans.ts')]);
+  const [{ startProvider }, { identify }] = await Promise.all([import('./provider.ts'), import('./spans.ts')]);
   const provider = await startProvider(exporterNames, env, options.version, log);
   const connections = new ConnectionTable();
   let { consumer } = options;
   const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
-  const { origin, queues } = provider;
+  const { queues } = provider;
   let limited = 0;
 
-  function takesLoss(event: PublishEnded): boolean {
-    if (event.outcome !== 'failed') return false;
+  const ids = new Uint32Array(CONTEXT_WORDS);
+
+  function takesLoss({ names, outcome }: Passage): boolean {
+    if (names.via !== 'publish' || outcome !== 'failed') return false;
     if (losses.take(performance.now())) return true;
     limited++;
     return false;
   }
 
-  function write(event: PublishEnded | DeliveryEnded): void {
-    const span = new PassageSpan(event, connections.get(event.connection), consumer, origin);
-    for (const queue of queues) queue.add(span);
-  }
-
   return {
-    observe(event) {
-      switch (event.type) {
-        case 'publish.ended':
-          if (event.sampled || takesLoss(event)) write(event);
-          break;
-        case 'delivery.ended':
-          if (event.sampled) write(event);
-          break;
-        default:
-          connections.observe(event);
-      }
+    event: (event) => connections.observe(event),
+    passage(passage) {
+      if ((passage.bits & SAMPLED) === 0 && !takesLoss(passage)) return;
+      identify(passage, consumer, ids);
+      const source = { passage, connection: connections.get(passage.names.connection), consumer, ids };
+      for (const queue of queues) queue.add(source);
     },
     free: () => Math.min(...queues.map((queue) => queue.free())),
     figures: () => ({
@@ -111,7 +104,8 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
 
 /** Nothing is exported. */
 const quiet: SpanSink = {
-  observe() {},
+  event() {},
+  passage() {},
   free: () => Number.POSITIVE_INFINITY,
   figures: () => ({ exported: 0, dropped: 0, queued: 0, limited: 0 }),
   configure() {},

@@ -13,11 +13,12 @@ import {
 import { cleanAttributes, type InstrumentationScope } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
+import { hexOf } from '../../events/hex.ts';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
-import { hexOf } from '../../proxy/hex.ts';
+import { eventOf, HAS_PARENT, HAS_SPAN, type Passage, TRACED } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
-import { type AttributeWriter, type Key, OWN, sameRoute, writeMessage, writeRoute } from './attributes.ts';
-import { createIdPool, SPAN_WORDS, TRACE_WORDS } from './ids.ts';
+import { type AttributeWriter, type Key, OWN, writeMessage, writeRoute } from './attributes.ts';
+import { CONTEXT_WORDS, createIdPool, SPAN_WORDS, TRACE_WORDS } from './ids.ts';
 import { LimitedAttributes, type SpanLimits } from './limits.ts';
 
 /** What a consumer's span is to the message's own context. */
@@ -30,7 +31,28 @@ export interface SpanOrigin {
   limits: SpanLimits | undefined;
 }
 
-type Passage = PublishEnded | DeliveryEnded;
+/** What a span is made of. */
+export interface SpanSource {
+  readonly passage: Passage;
+  readonly connection: Connection | undefined;
+  readonly consumer: ConsumerSpans;
+  /** its own trace id in words 0–3, span id in 4–5 */
+  readonly ids: Uint32Array;
+}
+
+type Event = PublishEnded | DeliveryEnded;
+
+/** Fills the ids that the passage's span has, as in SpanSource. */
+export function identify({ names, bits, ids, idsAt }: Passage, consumer: ConsumerSpans, to: Uint32Array): void {
+  // A root is of the trace its message starts; if only linked to the message's, of one of its own.
+  const unrelated = (bits & HAS_PARENT) !== 0 && names.via !== 'publish' && consumer === 'link';
+  if (unrelated || (bits & TRACED) === 0) pool.traceId(to, 0);
+  else for (let i = 0; i < TRACE_WORDS; i++) to[i] = ids[idsAt + i];
+  if ((bits & HAS_SPAN) === 0) pool.spanId(to, TRACE_WORDS);
+  else for (let i = TRACE_WORDS; i < CONTEXT_WORDS; i++) to[i] = ids[idsAt + i];
+}
+
+const pool = createIdPool(64);
 
 const NO_ROUTE = 312;
 const NO_CONSUMERS = 313;
@@ -42,20 +64,18 @@ const NO_CONSUMERS = 313;
 export class PassageSpan implements ReadableSpan {
   readonly traceId: string;
   readonly spanId: string;
-  readonly #event: Passage;
+  readonly #event: Event;
   readonly #connection: Connection | undefined;
   readonly #consumer: ConsumerSpans;
   readonly #origin: SpanOrigin;
 
-  constructor(event: Passage, connection: Connection | undefined, consumer: ConsumerSpans, origin: SpanOrigin) {
-    this.#event = event;
+  constructor({ passage, connection, consumer, ids }: SpanSource, origin: SpanOrigin) {
+    this.#event = eventOf(passage);
     this.#connection = connection;
     this.#consumer = consumer;
     this.#origin = origin;
-    // A root is of the trace its message starts; if only linked to the message's, of one of its own.
-    const unrelated = event.parentSpanId !== '' && !this.#child;
-    this.traceId = unrelated || event.traceId === '' ? randomHex(TRACE_WORDS) : event.traceId;
-    this.spanId = event.spanId || randomHex(SPAN_WORDS);
+    this.traceId = hexOf(ids, 0, TRACE_WORDS);
+    this.spanId = hexOf(ids, TRACE_WORDS, SPAN_WORDS);
   }
 
   /** '' for a root */
@@ -141,10 +161,6 @@ export class PassageSpan implements ReadableSpan {
     if (this.#origin.limits === undefined) writeRoute(this.#event, this.#connection, to);
   }
 
-  sharesRoute(other: PassageSpan): boolean {
-    return this.#connection === other.#connection && sameRoute(this.#event, other.#event);
-  }
-
   /** All others. Returns how many the limits left out. */
   writeMessage(to: AttributeWriter): number {
     const { limits } = this.#origin;
@@ -212,7 +228,7 @@ class AttributeObject implements AttributeWriter {
 }
 
 /** The context the message came with; undefined if it came with none. */
-function contextOf(event: Passage): SpanContext | undefined {
+function contextOf(event: Event): SpanContext | undefined {
   if (event.parentSpanId === '') return undefined;
   return {
     traceId: event.traceId,
@@ -223,7 +239,7 @@ function contextOf(event: Passage): SpanContext | undefined {
   };
 }
 
-function eventsOf(event: Passage): TimedEvent[] {
+function eventsOf(event: Event): TimedEvent[] {
   const start = hrTime(Math.round(event.startedAt));
   const end = hrTime(Math.round(Math.max(event.startedAt, event.endedAt)));
   const events: TimedEvent[] = [];
@@ -265,13 +281,4 @@ function limitEvent(event: TimedEvent, { eventAttributes, valueLength }: SpanLim
 function hrTime(microseconds: number): HrTime {
   const seconds = Math.floor(microseconds / 1e6);
   return [seconds, (microseconds - seconds * 1e6) * 1000];
-}
-
-const pool = createIdPool(64);
-const words = new Uint32Array(TRACE_WORDS);
-
-function randomHex(count: typeof TRACE_WORDS | typeof SPAN_WORDS): string {
-  if (count === TRACE_WORDS) pool.traceId(words, 0);
-  else pool.spanId(words, 0);
-  return hexOf(words, 0, count);
 }

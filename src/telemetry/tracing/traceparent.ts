@@ -1,4 +1,4 @@
-import { writeHex } from '../../proxy/hex.ts';
+import { writeHex } from '../../events/hex.ts';
 import { CONTEXT_WORDS, readHex, readHexByte, SPAN_WORDS, TRACE_WORDS } from './ids.ts';
 
 /** A traceparent of version 00 without ids, unsampled. */

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { familyBounds, type Shape } from '../families.ts';
 import { CellReader } from './cell-reader.ts';
 import type { CellMetric, Declaration } from './declaration.ts';
-import { type ExemplarContext, Exemplars } from './exemplars.ts';
+import { Exemplars, type Ids, type SeriesNames } from './exemplars.ts';
 import type { Groups, Labels } from './groups.ts';
 import { LossRate } from './loss-rate.ts';
 import { messageMetrics } from './message-metrics.ts';
@@ -97,16 +97,16 @@ export class Exposition {
   }
 
   /** The newest sampled first delivery of a bucket of event_latency_seconds; names as the events have them. */
-  noteLatency(topic: string, pipeline: string, seconds: number, context: ExemplarContext): void {
-    this.#note('event_latency_seconds', { topic, pipeline }, seconds, context);
+  noteLatency(names: SeriesNames, seconds: number, ids: Ids, at: number): void {
+    this.#note('event_latency_seconds', names, seconds, ids, at);
   }
 
-  noteConfirm(topic: string, pipeline: string, seconds: number, context: ExemplarContext): void {
-    this.#note('event_confirm_seconds', { topic, pipeline }, seconds, context);
+  noteConfirm(names: SeriesNames, seconds: number, ids: Ids, at: number): void {
+    this.#note('event_confirm_seconds', names, seconds, ids, at);
   }
 
-  noteProcessing(topic: string, pipeline: string, queue: string, seconds: number, context: ExemplarContext): void {
-    this.#note('event_processing_seconds', { topic, pipeline, queue }, seconds, context);
+  noteProcessing(names: SeriesNames, seconds: number, ids: Ids, at: number): void {
+    this.#note('event_processing_seconds', names, seconds, ids, at);
   }
 
   /** What a scraper with this Accept header gets. */
@@ -139,10 +139,10 @@ export class Exposition {
   }
 
   /** A series may have been defined since the last drain; if it still isn't there, the exemplar is dropped. */
-  #note(metric: string, labels: Labels, seconds: number, context: ExemplarContext): void {
-    if (this.#exemplars[metric].note(labels, seconds, context)) return;
+  #note(metric: string, names: SeriesNames, seconds: number, ids: Ids, at: number): void {
+    if (this.#exemplars[metric].note(names, seconds, ids, at)) return;
     this.#reader.drain();
-    this.#exemplars[metric].note(labels, seconds, context);
+    this.#exemplars[metric].note(names, seconds, ids, at);
   }
 
   #makeLossRate(): LossRate {
@@ -162,7 +162,7 @@ export class Exposition {
       this.#registries.addSamples(metric, singleSamples(metric, groups));
       return;
     }
-    const exemplars = new Exemplars(groups, metric.bounds ?? []);
+    const exemplars = new Exemplars(groups, metric.bounds ?? [], metric.labels);
     this.#exemplars[metric.name] = exemplars;
     this.#registries.addSamples(metric, histogramSamples(metric, groups, this.#reader, exemplars));
   }

@@ -1,29 +1,23 @@
 import type { EventBus } from '../../../events/bus.ts';
-import type { DeliveryEnded } from '../../../events/lifecycle.ts';
+import { CONFIRMED, type Passage, SAMPLED } from '../../../events/passage.ts';
 import type { Exposition } from './exposition.ts';
 
 /** Traces of sampled messages as exemplars on the histograms they were counted in. */
 export function observeExemplars(bus: EventBus, exposition: Exposition): void {
-  bus.on('publish.ended', (event) => {
-    if (!event.sampled || !event.confirmed) return;
-    const { traceId, spanId, startedAt, endedAt, topic, pipeline } = event;
-    const context = { traceId, spanId, at: endedAt / 1e6 };
-    exposition.noteConfirm(topic, pipeline, (endedAt - startedAt) / 1e6, context);
-  });
-  bus.on('delivery.ended', (event) => {
-    if (!event.sampled) return;
-    const { traceId, spanId, startedAt, endedAt, topic, pipeline, queue, latency } = event;
-    if (!Number.isNaN(latency)) {
-      exposition.noteLatency(topic, pipeline, latency, { traceId, spanId, at: startedAt / 1e6 });
+  bus.onPassage((passage) => {
+    const { names, bits, latency, startedAt, endedAt } = passage;
+    if ((bits & SAMPLED) === 0) return;
+    const seconds = (endedAt - startedAt) / 1e6;
+    if (names.via === 'publish') {
+      if ((bits & CONFIRMED) !== 0) exposition.noteConfirm(names, seconds, passage, endedAt / 1e6);
+      return;
     }
-    if (processed(event)) {
-      const context = { traceId, spanId, at: endedAt / 1e6 };
-      exposition.noteProcessing(topic, pipeline, queue, (endedAt - startedAt) / 1e6, context);
-    }
+    if (!Number.isNaN(latency)) exposition.noteLatency(names, latency, passage, startedAt / 1e6);
+    if (processed(passage)) exposition.noteProcessing(names, seconds, passage, endedAt / 1e6);
   });
 }
 
 /** Counted in event_processing_seconds: settled by the app, and not back to its queue. */
-function processed({ settlement, outcome }: DeliveryEnded): boolean {
+function processed({ settlement, outcome }: Passage): boolean {
   return outcome !== 'requeued' && (settlement === 'ack' || settlement === 'reject' || settlement === 'nack');
 }

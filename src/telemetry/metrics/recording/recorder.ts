@@ -24,10 +24,10 @@ export interface RecorderOptions extends Shape {
 const NO_HOP: HopTally = { passed() {}, lost() {} };
 
 /**
- * The metrics half of an Observer, for one traffic thread: all but `emit`. Tallies are shared by
+ * The metrics half of an Observer, for one traffic thread: all but events. Tallies are shared by
  * all who ask for the same names, and stay valid for good.
  */
-export class Recorder implements Omit<Observer, 'emit'>, TallyOwner {
+export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
   readonly store: CellStore;
   readonly #traffic: TrafficCells;
   readonly #durations: boolean;

@@ -1,5 +1,3 @@
-import { viewOf } from '../amqp/bytes.ts';
-
 // Trace and span ids are 32-bit words, most significant first; in headers and events they are lowercase hex.
 
 /** The two ASCII digits of every byte, as one big-endian 16-bit number. */
@@ -18,7 +16,7 @@ export function writeHex(words: Uint32Array, offset: number, count: number, targ
 }
 
 const bytes = Buffer.alloc(32);
-const view = viewOf(bytes);
+const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /** The same as a string, of at most 4 words: one string, not a tree of them, for it may be kept. */
 export function hexOf(words: Uint32Array, offset: number, count: number): string {

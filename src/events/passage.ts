@@ -1,0 +1,161 @@
+import { hexOf } from './hex.ts';
+import type { DeliveryEnded, PublishEnded } from './lifecycle.ts';
+
+/**
+ * The end of a message's passage as the data plane knows it, and as it lies in the ring: with every message
+ * sampled there are as many as messages, and most of them only become a span. Whoever wants the event has
+ * it made (`eventOf`). One object serves many: it holds until the next one.
+ */
+export interface Passage {
+  names: Names;
+  /** HAS_SPAN and so on */
+  bits: number;
+  /** from `idsAt`: trace id in words 0–3, own span id in 4–5, parent span id in 6–7; `bits` says which of them hold */
+  ids: Uint32Array;
+  idsAt: number;
+  /** microseconds since the epoch */
+  startedAt: number;
+  endedAt: number;
+  bodySize: number;
+  /** a publish's sequence, a delivery's tag */
+  number: number;
+  /** as in DeliveryEnded; NaN for a publish */
+  latency: number;
+  /** '' for a publish */
+  settlement: DeliveryEnded['settlement'] | '';
+  outcome: PublishEnded['outcome'] | DeliveryEnded['outcome'];
+  /** '' on success */
+  reason: string;
+  more: More;
+}
+
+/** It has a span id of its own. */
+export const HAS_SPAN = 1;
+export const CONFIRMED = 2;
+export const REDELIVERED = 4;
+export const LOST = 8;
+export const HAS_PARENT = 16;
+/** It has a trace id. */
+export const TRACED = 32;
+export const SAMPLED = 64;
+
+/** What passages have in common that took the same way. Never changes, and most are the same object. */
+export interface Names {
+  /** tells it from all others of its traffic thread */
+  readonly number: number;
+  readonly via: 'publish' | DeliveryEnded['via'];
+  readonly connection: number;
+  readonly channel: number;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly topic: string;
+  readonly pipeline: string;
+  /** '' for a publish, as the consumer tag */
+  readonly queue: string;
+  readonly consumerTag: string;
+}
+
+/** What few passages have. As in the event. */
+export interface More {
+  readonly traceState: string;
+  readonly messageId: string;
+  readonly correlationId: string;
+  readonly fault: string;
+  readonly replyCode: number;
+  readonly replyText: string;
+  readonly deadLetterQueue: string;
+  readonly deadLetterReason: string;
+}
+
+export const NOTHING_MORE: More = Object.freeze({
+  traceState: '',
+  messageId: '',
+  correlationId: '',
+  fault: '',
+  replyCode: 0,
+  replyText: '',
+  deadLetterQueue: '',
+  deadLetterReason: '',
+});
+
+/** To be filled again and again. */
+export const newPassage = (): Passage => ({
+  names: NO_NAMES,
+  bits: 0,
+  ids: new Uint32Array(8),
+  idsAt: 0,
+  startedAt: 0,
+  endedAt: 0,
+  bodySize: 0,
+  number: 0,
+  latency: Number.NaN,
+  settlement: '',
+  outcome: 'success',
+  reason: '',
+  more: NOTHING_MORE,
+});
+
+const NO_NAMES: Names = {
+  number: -1,
+  via: 'publish',
+  connection: 0,
+  channel: 0,
+  exchange: '',
+  routingKey: '',
+  topic: '',
+  pipeline: '',
+  queue: '',
+  consumerTag: '',
+};
+
+/** The event that tells of it. */
+export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
+  const { names, bits, ids, idsAt, more } = passage;
+  const common = {
+    connection: names.connection,
+    channel: names.channel,
+    exchange: names.exchange,
+    routingKey: names.routingKey,
+    topic: names.topic,
+    pipeline: names.pipeline,
+    startedAt: passage.startedAt,
+    endedAt: passage.endedAt,
+    traceId: (bits & TRACED) === 0 ? '' : hexOf(ids, idsAt, 4),
+    spanId: (bits & HAS_SPAN) === 0 ? '' : hexOf(ids, idsAt + 4, 2),
+    parentSpanId: (bits & HAS_PARENT) === 0 ? '' : hexOf(ids, idsAt + 6, 2),
+    traceState: more.traceState,
+    sampled: (bits & SAMPLED) !== 0,
+    bodySize: passage.bodySize,
+    messageId: more.messageId,
+    correlationId: more.correlationId,
+    fault: more.fault,
+  };
+  if (names.via === 'publish') {
+    return {
+      type: 'publish.ended',
+      ...common,
+      sequence: passage.number,
+      outcome: passage.outcome as PublishEnded['outcome'],
+      reason: passage.reason,
+      confirmed: (bits & CONFIRMED) !== 0,
+      replyCode: more.replyCode,
+      replyText: more.replyText,
+    };
+  }
+  return {
+    type: 'delivery.ended',
+    ...common,
+    deliveryTag: passage.number,
+    via: names.via,
+    queue: names.queue,
+    consumerTag: names.consumerTag,
+    redelivered: (bits & REDELIVERED) !== 0,
+    settlement: passage.settlement as DeliveryEnded['settlement'],
+    outcome: passage.outcome,
+    reason: passage.reason,
+    lost: (bits & LOST) !== 0,
+    latency: passage.latency,
+    deadLetterQueue: more.deadLetterQueue,
+    deadLetterReason: more.deadLetterReason,
+  };
+}
