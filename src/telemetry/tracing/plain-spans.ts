@@ -46,7 +46,7 @@ const saysIdsAlone = ({ traceState, fault, replyCode, deadLetterQueue }: Passage
 /**
  * Spans of messages with which all is well: they have most of their bytes in common with those of the same route
  * that ended alike. These are written once, as `writeSpan` would, copied, and a few places in them changed:
- * 0.25 us a span instead of 2.5 (npm run micro). `writeSpan` alone has to know what a span is made of; tests
+ * a tenth of what `writeSpan` takes (npm run micro). That one alone has to know what a span is made of; tests
  * hold the two against each other.
  */
 export class PlainSpans {
