@@ -9,7 +9,7 @@ const TAIL = 1;
 const DROPPED = 2;
 const CONTROL_BYTES = 64;
 
-/** In front of each record: its size. All start on a multiple of these bytes, so nothing cuts it. */
+/** In front of each record: its size, four bytes. All start on a multiple of these, so nothing cuts it. */
 const PREFIX = 4;
 const aligned = (size: number): number => (size + PREFIX - 1) & -PREFIX;
 
@@ -31,12 +31,14 @@ abstract class RingEnd {
   protected readonly control: Int32Array;
   protected readonly bytes: Buffer;
   protected readonly sizes: Uint32Array;
+  protected readonly capacity: number;
   protected readonly whole = Buffer.alloc(MAX_RECORD);
 
   constructor(memory: SharedArrayBuffer) {
     this.control = new Int32Array(memory, 0, CONTROL_BYTES / 4);
     this.bytes = Buffer.from(memory, CONTROL_BYTES);
     this.sizes = new Uint32Array(memory, CONTROL_BYTES);
+    this.capacity = this.bytes.length;
   }
 
   /** Events that found the ring full. */
@@ -75,24 +77,24 @@ export class RingWriter extends RingEnd {
   #begin(): RecordEncoder {
     const most = PREFIX + MAX_RECORD;
     if (this.#free() < most) this.#tail = Atomics.load(this.control, TAIL);
-    const at = this.#head & (this.bytes.length - 1);
-    return Math.min(this.#free(), this.bytes.length - at) >= most ? this.#ring : this.#whole;
+    const at = this.#head & (this.capacity - 1);
+    return Math.min(this.#free(), this.capacity - at) >= most ? this.#ring : this.#whole;
   }
 
   /** Where it starts. */
   #body(encoder: RecordEncoder): number {
-    return encoder === this.#ring ? (this.#head & (this.bytes.length - 1)) + PREFIX : 0;
+    return encoder === this.#ring ? (this.#head & (this.capacity - 1)) + PREFIX : 0;
   }
 
   /** The record is written. False if there is no room for it. */
   #end(encoder: RecordEncoder, size: number): boolean {
-    const capacity = this.bytes.length;
+    const { capacity } = this;
     if (aligned(PREFIX + size) > this.#free()) {
       Atomics.add(this.control, DROPPED, 1);
       return false;
     }
     const at = this.#head & (capacity - 1);
-    this.sizes[at / PREFIX] = size;
+    this.sizes[at >>> 2] = size;
     if (encoder === this.#whole) {
       const body = at + PREFIX;
       const first = Math.min(size, capacity - body);
@@ -105,7 +107,7 @@ export class RingWriter extends RingEnd {
   }
 
   #free(): number {
-    return this.bytes.length - ((this.#head - this.#tail) >>> 0);
+    return this.capacity - ((this.#head - this.#tail) >>> 0);
   }
 }
 
@@ -121,8 +123,8 @@ export class RingReader extends RingEnd implements EventSource {
     let count = 0;
     try {
       while (tail !== head && count < limit) {
-        const at = tail & (this.bytes.length - 1);
-        const size = this.sizes[at / PREFIX];
+        const at = tail & (this.capacity - 1);
+        const size = this.sizes[at >>> 2];
         // an event that its listener throws at has been read all the same
         tail = (tail + aligned(PREFIX + size)) | 0;
         if (this.#tell(at + PREFIX, size, listener)) count++;
@@ -135,7 +137,7 @@ export class RingReader extends RingEnd implements EventSource {
 
   /** False if the record is no event. */
   #tell(at: number, size: number, listener: EventListener): boolean {
-    const first = this.bytes.length - at;
+    const first = this.capacity - at;
     if (size <= first) return this.#tellOf(this.#ring, at, size, listener);
     this.bytes.copy(this.whole, 0, at, at + first);
     this.bytes.copy(this.whole, first, 0, size - first);

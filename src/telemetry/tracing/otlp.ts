@@ -97,8 +97,8 @@ export class SpanRequest {
 
   add(source: SpanSource): void {
     const start = this.#to.open(SCOPE_SPANS.spans);
-    if (this.#origin.limits === undefined && isPlain(source)) this.#plain.write(source, this.#to);
-    else writeSpan(new PassageSpan(source, this.#origin), this.#to);
+    const written = this.#origin.limits === undefined && isPlain(source) && this.#plain.write(source, this.#to);
+    if (!written) writeSpan(new PassageSpan(source, this.#origin), this.#to);
     this.#to.close(start);
     this.count++;
   }
