@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { EventBus } from '../../src/events/bus.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { observeExemplars } from '../../src/telemetry/metrics/exposition/observe.ts';
+import { Metrics } from '../support/metrics.ts';
 import { tell, wordsOf } from '../support/passages.ts';
 import { delivery } from '../tracing/fixtures.ts';
 import { rig } from './rig.ts';
@@ -169,4 +170,39 @@ test('the few figures of the page are those of the scrape', () => {
     lossRates: [{ labels: { topic: 'orders', pipeline: '/', side: 'publish' }, value: 1 }],
     folded: { topic: 1 },
   });
+});
+
+test('a scrape shows one moment, whatever comes, goes and counts while it is written', async () => {
+  const { exposition, recorder, scrape } = rig({ idleAfter: 1 });
+  // enough for several pieces
+  const topics = Array.from({ length: 300 }, (_, i) => recorder.deliveries(`topic-${i}`, '/', `queue-${i}`));
+  const count = () => {
+    for (const each of topics) {
+      each.passed(1, false, false);
+      each.succeeded(0, true);
+      each.first(0.5);
+    }
+  };
+  count();
+  const { body } = exposition.render();
+  let text = '';
+  let pieces = 0;
+  for await (const piece of body) {
+    text += piece;
+    if (pieces++ > 0) continue;
+    count();
+    recorder.publishes('late', '/').passed(1);
+    recorder.sweep(0);
+    topics[299].unsettled(0);
+    exposition.snapshot();
+  }
+  expect(pieces).toBeGreaterThan(3);
+  const metrics = new Metrics(text);
+  for (const { name, value, labels } of metrics.samples) {
+    if (/^event_(throughput|first|bytes)|^messaging.*(count|messages)/.test(name) && labels.status !== 'failed')
+      expect([name, value]).toEqual([name, 1]);
+  }
+  expect(text).not.toContain('NaN');
+  expect(text).not.toContain('"late"');
+  expect((await scrape()).value('event_first_deliveries_total', { topic: 'topic-7' })).toBe(2);
 });

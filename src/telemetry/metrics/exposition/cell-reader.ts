@@ -1,7 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { FAMILY_LABELS, type FamilyBounds, type FamilyName, familyWidth } from '../families.ts';
 import type { CellMessage } from '../recording/cells.ts';
-import { type CellRange, Groups, type Labels } from './groups.ts';
+import { type CellRange, Groups, type Labels, type View } from './groups.ts';
 import { LabelLimits } from './label-limits.ts';
 
 /** Which series count towards a group, and the labels they are shown with. */
@@ -24,9 +24,14 @@ interface Definition {
 
 interface Thread {
   port: MessagePort;
-  cells: Float64Array;
+  /** position of its cells in a view */
+  number: number;
   defined: Map<number, Definition>;
 }
+
+/** Counts of this side, as if of a thread. */
+const OWN = 0;
+const OWN_CELLS = 16;
 
 /**
  * Knows the cells of every traffic thread. Definitions are read off the ports only when `drain` is
@@ -35,6 +40,11 @@ interface Thread {
 export class CellReader {
   readonly bounds: FamilyBounds;
   readonly #threads = new Set<Thread>();
+  readonly #live: Float64Array[] = [new Float64Array(OWN_CELLS)];
+  /** cells in use, by the thread's number */
+  readonly #used = [0];
+  /** defined so far */
+  #series = 0;
   readonly #followers = new Map<FamilyName, { groups: Groups; source: Source }[]>();
   readonly #limits: LabelLimits;
   /** by label, beside what the threads fold by themselves */
@@ -59,15 +69,28 @@ export class CellReader {
 
   /** Starts reading a thread's cells. Call what it returns when the thread is gone. */
   attach(port: MessagePort): () => void {
-    const thread: Thread = { port, cells: new Float64Array(0), defined: new Map() };
+    const thread: Thread = { port, number: this.#live.push(new Float64Array(0)) - 1, defined: new Map() };
+    this.#used.push(0);
     this.#threads.add(thread);
     return () => {
       this.drain();
       for (const [cell, { range }] of [...thread.defined]) {
-        this.#withdraw(thread, cell, [...range.cells.subarray(range.at, range.at + range.width)]);
+        this.#withdraw(thread, cell, [...this.#live[thread.number].subarray(range.at, range.at + range.width)]);
       }
       this.#threads.delete(thread);
+      this.#live[thread.number] = new Float64Array(0);
     };
+  }
+
+  /** The counts as they are while they are read. */
+  get live(): View {
+    return { cells: this.#live, upTo: Number.POSITIVE_INFINITY };
+  }
+
+  /** The counts as they are now: what is read of them bit by bit is of one moment. */
+  copy(): View {
+    const cells = this.#live.map((cells, thread) => cells.slice(0, this.#used[thread]));
+    return { cells, upTo: this.#series };
   }
 
   drain(): void {
@@ -78,14 +101,15 @@ export class CellReader {
     for (;;) {
       const message = receiveMessageOnPort(thread.port)?.message as CellMessage | undefined;
       if (message === undefined) return;
-      if (message.type === 'cells') thread.cells = new Float64Array(message.buffer);
+      if (message.type === 'cells') this.#live[thread.number] = new Float64Array(message.buffer);
       else if (message.type === 'define') this.#define(thread, message);
       else this.#withdraw(thread, message.cell, message.values);
     }
   }
 
   #define(thread: Thread, { cell, family, labels: values }: Extract<CellMessage, { type: 'define' }>): void {
-    const range = { cells: thread.cells, at: cell, width: familyWidth(this.bounds, family) };
+    const range = { number: ++this.#series, thread: thread.number, at: cell, width: familyWidth(this.bounds, family) };
+    this.#used[thread.number] = Math.max(this.#used[thread.number], cell + range.width);
     const labels: Labels = Object.fromEntries(FAMILY_LABELS[family].map((name, i) => [name, values[i]]));
     const admitted = this.#limits.admit(labels);
     thread.defined.set(cell, { family, labels, admitted, range });
@@ -99,11 +123,11 @@ export class CellReader {
   #fold(label: string): void {
     let range = this.#folded.get(label);
     if (range === undefined) {
-      range = { cells: new Float64Array(1), at: 0, width: 1 };
+      range = { number: ++this.#series, thread: OWN, at: this.#used[OWN]++, width: 1 };
       this.#folded.set(label, range);
       this.#add('values_folded', { label }, range);
     }
-    range.cells[0] += 1;
+    this.#live[OWN][range.at] += 1;
   }
 
   #withdraw(thread: Thread, cell: number, last: readonly number[]): void {

@@ -83,7 +83,7 @@ export class Exposition {
   /** Call once a second: the windows of the loss rate and of the service map move by it. */
   snapshot(): void {
     this.#reader.drain();
-    this.#lossRate.snapshot(this.#now());
+    this.#lossRate.snapshot(this.#now(), this.#reader.live);
     this.#topology.snapshot(this.#now(), Date.now());
   }
 
@@ -112,14 +112,15 @@ export class Exposition {
   /** What a scraper with this Accept header gets. */
   render(accept?: string): { contentType: string; body: AsyncIterable<string> } {
     this.snapshot();
-    return this.#registries.render(preferredFormat(accept));
+    return this.#registries.render(preferredFormat(accept), this.#reader.copy());
   }
 
   /** The few figures people look at first. */
   figures(): Figures {
     this.snapshot();
     const { connections, channels, passed, folded } = this.#figures;
-    const of = (groups: Groups, labels: Labels) => groups.find(labels)?.total ?? 0;
+    const { live } = this.#reader;
+    const of = (groups: Groups, labels: Labels) => groups.find(labels)?.total(live) ?? 0;
     return {
       connections: of(connections, {}),
       channels: of(channels, {}),
@@ -128,7 +129,7 @@ export class Exposition {
         consume: of(passed, { operation: 'process' }) + of(passed, { operation: 'receive' }),
       },
       lossRates: [...this.#lossRate.rates()],
-      folded: Object.fromEntries([...folded].map((group) => [group.labels.label, group.total])),
+      folded: Object.fromEntries([...folded].map((group) => [group.labels.label, group.total(live)])),
     };
   }
 

@@ -1,6 +1,16 @@
-/** The cells of one series on one traffic thread. */
+/** The counts as they are, or as they were at one moment. */
+export interface View {
+  /** by the thread's number */
+  cells: readonly Float64Array[];
+  /** series with a higher number came later: their cells are not theirs yet, or not there at all */
+  upTo: number;
+}
+
+/** Where the cells of one series are. */
 export interface CellRange {
-  cells: Float64Array;
+  /** higher than of all series before */
+  number: number;
+  thread: number;
   at: number;
   width: number;
 }
@@ -30,6 +40,12 @@ export class Group {
     return this.#only === undefined && (this.#several === undefined || this.#several.size === 0);
   }
 
+  /** Nothing is left of the counts of one that has gone since, and one that came since has none yet. */
+  isIn({ upTo }: View): boolean {
+    for (const { number } of this.#ranges()) if (number <= upTo) return true;
+    return false;
+  }
+
   add(range: CellRange): void {
     if (this.#several !== undefined) this.#several.add(range);
     else if (this.#only === undefined) this.#only = range;
@@ -54,47 +70,57 @@ export class Group {
   }
 
   /** The sum of the group's single cells. */
-  get total(): number {
+  total(view: View): number {
     let sum = this.#base?.[0] ?? 0;
-    if (this.#only !== undefined) sum += this.#only.cells[this.#only.at];
-    if (this.#several !== undefined) for (const { cells, at } of this.#several) sum += cells[at];
+    if (this.#only !== undefined) sum += first(this.#only, view);
+    if (this.#several !== undefined) for (const range of this.#several) sum += first(range, view);
     return sum;
   }
 
   /** What `total` has grown by since the last call. */
-  gained(): number {
-    const now = this.total;
+  gained(view: View): number {
+    const now = this.total(view);
     const gained = now - this.#seen;
     this.#seen = now;
     return gained;
   }
 
   /** Adds the group's cells up, cell by cell, into `sums` (as wide as one series). */
-  sumInto(sums: Float64Array): void {
+  sumInto(sums: Float64Array, view: View): void {
     if (this.#base === undefined) sums.fill(0);
     else sums.set(this.#base);
-    for (const { cells, at, width } of this.#ranges()) {
+    for (const { number, thread, at, width } of this.#ranges()) {
+      if (number > view.upTo) continue;
+      const cells = view.cells[thread];
       for (let i = 0; i < width; i++) sums[i] += cells[at + i];
     }
   }
 
   /** The greatest of the group's single cells. */
-  get greatest(): number {
+  greatest(view: View): number {
     let value = Number.NEGATIVE_INFINITY;
-    for (const { cells, at } of this.#ranges()) value = Math.max(value, cells[at]);
+    for (const range of this.#ranges()) value = Math.max(value, first(range, view));
     return value;
   }
 
   /** What was told last, of cells that hold when they were told, negative for "no". */
-  get latest(): boolean {
+  latest(view: View): boolean {
     let told = 0;
-    for (const { cells, at } of this.#ranges()) if (Math.abs(cells[at]) > Math.abs(told)) told = cells[at];
+    for (const range of this.#ranges()) {
+      const value = first(range, view);
+      if (Math.abs(value) > Math.abs(told)) told = value;
+    }
     return told > 0;
   }
 
   #ranges(): Iterable<CellRange> {
     return this.#several ?? (this.#only === undefined ? [] : [this.#only]);
   }
+}
+
+/** A single cell; 0 if its series came later. */
+function first({ number, thread, at }: CellRange, { cells, upTo }: View): number {
+  return number > upTo ? 0 : cells[thread][at];
 }
 
 /** Series added up by the labels they are shown with, over families and over threads. */

@@ -1,4 +1,4 @@
-import type { Groups, Labels } from './groups.ts';
+import type { Groups, Labels, View } from './groups.ts';
 import { LastMinute } from './last-minute.ts';
 
 /** What had outcomes or losses in the last 60 seconds. */
@@ -28,12 +28,12 @@ export class LossRate {
   }
 
   /** Call once a second and before reading, with a steady clock. */
-  snapshot(nowMs: number): void {
+  snapshot(nowMs: number, view: View): void {
     this.#ended.advance(nowMs);
     this.#lost.advance(nowMs);
     this.#forget();
-    this.#gather(this.#outcomes, 'ended', this.#ended);
-    this.#gather(this.#losses, 'lost', this.#lost);
+    this.#gather(this.#outcomes, view, 'ended', this.#ended);
+    this.#gather(this.#losses, view, 'lost', this.#lost);
   }
 
   /** 0.0–1.0 for each that had outcomes; a late return may be a loss of an outcome that has left the window. */
@@ -53,9 +53,9 @@ export class LossRate {
     }
   }
 
-  #gather(groups: Groups, what: 'ended' | 'lost', minute: LastMinute): void {
+  #gather(groups: Groups, view: View, what: 'ended' | 'lost', minute: LastMinute): void {
     for (const group of groups) {
-      const gained = group.gained();
+      const gained = group.gained(view);
       if (gained === 0) continue;
       let recent = this.#recent.get(group.text);
       if (recent === undefined) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collectDefaultMetrics, type Metric, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { Declaration } from './declaration.ts';
-import type { Labels } from './groups.ts';
+import type { Labels, View } from './groups.ts';
 import type { Format, WriteSamples } from './samples.ts';
 
 /** What prom-client's registry asks of a metric. */
@@ -67,18 +67,18 @@ export class Registries {
   }
 
   /** In pieces, for they are megabytes, and with pauses: the broker's and the traffic's threads may need this one's core. */
-  render(format: Format): { contentType: string; body: AsyncIterable<string> } {
-    return { contentType: this[format].contentType, body: this.#pieces(format) };
+  render(format: Format, view: View): { contentType: string; body: AsyncIterable<string> } {
+    return { contentType: this[format].contentType, body: this.#pieces(format, view) };
   }
 
-  async *#pieces(format: Format): AsyncIterable<string> {
+  async *#pieces(format: Format, view: View): AsyncIterable<string> {
     const registry = this[format];
     const between = format === 'text' ? '\n' : '';
     let piece = '';
     let since = performance.now();
     for (const [index, { name }] of (registry.getMetricsAsArray() as unknown as MetricObject[]).entries()) {
       piece += `${index === 0 ? '' : between}${await registry.getSingleMetricAsString(name)}\n`;
-      for (const samples of this.#samples.get(name)?.(format) ?? []) {
+      for (const samples of this.#samples.get(name)?.(format, view) ?? []) {
         piece += samples;
         if (piece.length < PIECE) continue;
         yield piece;

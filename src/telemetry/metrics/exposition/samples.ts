@@ -1,22 +1,21 @@
 import type { CellReader } from './cell-reader.ts';
 import type { CellMetric } from './declaration.ts';
 import type { Exemplar, Exemplars } from './exemplars.ts';
-import type { Group, Groups } from './groups.ts';
+import type { Group, Groups, View } from './groups.ts';
 
 /**
- * The samples of one metric as they are when asked for, as prom-client would write them: with hundreds of
- * topics they are tens of thousands of lines, for each of which that makes some ten objects. What comes
- * of series or goes in the meantime may or may not be there, but nothing twice.
+ * The samples of one metric as the view has them, as prom-client would write them: with hundreds of
+ * topics they are tens of thousands of lines, for each of which that makes some ten objects.
  */
-export type WriteSamples = (format: Format) => Iterable<string>;
+export type WriteSamples = (format: Format, view: View) => Iterable<string>;
 
 export type Format = 'text' | 'openMetrics';
 
 /** Of a counter or gauge. */
 export function singleSamples({ name, show }: CellMetric, groups: Groups): WriteSamples {
-  return function* () {
-    for (const group of present(groups)) {
-      const value = show === 'latest' ? Number(group.latest) : show === 'greatest' ? group.greatest : group.total;
+  return function* (_format, view) {
+    for (const group of present(groups, view)) {
+      const value = figure(group, show, view);
       if (show === 'greatest' && value < 0) continue;
       yield `${name}${labelled(group)} ${value}\n`;
     }
@@ -37,9 +36,9 @@ export function histogramSamples(
   const within = [...bounds.map((bound) => cellBounds.indexOf(bound) + 1), infinite + 1];
   const buckets = [...bounds, '+Inf'].map((bound) => `${name}_bucket{le="${bound}"`);
 
-  return function* (format) {
-    for (const group of present(groups)) {
-      group.sumInto(sums);
+  return function* (format, view) {
+    for (const group of present(groups, view)) {
+      group.sumInto(sums, view);
       const noted = format === 'openMetrics' ? exemplars.of(group) : undefined;
       const rest = group.text === '' ? '}' : `,${group.text}}`;
       let text = '';
@@ -56,9 +55,14 @@ export function histogramSamples(
   };
 }
 
-/** Those there are now, without those that will have gone: nothing is left of their counts. */
-function* present(groups: Groups): Iterable<Group> {
-  for (const group of [...groups]) if (!group.isEmpty) yield group;
+/** Groups come and go while it is suspended: none twice, and none that the view does not have. */
+function* present(groups: Groups, view: View): Iterable<Group> {
+  for (const group of [...groups]) if (group.isIn(view)) yield group;
+}
+
+function figure(group: Group, show: CellMetric['show'], view: View): number {
+  if (show === 'latest') return Number(group.latest(view));
+  return show === 'greatest' ? group.greatest(view) : group.total(view);
 }
 
 function labelled({ text }: Group): string {

@@ -37,11 +37,13 @@ export interface TopologyQuery {
 
 /** Who talks to whom: the edges that all traffic threads counted, with their rate and when they were last used. */
 export class Topology {
+  readonly #reader: CellReader;
   readonly #messages: Groups;
   readonly #lost: Groups;
   readonly #paces = new WeakMap<Group, Pace>();
 
   constructor(reader: CellReader) {
+    this.#reader = reader;
     this.#messages = reader.groups([{ family: 'edge_messages' }]);
     this.#lost = reader.groups([{ family: 'edge_lost' }]);
   }
@@ -54,7 +56,7 @@ export class Topology {
         pace = new Pace();
         this.#paces.set(group, pace);
       }
-      pace.note(group.total, Math.floor(nowMs / 1000), wallMs);
+      pace.note(group.total(this.#reader.live), Math.floor(nowMs / 1000), wallMs);
     }
   }
 
@@ -69,12 +71,13 @@ export class Topology {
   }
 
   edges(query: TopologyQuery = {}): TopologyEdge[] {
+    const { live } = this.#reader;
     const edges = new Map<string, TopologyEdge>();
     for (const { group, edge } of this.#matching(query)) {
       const { rate = 0, lastSeen = 0 } = this.#paces.get(group) ?? {};
       const shown = edges.get(edgeId(edge)) ?? unused(edge);
-      shown.messages += group.total;
-      shown.lost += this.#lost.find(group.labels)?.total ?? 0;
+      shown.messages += group.total(live);
+      shown.lost += this.#lost.find(group.labels)?.total(live) ?? 0;
       shown.rate += rate;
       if (lastSeen > Date.parse(shown.lastSeen)) shown.lastSeen = new Date(lastSeen).toISOString();
       edges.set(shown.id, shown);
