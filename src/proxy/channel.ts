@@ -1,7 +1,7 @@
 import { type FieldTable, MalformedError, readU64, writeU64 } from '../amqp/fields.ts';
 import { type Arguments, confirmFrame, readMethod } from '../amqp/methods.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methodNames, methods } from '../amqp/spec.ts';
-import { NOTHING_MORE } from '../events/passage.ts';
+import { Consumers } from './consumers.ts';
 import type { DelayLine, FrameSink } from './delay-line.ts';
 import { type Consumer, Deliveries } from './deliveries.ts';
 import { DeliveryContent } from './delivery-content.ts';
@@ -13,7 +13,6 @@ import { PublishContent } from './publish-content.ts';
 import type { PublishPath } from './publish-path.ts';
 import { Publishes } from './publishes.ts';
 import type { Severed } from './severed.ts';
-import type { Detail } from './window.ts';
 
 /** A request of the app that the broker will answer, in order, on this channel. */
 interface Request {
@@ -21,7 +20,7 @@ interface Request {
   /** how much had passed when it was sent: what its reply is a barrier for, or commits */
   publishes: number;
   settlements: number;
-  consume?: { tag: string; queue: string; noAck: boolean };
+  consume?: { queue: string; noAck: boolean };
   get?: Consumer;
   declare?: { deadLetters: boolean };
   cancel?: string;
@@ -61,9 +60,7 @@ export class Channel {
   /** confirms of ours for the app */
   #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
-  readonly #consumers = new Map<string, Consumer>();
-  /** cancelled with nowait: deliveries may follow until the next synchronous reply */
-  #cancelled: string[] = [];
+  readonly #consumers: Consumers;
   readonly #requests: Request[] = [];
   /** what an empty queue name means */
   #lastQueue = '';
@@ -80,16 +77,13 @@ export class Channel {
     this.deliveries = new Deliveries(plane, connection, id, vhost, inFlight);
     this.publishing = new PublishContent(plane, context);
     this.delivering = new DeliveryContent(plane, context);
+    this.#consumers = new Consumers(context, id, () => this.delivering.forget());
   }
 
   /** The plane's tables of routes are others now: for messages whose method comes from now on. */
   rerouted(): void {
-    const { plane } = this.#context;
     this.publishing.rerouted();
-    for (const source of [...this.#consumers.values(), ...this.#requests.flatMap(({ get }) => get ?? [])]) {
-      source.routes = plane.deliveryRoutes(this.#context, source.queue);
-      source.last = undefined;
-    }
+    this.#consumers.rerouted(this.#requests.flatMap(({ get }) => get ?? []));
   }
 
   /** A method of the app other than basic.publish and the closing of the channel. Throws MalformedError. */
@@ -135,7 +129,7 @@ export class Channel {
         return;
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
-        this.#ask({ reply: 'basic.get-ok', get: this.#source('', queue || this.#lastQueue, noAck) });
+        this.#ask({ reply: 'basic.get-ok', get: this.#consumers.source('', queue || this.#lastQueue, noAck) });
         return;
       }
       case 'queue.declare':
@@ -187,7 +181,7 @@ export class Channel {
 
   /** The consumer of that tag. */
   consumer(buf: Uint8Array, start: number, end: number): Consumer | undefined {
-    return this.delivering.consumer(buf, start, end, this.#consumers);
+    return this.delivering.consumer(buf, start, end, this.#consumers.byTag);
   }
 
   /**
@@ -214,7 +208,7 @@ export class Channel {
    */
   fromBroker(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
     if (key === DELIVER) {
-      this.delivering.deliver(buf, start, end, now, this.#consumers);
+      this.delivering.deliver(buf, start, end, now, this.#consumers.byTag);
       return;
     }
     const name = methodNames.get(key);
@@ -222,8 +216,7 @@ export class Channel {
       case undefined:
         return;
       case 'basic.cancel':
-        this.#cancelled.push(readMethod(name, buf, start, end).consumerTag);
-        this.#stopped(this.#cancelled.at(-1) as string, 'broker', now);
+        this.#consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
         return;
       default: {
         const request = this.#answered(key);
@@ -235,7 +228,7 @@ export class Channel {
 
   #reply(name: MethodName, request: Request, buf: Uint8Array, start: number, end: number, now: number): void {
     this.publishes.barrier(request.publishes, now);
-    for (const tag of this.#cancelled.splice(0)) this.#forget(tag);
+    this.#consumers.forgetLeaving();
     switch (name) {
       case 'basic.get-ok':
         this.#got = request.get;
@@ -243,14 +236,13 @@ export class Channel {
         return;
       case 'basic.consume-ok': {
         const { consumerTag } = readMethod(name, buf, start, end);
-        if (request.consume !== undefined) this.#started({ ...request.consume, tag: consumerTag }, now);
+        if (request.consume !== undefined) {
+          this.#consumers.started(consumerTag, request.consume.queue, request.consume.noAck, now);
+        }
         return;
       }
       case 'basic.cancel-ok':
-        if (request.cancel !== undefined) {
-          this.#stopped(request.cancel, 'app', now);
-          this.#forget(request.cancel);
-        }
+        if (request.cancel !== undefined) this.#consumers.stopped(request.cancel, now);
         return;
       case 'queue.declare-ok': {
         const { queue } = readMethod(name, buf, start, end);
@@ -288,8 +280,7 @@ export class Channel {
   end(unknown: UnknownReason, requeued: RequeueReason, now: number, code = 0, reply = ''): void {
     this.publishes.end(unknown, this.#committing(), now, code, reply);
     this.deliveries.requeueAll(requeued, now);
-    for (const tag of [...this.#consumers.keys()]) this.#stopped(tag, 'app', now);
-    this.#consumers.clear();
+    this.#consumers.end(now);
     this.#requests.length = 0;
   }
 
@@ -320,55 +311,14 @@ export class Channel {
   }
 
   #consume({ queue, consumerTag, noAck, nowait }: Arguments<'basic.consume'>, now: number): void {
-    const consume = { tag: consumerTag, queue: queue || this.#lastQueue, noAck };
-    if (nowait) this.#started(consume, now);
+    const consume = { queue: queue || this.#lastQueue, noAck };
+    if (nowait) this.#consumers.started(consumerTag, consume.queue, noAck, now);
     else this.#ask({ reply: 'basic.consume-ok', consume });
   }
 
-  #started({ tag, queue, noAck }: { tag: string; queue: string; noAck: boolean }, now: number): void {
-    this.#consumers.set(tag, this.#source(tag, queue, noAck));
-    this.delivering.forget();
-    const { plane, connection } = this.#context;
-    plane.observer.emit({
-      type: 'consumer.started',
-      at: plane.clock.micros(now),
-      connection,
-      channel: this.id,
-      consumerTag: tag,
-      queue,
-      noAck,
-    });
-  }
-
-  #source(tag: string, queue: string, noAck: boolean): Consumer {
-    const routes = this.#context.plane.deliveryRoutes(this.#context, queue);
-    const plain: Detail = { via: 'deliver', consumerTag: tag, more: NOTHING_MORE };
-    return { tag, key: Buffer.from(tag, 'utf8'), queue, noAck, plain, routes, last: undefined };
-  }
-
   #cancel({ consumerTag, nowait }: Arguments<'basic.cancel'>): void {
-    if (nowait) this.#cancelled.push(consumerTag);
+    if (nowait) this.#consumers.leaves(consumerTag);
     else this.#ask({ reply: 'basic.cancel-ok', cancel: consumerTag });
-  }
-
-  #stopped(tag: string, by: 'app' | 'broker', now: number): void {
-    const consumer = this.#consumers.get(tag);
-    if (consumer === undefined) return;
-    const { plane, connection } = this.#context;
-    plane.observer.emit({
-      type: 'consumer.cancelled',
-      at: plane.clock.micros(now),
-      connection,
-      channel: this.id,
-      consumerTag: tag,
-      queue: consumer.queue,
-      by,
-    });
-  }
-
-  #forget(tag: string): void {
-    this.#consumers.delete(tag);
-    this.delivering.forget();
   }
 
   #declare({ queue, passive, nowait, arguments: args }: Arguments<'queue.declare'>): void {
