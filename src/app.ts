@@ -26,6 +26,8 @@ import { Upstreams } from './upstreams.ts';
 import { version } from './version.ts';
 
 const SNAPSHOT_MS = 1000;
+/** A drain lasts drain.timeout, 4 s for connections to close, 5 for spans and 1 for scrapes; what lasts longer hangs. */
+const DRAIN_MARGIN_MS = 15_000;
 
 export interface RunningApp {
   /** bound addresses, host:port */
@@ -220,12 +222,23 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     reload: () => reloader.reload(),
     async drain() {
       draining = true;
+      let step = 'a reload';
+      const late = setTimeout(() => {
+        log.fatal({ step }, 'drain does not end: killed');
+        // whatever hangs may hang an orderly exit too
+        process.kill(process.pid, 'SIGKILL');
+      }, running.drain.timeout + DRAIN_MARGIN_MS);
       await reloader.close();
+      step = 'connections';
       await drainTraffic(running.drain.timeout);
+      step = 'events';
       await events.drain();
       clearInterval(snapshots);
+      step = 'spans';
       await sink.shutdown();
+      step = 'scrapes';
       await admin.close();
+      clearTimeout(late);
     },
   };
 }

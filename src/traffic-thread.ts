@@ -19,7 +19,7 @@ export interface TrafficThread {
   learn(fact: Fact): void;
   /** Resolves when it holds, for the thread's next message; rejects when none of it does. */
   configure(configuration: Configuration): Promise<void>;
-  /** Resolves when the last connection is gone, in order or not. */
+  /** Resolves when the last connection is gone, in order or not, and the thread with it. */
   drain(timeout: number): Promise<void>;
 }
 
@@ -127,6 +127,8 @@ async function startThread(
       ending = true;
       say({ type: 'drain', timeout });
       await drained.promise;
+      // by its own end, not by the process's, which would wait for it in vain if it hung then
+      await worker.terminate();
     },
   };
 }

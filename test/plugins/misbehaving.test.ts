@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../support/wait.ts';
-import { startPluginRig } from './rig.ts';
+import { folderOf, startPluginRig } from './rig.ts';
 
 const QUEUE = 'work';
 const MESSAGES = 10;
@@ -104,4 +106,28 @@ test('plugins that throw, dawdle, promise or decide nonsense: each message passe
   expect(await first('slow')).toMatch(/took [\d.]+ ms, its budget is 1 ms/);
   for (const plugin of ['throws', 'promises', 'odd', 'slow'])
     expect(told(`plugin ${plugin}: onPublish`).length).toBeLessThan(MESSAGES);
+});
+
+test('one that never comes back does not keep the process from ending', async () => {
+  const begun = join(folderOf({}), 'begun');
+  const { sidecar, app } = await startPluginRig(
+    {
+      'endless.js': `
+        import { writeFileSync } from 'node:fs';
+        export function onPublish() {
+          writeFileSync(${JSON.stringify(begun)}, '');
+          for (;;);
+        }`,
+      'tracehare.yaml': 'plugins:\n  - module: ./endless.js\n',
+    },
+    { args: ['--drain-timeout', '0s'] },
+  );
+  const channel = await (await app()).createChannel();
+  channel.sendToQueue(QUEUE, Buffer.from('the last one'));
+  await until(() => existsSync(begun), 'the plugin has begun');
+  sidecar.signal('SIGTERM');
+  expect(await sidecar.ended()).toBe('SIGKILL');
+  expect(sidecar.log).toContainEqual(
+    expect.objectContaining({ msg: 'drain does not end: killed', step: 'connections' }),
+  );
 });
