@@ -16,7 +16,8 @@ SECONDS = 50
 def dial():
     try:
         return pika.BlockingConnection(pika.URLParameters(URL))
-    except (AMQPConnectionError, OSError):
+    # ValueError: the reset came before pika asked its socket for the peer's name
+    except (AMQPConnectionError, OSError, ValueError):
         return None
 
 
