@@ -28,7 +28,8 @@ what is before it and \`*\`, likewise the temporary queues of Spring, MassTransi
 A label of these has at most \`metrics.maxTopics\` values at a time; the rest is counted under
 \`__overflow__\`, and \`tracehare_label_values_folded_total\` tells that the limit bit. A topic or queue
 that was idle for \`metrics.idleAfter\` loses its series, and starts anew at 0 with its next message.
-Series appear when something is first counted; \`success\` and \`failed\` appear together.
+Series appear when something is first counted; \`success\` and \`failed\` appear together. A scrape shows
+one moment: what is counted while it is written comes with the next one.
 `;
 
 const PROCESS = `## The process
