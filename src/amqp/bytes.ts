@@ -30,3 +30,12 @@ export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint
   else for (let i = start, o = at; i < end; ) to[o++] = from[i++];
   return at + end - start;
 }
+
+type Column = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
+/** The same column with more room. What it had is handed over, not left to the collector: columns grow under load. */
+export function grown<T extends Column>(from: T, length: number): T {
+  const column = from.constructor as new (room: ArrayBuffer | number) => T;
+  // an empty one may be shared
+  return new column(from.length === 0 ? length : from.buffer.transfer(length * from.BYTES_PER_ELEMENT));
+}

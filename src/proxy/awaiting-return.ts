@@ -1,3 +1,4 @@
+import { grown } from '../amqp/bytes.ts';
 import { HAS_PARENT } from '../events/passage.ts';
 import type { PublishTally } from './observer.ts';
 import type { Publishing, Returned } from './publish.ts';
@@ -188,10 +189,7 @@ export class AwaitingReturn {
   }
 
   #fits(run: number, { route, stamp }: Returned): boolean {
-    const sent = this.#routes[run] as Route<PublishTally>;
-    // a table of routes that overflowed made this one anew
-    if (sent !== route && !(sent.exchange === route.exchange && sent.routingKey === route.routingKey)) return false;
-    return Object.is(this.#stamps[run], stamp);
+    return sameNames(this.#routes[run] as Route<PublishTally>, route) && Object.is(this.#stamps[run], stamp);
   }
 
   #matches(run: number, sequence: number, { ids, size }: Returned): boolean {
@@ -226,12 +224,12 @@ export class AwaitingReturn {
     return true;
   }
 
-  /** Twice the length. What they had is handed over, not left to the collector: they grow under load. */
+  /** Twice the length. */
   #growMessages(): void {
     const before = this.#sizes.length;
     const length = Math.max(INITIAL, before * 2);
-    this.#sizes = new Uint32Array(this.#sizes.buffer.transfer(length * Uint32Array.BYTES_PER_ELEMENT));
-    this.#ids = new Uint32Array(this.#ids.buffer.transfer(length * IDS * Uint32Array.BYTES_PER_ELEMENT));
+    this.#sizes = grown(this.#sizes, length);
+    this.#ids = grown(this.#ids, length * IDS);
     for (let i = this.#head; i < this.#tail; i++) {
       const run = i & (this.#times.length - 1);
       for (let n = this.#firsts[run]; n < this.#ends[run]; n++) {
@@ -268,6 +266,10 @@ export class AwaitingReturn {
     this.#head = 0;
   }
 }
+
+/** The route a publish took, against the one of its return: a table that forgot it made it anew. */
+export const sameNames = (sent: Route<PublishTally>, route: Route<PublishTally>): boolean =>
+  sent === route || (sent.exchange === route.exchange && sent.routingKey === route.routingKey);
 
 /** The returned message's context against an open publish's: its own span if we started it, else its parent. */
 export function sameContext(returned: Uint32Array, ids: Uint32Array, at: number, hasParent: boolean): boolean {

@@ -1,3 +1,4 @@
+import { grown } from '../amqp/bytes.ts';
 import type { DeliveryTally } from './observer.ts';
 
 /** Deliveries told of when an app vanishes, and what the two kernels between us and it can hold (Linux: up to 4 + 32 MB). */
@@ -115,8 +116,4 @@ export class InFlight {
     this.#tallies = [];
     this.#runs = 0;
   }
-}
-
-function grown(column: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
-  return new Float64Array(column.buffer.transfer(length * Float64Array.BYTES_PER_ELEMENT));
 }

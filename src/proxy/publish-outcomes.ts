@@ -65,8 +65,7 @@ export class PublishOutcomes {
     reply = '',
   ): void {
     const route = this.#routeOf(slot);
-    if (reason === 'unroutable' && route.treatment.unroutableExpected) {
-      route.tally.unroutedAsExpected();
+    if (this.#isExpected(route, reason)) {
       if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, confirmed ? ACKED : ROUTED);
       return;
     }
@@ -85,8 +84,7 @@ export class PublishOutcomes {
   ): void {
     const { route, time } = publish;
     let end: End = ROUTED;
-    if (reason === 'unroutable' && route.treatment.unroutableExpected) route.tally.unroutedAsExpected();
-    else {
+    if (!this.#isExpected(route, reason)) {
       this.#countLost(route, reason, time, now);
       end = { outcome: 'failed', reason, confirmed: false, code, reply };
     }
@@ -115,10 +113,7 @@ export class PublishOutcomes {
 
   /** Lost after all: it was counted as a success before. */
   lostLate(route: Route<PublishTally>, reason: LossReason, routingKey: string, traceId: string, now: number): void {
-    if (reason === 'unroutable' && route.treatment.unroutableExpected) {
-      route.tally.unroutedAsExpected();
-      return;
-    }
+    if (this.#isExpected(route, reason)) return;
     route.tally.lostLate(reason);
     route.hop.lost();
     this.#events.lost(route, reason, routingKey, traceId, now);
@@ -146,6 +141,13 @@ export class PublishOutcomes {
     const { more } = PLAIN_PUBLISH;
     const detail = publish.detail ?? { ...PLAIN_PUBLISH, more: { ...more, fault: publish.fault } };
     this.#events.ended({ ...publish, detail }, this.#numbers.appNumber(sequence), now, FAULT);
+  }
+
+  /** Configuration says so: it is no loss, and counted as that. */
+  #isExpected({ treatment, tally }: Route<PublishTally>, reason: LossReason): boolean {
+    if (reason !== 'unroutable' || !treatment.unroutableExpected) return false;
+    tally.unroutedAsExpected();
+    return true;
   }
 
   #countLost({ tally, hop }: Route<PublishTally>, reason: LossReason, time: number, now: number): void {

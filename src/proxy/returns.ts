@@ -1,6 +1,6 @@
 import { hexOf } from '../events/hex.ts';
 import { HAS_PARENT } from '../events/passage.ts';
-import { type Awaiting, type AwaitingReturn, sameContext } from './awaiting-return.ts';
+import { type Awaiting, type AwaitingReturn, sameContext, sameNames } from './awaiting-return.ts';
 import { PLAIN_PUBLISH } from './detail.ts';
 import type { PublishTally } from './observer.ts';
 import { LATE, MANDATORY, RETURN_IS_EMPTY, RETURNED, type Returned, SHADOW } from './publish.ts';
@@ -111,11 +111,8 @@ export class Returns {
     const open = this.#open;
     const slot = open.find(n);
     if (slot < 0 || (open.bits[slot] & (MANDATORY | RETURNED)) !== MANDATORY) return false;
-    const sent = open.routes[slot] as Route<PublishTally>;
-    // a table of routes that overflowed made this one anew
-    if (sent !== route && !(sent.exchange === route.exchange && sent.routingKey === route.routingKey)) return false;
-    if (open.sizes[slot] !== size) return false;
-    if (Number.isNaN(stamp) ? !Number.isNaN(open.stamps[slot]) : open.stamps[slot] !== stamp) return false;
+    if (!sameNames(open.routes[slot] as Route<PublishTally>, route)) return false;
+    if (open.sizes[slot] !== size || !Object.is(open.stamps[slot], stamp)) return false;
     return ids === undefined || sameContext(ids, open.ids, slot * IDS, (open.bits[slot] & HAS_PARENT) !== 0);
   }
 }

@@ -1,3 +1,4 @@
+import { grown } from '../amqp/bytes.ts';
 import type { More, Names } from '../events/passage.ts';
 import type { Route } from './routes.ts';
 
@@ -225,12 +226,4 @@ export class Window<T> {
     for (let n = this.#base; n < this.#next; n++) index[n & (length - 1)] = this.#index[n & mask];
     this.#index = index;
   }
-}
-
-type Column = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-
-/** The same with more room. What it had is handed over, not left to the collector: windows grow under load. */
-function grown<T extends Column>(from: T, length: number): T {
-  const column = from.constructor as new (room: ArrayBuffer | number) => T;
-  return new column(from.length === 0 ? length : from.buffer.transfer(length * from.BYTES_PER_ELEMENT));
 }

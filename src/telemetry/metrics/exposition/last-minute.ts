@@ -1,4 +1,6 @@
-const SECONDS = 60;
+import { grown } from '../../../amqp/bytes.ts';
+
+export const SECONDS = 60;
 const INITIAL = 64;
 
 /**
@@ -18,8 +20,8 @@ export class LastMinute {
     const row = this.#free.pop() ?? this.#rows++;
     if (row < this.#sums.length) return row;
     const rows = 2 * row;
-    for (let i = 0; i < SECONDS; i++) this.#gained[i] = larger(this.#gained[i], rows);
-    this.#sums = new Float64Array(this.#sums.buffer.transfer(rows * Float64Array.BYTES_PER_ELEMENT));
+    for (let i = 0; i < SECONDS; i++) this.#gained[i] = grown(this.#gained[i], rows);
+    this.#sums = grown(this.#sums, rows);
     return row;
   }
 
@@ -50,8 +52,4 @@ export class LastMinute {
   sum(row: number): number {
     return this.#sums[row];
   }
-}
-
-function larger(column: Uint32Array<ArrayBuffer>, rows: number): Uint32Array<ArrayBuffer> {
-  return new Uint32Array(column.buffer.transfer(rows * Uint32Array.BYTES_PER_ELEMENT));
 }

@@ -2,8 +2,7 @@ import { type Edge, type EdgeKind, edgeId, edgeOf, type Node, type NodeKind, nod
 import type { CellReader } from './cell-reader.ts';
 import type { CellMetric, Declaration } from './declaration.ts';
 import type { Group, Groups, Labels } from './groups.ts';
-
-const WINDOW = 60;
+import { LastMinute, SECONDS } from './last-minute.ts';
 
 export interface TopologyNode {
   id: string;
@@ -35,12 +34,21 @@ export interface TopologyQuery {
   vhost?: string;
 }
 
+/** How an edge is used. */
+interface Pace {
+  /** in the last minute's figures */
+  row: number;
+  /** milliseconds since the epoch */
+  lastSeen: number;
+}
+
 /** Who talks to whom: the edges that all traffic threads counted, with their rate and when they were last used. */
 export class Topology {
   readonly #reader: CellReader;
   readonly #messages: Groups;
   readonly #lost: Groups;
-  readonly #paces = new WeakMap<Group, Pace>();
+  readonly #minute = new LastMinute();
+  readonly #paces = new Map<Group, Pace>();
 
   constructor(reader: CellReader) {
     this.#reader = reader;
@@ -50,13 +58,19 @@ export class Topology {
 
   /** Call once a second and before reading; a steady clock and the wall clock, milliseconds. */
   snapshot(nowMs: number, wallMs: number): void {
+    this.#minute.advance(nowMs);
+    for (const [group, { row }] of this.#paces) {
+      if (!group.isEmpty) continue;
+      this.#minute.delete(row);
+      this.#paces.delete(group);
+    }
+    const { live } = this.#reader;
     for (const group of this.#messages) {
-      let pace = this.#paces.get(group);
-      if (pace === undefined) {
-        pace = new Pace();
-        this.#paces.set(group, pace);
-      }
-      pace.note(group.total(this.#reader.live), Math.floor(nowMs / 1000), wallMs);
+      const gained = group.gained(live);
+      if (gained === 0) continue;
+      const { row } = this.#paces.get(group) ?? { row: this.#minute.add() };
+      this.#minute.note(row, gained);
+      this.#paces.set(group, { row, lastSeen: wallMs });
     }
   }
 
@@ -74,12 +88,14 @@ export class Topology {
     const { live } = this.#reader;
     const edges = new Map<string, TopologyEdge>();
     for (const { group, edge } of this.#matching(query)) {
-      const { rate = 0, lastSeen = 0 } = this.#paces.get(group) ?? {};
+      const pace = this.#paces.get(group);
       const shown = edges.get(edgeId(edge)) ?? unused(edge);
       shown.messages += group.total(live);
       shown.lost += this.#lost.find(group.labels)?.total(live) ?? 0;
-      shown.rate += rate;
-      if (lastSeen > Date.parse(shown.lastSeen)) shown.lastSeen = new Date(lastSeen).toISOString();
+      if (pace !== undefined) {
+        shown.rate += this.#minute.sum(pace.row) / SECONDS;
+        if (pace.lastSeen > Date.parse(shown.lastSeen)) shown.lastSeen = new Date(pace.lastSeen).toISOString();
+      }
       edges.set(shown.id, shown);
     }
     return [...edges.values()].sort(byId);
@@ -91,29 +107,6 @@ export class Topology {
       const edge = edgeOf(group.labels.kind as EdgeKind, group.labels.edge);
       if (vhost === undefined || edge.vhost === vhost) yield { group, edge };
     }
-  }
-}
-
-/** What one edge gained in each of the last seconds, by second modulo the window. */
-class Pace {
-  lastSeen = 0;
-  readonly #slots = new Float64Array(WINDOW);
-  #second = Number.NEGATIVE_INFINITY;
-  #seen = 0;
-
-  note(messages: number, second: number, wallMs: number): void {
-    for (let stale = Math.min(WINDOW, second - this.#second); stale > 0; stale--) {
-      this.#slots[(second - stale + 1 + WINDOW) % WINDOW] = 0;
-    }
-    this.#second = Math.max(this.#second, second);
-    if (messages === this.#seen) return;
-    this.#slots[this.#second % WINDOW] += messages - this.#seen;
-    this.#seen = messages;
-    this.lastSeen = wallMs;
-  }
-
-  get rate(): number {
-    return this.#slots.reduce((sum, gained) => sum + gained, 0) / WINDOW;
   }
 }
 
