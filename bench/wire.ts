@@ -89,14 +89,22 @@ export interface Message {
   routingKey: string;
   body: number;
   headers?: wire.Entry[];
+  mandatory?: boolean;
 }
 
-/** A client that traces by itself: the fair comparison for what injection costs the broker. */
+/** What a client that traces by itself sends. */
 export const ownTraceparent = (sampled = false): wire.Entry =>
   wire.string('traceparent', `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0${sampled ? 1 : 0}`);
 
 /** Where the eight bytes of x-tracehare-sent stand in an entry made here. */
 export const stamp = (micros: number): wire.Entry => wire.entry('x-tracehare-sent', 'l', wire.u64(micros));
+
+/** What a publisher may add by itself: the fair comparisons for what Tracehare's additions cost the broker. */
+export const added: Record<'nothing' | 'traceparent' | 'all', Pick<Message, 'headers' | 'mandatory'>> = {
+  nothing: {},
+  traceparent: { headers: [ownTraceparent()] },
+  all: { headers: [ownTraceparent(), stamp(Date.now() * 1000)], mandatory: true },
+};
 
 /** A content header like amqplib's: content type, a headers table though it may be empty, delivery mode. */
 function contentHeader(size: number, headers: wire.Entry[]): Buffer {
@@ -126,7 +134,7 @@ export const publish = (message: Message): Buffer =>
       wire.u16(0),
       wire.short(message.exchange),
       wire.short(message.routingKey),
-      wire.bits(false, false),
+      wire.bits(message.mandatory ?? false, false),
     ),
     content(message),
   ]);

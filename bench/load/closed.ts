@@ -1,4 +1,4 @@
-import { app, ownTraceparent, publish } from '../wire.ts';
+import { added, app, publish } from '../wire.ts';
 import { Client } from './client.ts';
 import type { LoadSpec } from './load.ts';
 import { exchangeOf, pairsOf, queueOf } from './topology.ts';
@@ -132,10 +132,9 @@ export class Pair {
 
 /** Enough different messages for the topics asked for, and for a whole write. */
 export function encode(spec: LoadSpec, pair: number): Buffer[] {
-  const { body, topics, traceparent } = spec;
-  const headers = traceparent === 'none' ? [] : [ownTraceparent(traceparent === 'sampled')];
+  const { body, topics, adds } = spec;
   const message = (topic: number): Buffer =>
-    publish({ exchange: exchangeOf(spec, topic), routingKey: queueOf(pair), body, headers });
+    publish({ exchange: exchangeOf(spec, topic), routingKey: queueOf(pair), body, ...added[adds] });
   const distinct = Array.from({ length: topics }, (_, topic) => message(topic));
   const count = Math.max(topics, Math.ceil((2 * WRITE_BYTES) / distinct[0].length));
   // neighbours differ: a step that shares no factor with any number of topics used

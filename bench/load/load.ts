@@ -22,8 +22,8 @@ export interface LoadSpec {
   inFlight: number;
   /** messages a second on a fixed schedule; 0: as fast as it goes */
   rate: number;
-  /** the publisher sends a traceparent of its own */
-  traceparent: 'none' | 'unsampled' | 'sampled';
+  /** what the publisher adds by itself: a traceparent, or all that Tracehare adds by default (time and mandatory too) */
+  adds: 'nothing' | 'traceparent' | 'all';
   /** only apps with amqplib: they trace by @opentelemetry/instrumentation-amqplib, as these OTEL_* variables say */
   instrumented: boolean;
   variables: Record<string, string>;
@@ -64,7 +64,7 @@ export const defaults: Omit<LoadSpec, 'port' | 'brokerPort'> = {
   confirmWindow: 0,
   inFlight: 4000,
   rate: 0,
-  traceparent: 'none',
+  adds: 'nothing',
   instrumented: false,
   variables: {},
   warmup: 1,

@@ -1,7 +1,7 @@
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ownTraceparent, publish } from '../wire.ts';
+import { added, publish } from '../wire.ts';
 import { Client } from './client.ts';
 import type { LoadSpec } from './load.ts';
 import { exchangeOf, queueOf } from './topology.ts';
@@ -32,9 +32,8 @@ async function run({ spec, start, count }: OpenStart): Promise<void> {
   } catch {
     // its lateness is reported
   }
-  const headers = spec.traceparent === 'none' ? [] : [ownTraceparent(spec.traceparent === 'sampled')];
   const message = (topic: number): Buffer =>
-    publish({ exchange: exchangeOf(spec, topic), routingKey: queueOf(0), body: spec.body, headers });
+    publish({ exchange: exchangeOf(spec, topic), routingKey: queueOf(0), body: spec.body, ...added[spec.adds] });
   const buffers = Array.from({ length: BUFFERS }, (_, i) => message(i % spec.topics));
   const stampAt = buffers[0].length - 1 - spec.body;
   const client = await new Client(spec.port, false).open();

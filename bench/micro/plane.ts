@@ -22,38 +22,36 @@ import { app, broker, PROTOCOL } from '../wire.ts';
 // The real data plane as the traffic thread composes it, between two sockets that lead nowhere:
 // what it costs apart from the kernel, and what it would write.
 
-/** A socket whose kernel takes everything at once. */
+/** A socket whose kernel takes everything at once, unless it is told otherwise. */
 export class NullSocket extends EventEmitter {
   /** calls of write so far, and their bytes */
   writes = 0;
   bytesWritten = 0;
   /** what was written last; valid until the next write */
   last: Uint8Array = new Uint8Array(0);
-  readonly writableLength = 0;
+  /** bytes the kernel did not take yet */
+  writableLength = 0;
+  errored: Error | null = null;
   readonly destroyed = false;
   readonly writable = true;
   readonly writableEnded = false;
   readonly readableEnded = false;
-  #written: (() => void) | undefined;
+  /** who waits for the kernel to take all */
+  readonly waiting: (() => void)[] = [];
 
   write(bytes: Uint8Array, written?: () => void): boolean {
-    this.writes++;
-    this.bytesWritten += bytes.length;
-    this.last = bytes;
-    this.#written = written;
+    if (written !== undefined) this.waiting.push(written);
+    if (bytes.length > 0) {
+      this.writes++;
+      this.bytesWritten += bytes.length;
+      this.last = bytes;
+    }
     return true;
   }
 
   /** Hands a chunk to whoever reads this socket, as the kernel would. */
   receive(chunk: Uint8Array): void {
     this.emit('data', chunk);
-  }
-
-  /** Node tells of a finished write once the chunk has been dealt with. */
-  tellWritten(): void {
-    const written = this.#written;
-    this.#written = undefined;
-    written?.();
   }
 
   pause(): this {
@@ -192,10 +190,7 @@ export function handshake(
   rig: Rig,
   then: { confirms?: boolean; consume?: { tag: string; noAck: boolean } } = {},
 ): void {
-  const say = (by: 'app' | 'broker', bytes: Uint8Array): void => {
-    rig[by].receive(Buffer.from(bytes));
-    rig[by === 'app' ? 'broker' : 'app'].tellWritten();
-  };
+  const say = (by: 'app' | 'broker', bytes: Uint8Array): void => rig[by].receive(Buffer.from(bytes));
   say('app', PROTOCOL);
   say('broker', broker.start);
   say('app', app.startOk);

@@ -21,11 +21,10 @@ export const pipe: Path = { name: 'pipe', kind: 'pipe' };
 export const haproxy: Path = { name: 'haproxy', kind: 'haproxy' };
 
 /** What tracing alone costs the broker is not the proxy's doing: an app that traces for itself. */
-const ownTraceparent: Path = {
-  name: 'traced direct',
-  kind: 'direct',
-  load: { traceparent: 'unsampled' },
-};
+const tracedDirect: Path = { name: 'traced direct', kind: 'direct', load: { adds: 'traceparent' } };
+
+/** The broker has the same work with them as with Tracehare: the publisher itself adds what Tracehare adds. */
+const equal = (path: Path): Path => ({ ...path, name: `equal ${path.name}`, load: { ...path.load, adds: 'all' } });
 
 const autoAck: Load = { name: 'auto-ack', spec: {} };
 const confirmAck: Load = { name: 'confirm window 200, manual ack', spec: { ack: 'manual', confirmWindow: 200 } };
@@ -33,7 +32,7 @@ const confirmAck: Load = { name: 'confirm window 200, manual ack', spec: { ack: 
 const goals: Suite = {
   name: 'goals',
   loads: [autoAck, confirmAck, { name: '2k/s', spec: { rate: 2000 } }, { name: '10k/s', spec: { rate: 10_000 } }],
-  paths: [direct, tracehare, pipe, haproxy, ownTraceparent],
+  paths: [direct, tracedDirect, tracehare, pipe, haproxy, equal(pipe), equal(haproxy)],
 };
 
 /** Confirms cost the broker, whoever asks for them: here everybody does (PERF, lesson 14). */
@@ -43,14 +42,14 @@ const confirms: Suite = {
   loads: [{ name: 'auto-ack, every publish confirmed', spec: {} }],
   paths: [
     { ...tracehare, name: 'tracehare --loss confirms', args: ['--loss', 'confirms'] },
-    ...[direct, pipe, haproxy].map(confirming),
+    ...[direct, pipe, haproxy, equal(pipe), equal(haproxy)].map(confirming),
   ],
 };
 
 const sizes: Suite = {
   name: 'sizes',
   loads: [100, 1024, 16_384].map((body) => ({ name: `${body} B`, spec: { body, inFlight: body > 4096 ? 500 : 4000 } })),
-  paths: [direct, tracehare, pipe, haproxy],
+  paths: [direct, tracehare, pipe, haproxy, equal(haproxy)],
 };
 
 const connections: Suite = {

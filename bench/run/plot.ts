@@ -10,6 +10,8 @@ const COLOURS: Record<string, string> = {
   'traced direct': '#b9bdc4',
   pipe: '#5b9bd5',
   haproxy: '#70ad47',
+  'equal pipe': '#a9cbea',
+  'equal haproxy': '#b4d69c',
 };
 const OURS = '#d1603d';
 

@@ -1,7 +1,7 @@
 import { type Figure, type Results, ratios, type Sample, type Spread, spread, valuesOf } from './samples.ts';
 
 /** Paths that others are held against. */
-const REFERENCES = ['direct', 'traced direct', 'pipe', 'haproxy'];
+const REFERENCES = ['direct', 'traced direct', 'pipe', 'haproxy', 'equal pipe', 'equal haproxy'];
 
 export const figures = {
   throughput: ({ messagesPerSecond }) => messagesPerSecond,

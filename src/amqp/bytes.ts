@@ -33,6 +33,12 @@ export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint
 
 type Column = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
+/** Columns that hold nothing yet: a connection has dozens, and most of them never will. */
+export const NO_FLOATS = new Float64Array(0);
+export const NO_WORDS = new Uint32Array(0);
+export const NO_SLOTS = new Int32Array(0);
+export const NO_BITS = new Uint16Array(0);
+
 /** The same column with more room. What it had is handed over, not left to the collector: columns grow under load. */
 export function grown<T extends Column>(from: T, length: number): T {
   const column = from.constructor as new (room: ArrayBuffer | number) => T;

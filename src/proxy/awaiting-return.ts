@@ -1,4 +1,4 @@
-import { grown } from '../amqp/bytes.ts';
+import { grown, NO_BITS, NO_FLOATS, NO_WORDS } from '../amqp/bytes.ts';
 import { HAS_PARENT } from '../events/passage.ts';
 import type { PublishTally } from './observer.ts';
 import type { Publishing, Returned } from './publish.ts';
@@ -42,20 +42,20 @@ export class AwaitingReturn {
   readonly #limit: number;
   // by run, in a ring
   #routes: (Route<PublishTally> | undefined)[] = [];
-  #times = new Float64Array(0);
-  #stamps = new Float64Array(0);
+  #times = NO_FLOATS;
+  #stamps = NO_FLOATS;
   /** sequence of the first one, and behind the last */
-  #firsts = new Float64Array(0);
-  #ends = new Float64Array(0);
-  #counts = new Uint32Array(0);
-  #largest = new Uint32Array(0);
-  #bits = new Uint16Array(0);
+  #firsts = NO_FLOATS;
+  #ends = NO_FLOATS;
+  #counts = NO_WORDS;
+  #largest = NO_WORDS;
+  #bits = NO_BITS;
   #head = 0;
   #tail = 0;
   // by sequence, in a ring
-  #sizes = new Uint32Array(0);
+  #sizes = NO_WORDS;
   /** as in Window.ids */
-  #ids = new Uint32Array(0);
+  #ids = NO_WORDS;
   /** run in which the last return was found: they come in publish order */
   #cursor = 0;
 

@@ -1,11 +1,19 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
-/**
- * Smallest and largest chunk read at once: a thousand idle connections must not hold 128 MiB, a busy
- * one must not be read in small pieces.
- */
-const MIN_CHUNK_BYTES = 4 * 1024;
+/** Smallest and largest chunk read at once: a busy connection must not be read in small pieces. */
+const MIN_CHUNK_BYTES = 1024;
 const MAX_CHUNK_BYTES = 64 * 1024;
+const STEP = 4;
+/** After so many reads in a row that would have fit into the smaller buffer it is that again. */
+const SMALL_READS = 1000;
+/**
+ * What all buffers of a thread may take beyond the smallest, and the part of what is left of it that one may
+ * take at once: a hundred busy connections read 64 KiB each, a thousand read 16 or 4, and never 128 MiB.
+ */
+const BUDGET_BYTES = 12 * 1024 * 1024;
+const SHARE = 1 / 128;
+
+let left = BUDGET_BYTES;
 
 /**
  * Reads a socket into one buffer over and over, instead of Node allocating and copying one for
@@ -15,6 +23,7 @@ export class ChunkReader {
   /** valid until it returns, unless kept */
   onChunk: (chunk: Buffer) => void = () => {};
   #size = MIN_CHUNK_BYTES;
+  #smallReads = 0;
   #kept = true;
 
   /** For net.connect and for a socket made of a handle. */
@@ -26,11 +35,7 @@ export class ChunkReader {
       return Buffer.allocUnsafeSlow(this.#size);
     },
     callback: (length, buffer) => {
-      if (length === this.#size && length < MAX_CHUNK_BYTES) {
-        // there was more than fits: the next buffer is larger
-        this.#size *= 4;
-        this.#kept = true;
-      }
+      this.#fit(length);
       this.onChunk((buffer as Buffer).subarray(0, length));
       return true;
     },
@@ -40,6 +45,28 @@ export class ChunkReader {
   keep(): void {
     this.#kept = true;
   }
+
+  /** Nothing is read any more. */
+  release(): void {
+    this.#resize(MIN_CHUNK_BYTES);
+  }
+
+  #fit(length: number): void {
+    const size = this.#size;
+    if (length === size && size < MAX_CHUNK_BYTES) {
+      // there was more than fits
+      if (size * (STEP - 1) <= left * SHARE) this.#resize(size * STEP);
+    } else if (length > size / STEP) this.#smallReads = 0;
+    else if (size > MIN_CHUNK_BYTES && ++this.#smallReads === SMALL_READS) this.#resize(size / STEP);
+  }
+
+  /** For the next read. */
+  #resize(size: number): void {
+    left -= size - this.#size;
+    this.#size = size;
+    this.#smallReads = 0;
+    this.#kept = true;
+  }
 }
 
 const readers = new WeakMap<Socket, ChunkReader>();
@@ -47,7 +74,11 @@ const readers = new WeakMap<Socket, ChunkReader>();
 /** Options for net.connect that make `chunksOf` its reader, and how to tell it the socket. */
 export function reading(): { reader: ChunkReader; of(socket: Socket): void } {
   const reader = new ChunkReader();
-  return { reader, of: (socket) => void readers.set(socket, reader) };
+  const of = (socket: Socket): void => {
+    readers.set(socket, reader);
+    socket.once('close', () => reader.release());
+  };
+  return { reader, of };
 }
 
 /**

@@ -191,8 +191,11 @@ export class Connection {
       return;
     }
     const timer = setTimeout(then, CLOSE_WAIT_MS);
-    socket.once('drain', then);
-    socket.once('close', () => clearTimeout(timer));
+    // 'drain' comes only after more than the high-water mark
+    socket.write('', () => {
+      clearTimeout(timer);
+      then();
+    });
   }
 
   #finish(): void {

@@ -1,3 +1,4 @@
+import { grown, NO_WORDS } from '../amqp/bytes.ts';
 import type { Route } from './routes.ts';
 import { type Detail, IDS, type Passed } from './window.ts';
 
@@ -11,6 +12,8 @@ interface Owner<T> {
 }
 
 const NO_IDS = new Uint32Array(IDS);
+/** messages with a detail that there is room for at first */
+const INITIAL = 64;
 
 /**
  * Messages whose outcome is the flush of the socket, in columns. All of them end together: the
@@ -35,7 +38,7 @@ export class Flushing<T> {
   readonly #details: Detail[] = [];
   readonly #bits: number[] = [];
   readonly #latencies: number[] = [];
-  #ids = new Uint32Array(64 * IDS);
+  #ids = NO_WORDS;
   #told = 0;
 
   /** `message` is copied. */
@@ -65,11 +68,8 @@ export class Flushing<T> {
     this.#details[at] = detail;
     this.#bits[at] = bits;
     this.#latencies[at] = latency;
-    if (this.#ids.length < this.#told * IDS) {
-      const ids = new Uint32Array(2 * this.#ids.length);
-      ids.set(this.#ids);
-      this.#ids = ids;
-    }
+    if (this.#ids.length < this.#told * IDS)
+      this.#ids = grown(this.#ids, Math.max(INITIAL * IDS, 2 * this.#ids.length));
     for (let i = 0; i < IDS; i++) this.#ids[at * IDS + i] = ids[idsAt + i];
   }
 
@@ -93,7 +93,7 @@ export class Flushing<T> {
     if (messages > 16_384) for (const column of [this.#sizes, this.#sequences]) column.length = 0;
     if (told > 4096) {
       for (const column of [this.#messages, this.#details, this.#bits, this.#latencies]) column.length = 0;
-      this.#ids = new Uint32Array(64 * IDS);
+      this.#ids = NO_WORDS;
     }
   }
 

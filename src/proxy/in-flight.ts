@@ -1,4 +1,4 @@
-import { grown } from '../amqp/bytes.ts';
+import { grown, NO_FLOATS } from '../amqp/bytes.ts';
 import type { DeliveryTally } from './observer.ts';
 
 /** Deliveries told of when an app vanishes, and what the two kernels between us and it can hold (Linux: up to 4 + 32 MB). */
@@ -21,11 +21,11 @@ export class InFlight {
   // by run, the oldest first; up to #runs
   #tallies: DeliveryTally[] = [];
   /** when the kernel took the first and the last of them, ms of the monotonic clock */
-  #since = new Float64Array(0);
-  #until = new Float64Array(0);
-  #counts = new Float64Array(0);
+  #since = NO_FLOATS;
+  #until = NO_FLOATS;
+  #counts = NO_FLOATS;
   /** in their bodies */
-  #bytes = new Float64Array(0);
+  #bytes = NO_FLOATS;
   #runs = 0;
   /** the socket holds what the kernel could not take: the buffers behind it are full */
   #full = false;

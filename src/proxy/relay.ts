@@ -20,6 +20,8 @@ interface Flushes {
 /** Bytes a socket may hold before its other side is no longer read (PERF, lesson 7). */
 export const HIGH_WATER_MARK = 64 * 1024;
 
+const NOTHING = new Uint8Array(0);
+
 /**
  * One direction of a connection: reads a chunk, has its frames followed, writes what comes out in
  * one piece, and stops reading while the other side can't take more or a rate limit says so.
@@ -48,7 +50,8 @@ export class Relay {
   readonly #holds = new Set<string>();
   /** what is read now goes nowhere: the other side is gone; it is followed all the same */
   #discarding = false;
-  readonly #written = (): void => this.#settle();
+  /** the socket will tell when it has taken what it holds */
+  #awaitsFlush = false;
 
   constructor(parts: {
     direction: Direction;
@@ -150,19 +153,34 @@ export class Relay {
       this.#settle();
       return;
     }
-    if (!this.#to.write(out.bytes, this.#written)) this.#from.pause();
-    if (this.#to.writableLength === 0) this.#settle();
-    else {
-      // the socket holds on to these bytes: nobody may write over them
-      if (out.scratched) this.#scratch.handOver();
-      else this.#reading.keep();
-      this.#heldBack(this.#clock.now());
+    if (!this.#to.write(out.bytes)) this.#from.pause();
+    if (this.#to.writableLength === 0) {
+      this.#settle();
+      return;
     }
+    // the socket holds on to these bytes: nobody may write over them
+    if (out.scratched) this.#scratch.handOver();
+    else this.#reading.keep();
+    this.#awaitFlush();
+    this.#heldBack(this.#clock.now());
   }
 
-  /** All that was written is in the kernel's hands. */
+  /** A callback for each write would cost a tick of the event loop each: only a socket that fell behind has to tell. */
+  #awaitFlush(): void {
+    if (this.#awaitsFlush) return;
+    this.#awaitsFlush = true;
+    this.#to.write(NOTHING, () => {
+      this.#awaitsFlush = false;
+      if (this.#to.writableLength > 0) this.#awaitFlush();
+      else this.#settle();
+    });
+  }
+
+  /** All that was written is in the kernel's hands, unless the socket failed over it. */
   #settle(): void {
-    if (this.#to.writableLength === 0 && !this.#to.destroyed) this.#flushes.end(true, this.#clock.now());
+    if (this.#to.writableLength === 0 && !this.#to.destroyed && this.#to.errored === null) {
+      this.#flushes.end(true, this.#clock.now());
+    }
   }
 
   /** Nothing can be written any more; what still comes is read for what it tells, and for its end. */

@@ -1,4 +1,4 @@
-import { grown } from '../amqp/bytes.ts';
+import { grown, NO_BITS, NO_FLOATS, NO_SLOTS, NO_WORDS } from '../amqp/bytes.ts';
 import type { More, Names } from '../events/passage.ts';
 import type { Route } from './routes.ts';
 
@@ -34,10 +34,6 @@ export function lasting<T>({ route, time, size, detail, bits, ids, idsAt, latenc
 export const IDS = 8;
 const INITIAL = 16;
 /** Of a window that was never used: most channels only publish or only consume. */
-const NO_NUMBERS = new Float64Array(0);
-const NO_BITS = new Uint16Array(0);
-const NO_WORDS = new Uint32Array(0);
-const NO_SLOTS = new Int32Array(0);
 /** A span of sequence numbers longer than this, and mostly empty, is not kept as an array. */
 const SPARSE = 4096;
 
@@ -53,10 +49,10 @@ export class Window<T> {
   routes: (Route<T> | undefined)[] = [];
   /** undefined unless set since the slot was added */
   details: (Detail | undefined)[] = [];
-  times = NO_NUMBERS;
+  times = NO_FLOATS;
   /** x-tracehare-sent of a publish, latency of a delivery */
-  stamps = NO_NUMBERS;
-  sizes = NO_NUMBERS;
+  stamps = NO_FLOATS;
+  sizes = NO_FLOATS;
   bits = NO_BITS;
   /** trace id in words 0–3, own span id in 4–5, parent span id in 6–7 */
   ids = NO_WORDS;

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { createRig, handshake } from '../../bench/micro/plane.ts';
+import { deliver } from '../../bench/wire.ts';
+
+// Deliveries that nobody acknowledges end when the kernel has taken them.
+
+const TAG = 'amq.ctag-test';
+
+/** An auto-ack consumer, all of whose deliveries are told of. */
+function consumer() {
+  const rig = createRig({ env: { OTEL_TRACES_SAMPLER: 'always_on' } });
+  handshake(rig, { consume: { tag: TAG, noAck: true } });
+  let tag = 0;
+  return {
+    app: rig.app,
+    delivers: () => rig.broker.receive(deliver({ exchange: 'orders', routingKey: 'new', body: 10 }, TAG, ++tag)),
+    ended: () => rig.events().flatMap((event) => (event.type === 'delivery.ended' ? [event.outcome] : [])),
+    closes: () => rig.app.emit('close'),
+  };
+}
+
+test('what the kernel took at once has ended', () => {
+  const { delivers, ended } = consumer();
+  delivers();
+  expect(ended()).toEqual(['success']);
+});
+
+test('what a slow app makes the socket hold ends when the last byte is taken', () => {
+  const { app, delivers, ended } = consumer();
+  const [taken] = [app.waiting];
+  app.writableLength = 200;
+  delivers();
+  delivers();
+  expect(ended()).toEqual([]);
+  expect(taken).toHaveLength(1);
+  // the first is taken, the second not
+  app.writableLength = 100;
+  taken.shift()?.();
+  expect(ended()).toEqual([]);
+  app.writableLength = 0;
+  taken.shift()?.();
+  expect(ended()).toEqual(['success', 'success']);
+  expect(taken).toEqual([]);
+});
+
+test('what the socket failed over did not get out', () => {
+  const { app, delivers, ended, closes } = consumer();
+  // as Node leaves it between a write that failed at once and the socket's end
+  app.errored = new Error('write EPIPE');
+  delivers();
+  expect(ended()).toEqual([]);
+  closes();
+  expect(ended()).not.toContain('success');
+});
