@@ -124,7 +124,8 @@ export class Output {
     if (this.#length === 0) {
       if (run === undefined) return undefined;
       this.#run = undefined;
-      return { bytes: run.subarray(this.#start, this.#end), scratched: false };
+      const isWhole = this.#start === 0 && this.#end === run.length;
+      return { bytes: isWhole ? run : run.subarray(this.#start, this.#end), scratched: false };
     }
     this.#settleRun();
     const bytes = this.#scratch.bytes.subarray(0, this.#length);
