@@ -1,5 +1,6 @@
 import type { EventBus } from './events/bus.ts';
 import type { Logger } from './log.ts';
+import { leaksMandatory } from './proxy/broker-flaws.ts';
 
 /** Reply codes an app or broker closes with when nothing is wrong. */
 const NORMAL = new Set([0, 200]);
@@ -10,9 +11,16 @@ export function logLifecycle(bus: EventBus, log: Logger): void {
   bus.on('connection.opened', ({ connection, client, brokerHost, brokerPort, bypass }) => {
     log.debug({ connection, client, upstream: `${brokerHost}:${brokerPort}`, ...(bypass && { bypass }) }, 'connected');
   });
-  bus.on('connection.identified', ({ connection, vhost, user, name, product, version, platform }) => {
+  const flawed = new Set<string>();
+  bus.on('connection.identified', ({ connection, vhost, user, name, product, version, platform, broker }) => {
     names.set(connection, name || product);
-    log.debug({ connection, vhost, user, name, product, version, platform }, 'app identified');
+    log.debug({ connection, vhost, user, name, product, version, platform, broker }, 'app identified');
+    if (!leaksMandatory(broker) || flawed.has(broker)) return;
+    flawed.add(broker);
+    log.warn(
+      { broker },
+      'this broker leaks memory for mandatory publishes without confirms: unroutable ones of such channels are not detected; upgrade to RabbitMQ 3.9.8 or use --loss confirms',
+    );
   });
   bus.on('connection.blocked', ({ connection, blocked, reason }) => {
     if (blocked) log.warn({ connection, name: names.get(connection), reason }, 'broker blocks the connection');

@@ -51,6 +51,8 @@ export interface ConnectionIdentified {
   product: string;
   version: string;
   platform: string;
+  /** product and version of the broker, as it says; '' if it did not */
+  broker: string;
 }
 
 export interface ConnectionBlocked {

@@ -3,13 +3,16 @@ import { readMethod } from '../amqp/methods.ts';
 import { keyOf, methodKey } from '../amqp/spec.ts';
 import type { ClosedBy } from '../events/lifecycle.ts';
 import { appName } from './app-name.ts';
+import { leaksMandatory } from './broker-flaws.ts';
 import { Channel } from './channel.ts';
 import { InFlight } from './in-flight.ts';
 import type { UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
+import type { PublishMode } from './publish-numbers.ts';
 import { RETURN_WAIT_MS } from './publishes.ts';
 import type { Client, LossMode } from './treatment.ts';
 
+const START = keyOf('connection.start');
 const START_OK = keyOf('connection.start-ok');
 const TUNE_OK = keyOf('connection.tune-ok');
 const OPEN = keyOf('connection.open');
@@ -46,6 +49,9 @@ export class Session {
   #properties: Record<string, FieldValue> = {};
   #vhost = '';
   #app = '';
+  /** what the broker says it is, `product version` */
+  #broker = '';
+  #leaksMandatory = false;
   #blockedSince = Number.NaN;
   readonly #channels = new Map<number, Channel>();
   #last: Channel | undefined;
@@ -65,6 +71,11 @@ export class Session {
   /** The plane's tables of routes are others now. */
   rerouted(): void {
     for (const channel of this.#channels.values()) channel.rerouted();
+  }
+
+  /** Whether we may make publishes mandatory, on a channel in this mode. */
+  shadowsMandatory(mode: PublishMode): boolean {
+    return this.shadowing !== 'off' && (mode !== 'plain' || !this.#leaksMandatory);
   }
 
   get pipeline(): string {
@@ -201,7 +212,11 @@ export class Session {
   fromBroker(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
     const { plane, id: connection } = this;
     const at = plane.clock.micros(now);
-    if (key === OPEN_OK) {
+    if (key === START) {
+      const { product, version } = readMethod('connection.start', buf, start, end).serverProperties;
+      this.#broker = `${string(product)} ${string(version)}`.trim();
+      this.#leaksMandatory = leaksMandatory(this.#broker);
+    } else if (key === OPEN_OK) {
       this.isOpen = true;
       this.shadowing = plane.shadowing(this.#client);
       plane.observer.emit({
@@ -214,6 +229,7 @@ export class Session {
         product: this.#client.product,
         version: string(this.#properties.version),
         platform: string(this.#properties.platform),
+        broker: this.#broker,
       });
     } else if (key === BLOCKED) {
       if (Number.isNaN(this.#blockedSince)) this.#blockedSince = now;

@@ -133,7 +133,7 @@ export class TowardsBroker implements FrameVisitor {
       }
     }
     channel.outgoing?.begin();
-    const forShadow = session.shadowing !== 'off' && publishing.wantsShadow;
+    const forShadow = publishing.wantsShadow && session.shadowsMandatory(publishes.numbers.mode);
     if (!forShadow && !mayStrike) return true;
     if (headerFollows(this.chunk, buf, end, id)) publishing.hold(buf, start, end, forShadow);
     else {

@@ -41,6 +41,7 @@ export class WholePublishes {
     const channel = this.#session.channel(id);
     if (channel === undefined || channel.outgoing !== undefined || channel.severed !== undefined) return start;
     const { publishes, publishing } = channel;
+    const shadowsMandatory = this.#session.shadowsMandatory(publishes.numbers.mode);
     if (!publishing.isBetween || !publishes.goStraight || plane.middleware !== undefined) return start;
 
     const { header, edit, context } = plane;
@@ -91,7 +92,7 @@ export class WholePublishes {
         const wantsConfirms = shadowing === 'confirms' && treatment.loss === 'confirms';
         if (!isPlain || (wantsConfirms && publishes.numbers.mode === 'plain')) break;
         if (mandatory !== 0) bits = MANDATORY;
-        else if (shadowing !== 'off' && shadow) bits = MANDATORY | SHADOW;
+        else if (shadowsMandatory && shadow) bits = MANDATORY | SHADOW;
       }
       if (!header.read(buf, head, headEnd, view)) break;
       const bare = addsOurs && header.isBare && (frameMax === 0 || headEnd - head + MOST_BARE_BYTES <= frameMax);

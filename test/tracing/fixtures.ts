@@ -93,6 +93,7 @@ export function identified(changes: Partial<ConnectionIdentified> = {}): Connect
     product: 'AMQPLIB',
     version: '2.3.1',
     platform: 'Node.js',
+    broker: 'RabbitMQ 4.1.0',
     ...changes,
   };
 }

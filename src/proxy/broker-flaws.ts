@@ -1,0 +1,7 @@
+/**
+ * What a broker says it is, as `product version`. RabbitMQ 3.9.0 to 3.9.7 never forget a mandatory publish to a
+ * classic queue on a channel without confirms: the channel's memory grows for ever (rabbitmq-server #3560).
+ */
+export function leaksMandatory(broker: string): boolean {
+  return /^RabbitMQ 3\.9\.[0-7](?!\d)/.test(broker);
+}
