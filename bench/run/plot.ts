@@ -85,7 +85,10 @@ function bar({ path, min, median, max }: Spread & { path: string }, y: number, h
 
 /** The number a load's name starts with is where it stands, on a logarithmic axis. */
 function growth(samples: Sample[], suite: string, title: string): Panel[] {
-  const of = samples.filter((sample) => sample.suite === suite && sample.result.cpu.proxy !== undefined);
+  const of = samples.filter(
+    // as good as the same line as its namesake
+    ({ suite: of, path, result }) => of === suite && result.cpu.proxy !== undefined && !path.startsWith('equal'),
+  );
   if (of.length === 0) return [];
   const places = [...new Set(of.map(({ load }) => Number.parseInt(load, 10)))].sort((a, b) => a - b);
   const lines = [...Map.groupBy(of, ({ path }) => path)].map(([path, its]) => ({
