@@ -29,7 +29,8 @@ export class NullSocket extends EventEmitter {
   bytesWritten = 0;
   /** what was written last; valid until the next write */
   last: Uint8Array = new Uint8Array(0);
-  /** bytes the kernel did not take yet */
+  /** the kernel takes nothing until `writableLength` is set */
+  isSlow = false;
   writableLength = 0;
   errored: Error | null = null;
   readonly destroyed = false;
@@ -41,6 +42,7 @@ export class NullSocket extends EventEmitter {
 
   write(bytes: Uint8Array, written?: () => void): boolean {
     if (written !== undefined) this.waiting.push(written);
+    if (this.isSlow) this.writableLength += bytes.length;
     if (bytes.length > 0) {
       this.writes++;
       this.bytesWritten += bytes.length;

@@ -50,8 +50,7 @@ export class Relay {
   readonly #holds = new Set<string>();
   /** what is read now goes nowhere: the other side is gone; it is followed all the same */
   #discarding = false;
-  /** the socket will tell when it has taken what it holds */
-  #awaitsFlush = false;
+  readonly #flushed = (): void => this.#settle();
 
   constructor(parts: {
     direction: Direction;
@@ -153,27 +152,18 @@ export class Relay {
       this.#settle();
       return;
     }
-    if (!this.#to.write(out.bytes)) this.#from.pause();
+    // A callback for each write would cost a turn of Node's tick queue each: only a socket that is behind has to tell.
+    const wasBehind = this.#to.writableLength > 0;
+    if (!this.#to.write(out.bytes, wasBehind ? this.#flushed : undefined)) this.#from.pause();
     if (this.#to.writableLength === 0) {
       this.#settle();
       return;
     }
+    if (!wasBehind) this.#to.write(NOTHING, this.#flushed);
     // the socket holds on to these bytes: nobody may write over them
     if (out.scratched) this.#scratch.handOver();
     else this.#reading.keep();
-    this.#awaitFlush();
     this.#heldBack(this.#clock.now());
-  }
-
-  /** A callback for each write would cost a tick of the event loop each: only a socket that fell behind has to tell. */
-  #awaitFlush(): void {
-    if (this.#awaitsFlush) return;
-    this.#awaitsFlush = true;
-    this.#to.write(NOTHING, () => {
-      this.#awaitsFlush = false;
-      if (this.#to.writableLength > 0) this.#awaitFlush();
-      else this.#settle();
-    });
   }
 
   /** All that was written is in the kernel's hands, unless the socket failed over it. */

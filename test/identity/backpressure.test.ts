@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../support/wait.ts';
 import { body, header, method, short, string, u64 } from '../support/wire.ts';
 import { opened, publish } from './by-hand.ts';
 import { checkUpstream } from './compare.ts';
-import { Bench } from './replay.ts';
+import { Bench, type Pair } from './replay.ts';
 
 /** More than the sockets on the way hold, so that the sidecar has to stop reading in the middle. */
 const BYTES = 24 * 1024 * 1024;
@@ -66,4 +66,74 @@ test('a side that does not read for a while gets every byte, in order, once it d
   const { atBroker, atApp } = await bench.finish(pair);
   expect(atApp.equals(broker)).toBe(true);
   expect(checkUpstream(app, atBroker).sent).toBeGreaterThan(100);
+});
+
+describe('an app that has stopped reading', () => {
+  const stream = messages((i) => method(1, 60, 60, short('tag'), u64(i + 1), Buffer.of(0), short('ex'), short('key')));
+  let bench: Bench;
+  /** what the sidecar reads of the broker before it stops */
+  let most: number;
+
+  const passed = async () =>
+    (await bench.sidecar.metrics()).sum('tracehare_relay_bytes_total', { direction: 'downstream' });
+
+  /** The broker sends so much of the stream, in pieces of 10 kB, until nothing more is read; returns what it sent. */
+  async function send(pair: Pair, length: number): Promise<number> {
+    const before = await passed();
+    for (let sent = 0, read = 0, same = 0; ; ) {
+      if (read >= sent) {
+        if (sent >= length) return sent;
+        const next = Math.min(length, sent + 10_000);
+        pair.broker.socket.write(stream.subarray(sent, next));
+        sent = next;
+      }
+      const now = (await passed()) - before;
+      same = now === read ? same + 1 : 0;
+      read = now;
+      if (same === 50) return sent;
+    }
+  }
+
+  async function stalled(): Promise<Pair> {
+    const pair = await bench.open();
+    pair.app.socket.pause();
+    return pair;
+  }
+
+  beforeAll(async () => {
+    bench = await Bench.start();
+    const pair = await stalled();
+    most = await send(pair, stream.length);
+    pair.app.socket.destroy();
+    await until(() => pair.broker.closed, 'the sidecar has let go');
+  });
+  afterAll(() => bench.stop());
+
+  // the sockets on the way are full, or nearly: what the sidecar holds is nothing, or up to the high-water mark
+  const STANDS = [0, 30_000, 70_000];
+
+  test('gets everything when it reads again, though the broker has gone meanwhile', async () => {
+    for (const less of STANDS) {
+      const pair = await stalled();
+      const sent = await send(pair, most - less);
+      pair.broker.socket.end();
+      pair.app.socket.resume();
+      await until(() => pair.app.ended, 'the app sees the end');
+      pair.app.socket.end();
+      expect(pair.app.received.equals(stream.subarray(0, sent)), `${less} bytes less`).toBe(true);
+    }
+  });
+
+  test('may vanish, and the others are served on', async () => {
+    for (const less of STANDS) {
+      const pair = await stalled();
+      await send(pair, most - less);
+      pair.app.socket.resetAndDestroy();
+      await until(() => pair.broker.closed, 'the broker sees that it is gone');
+      const other = await bench.open();
+      other.app.socket.write('hello, which is no AMQP');
+      await until(() => other.broker.count > 0, 'another app is served');
+      await bench.finish(other);
+    }
+  });
 });
