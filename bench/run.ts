@@ -94,6 +94,7 @@ async function runSuite(
   { name: suite, apps, loads, paths }: Suite,
   { port: brokerPort, pid }: RabbitMQ,
 ): Promise<void> {
+  const program = APPS[apps ?? 'load'];
   const running: RunningPath[] = [];
   try {
     for (const path of paths)
@@ -103,7 +104,7 @@ async function runSuite(
     }
     for (const load of loads) {
       for (const { path, port } of running.filter(compilesWhileItRuns)) {
-        await runLoad(APPS[apps ?? 'load'], { ...specOf(load, path, port, brokerPort), seconds: settling });
+        await runLoad(program, { ...specOf(load, path, port, brokerPort), seconds: settling });
       }
       for (let round = 0; round < rounds; round++) {
         // back and forth, so that what drifts weighs on all alike
@@ -112,7 +113,7 @@ async function runSuite(
           const spec = { ...specOf(load, path, port, brokerPort), processes };
           const before = sink.received();
           const stopScraping = path.scraped ? scrape(`${admin}/metrics`) : () => {};
-          const result = await runLoad(APPS[apps ?? 'load'], spec).finally(stopScraping);
+          const result = await runLoad(program, spec).finally(stopScraping);
           const exported = sink.received() - before;
           const sample: Sample = { suite, load: load.name, path: path.name, round, result, exported };
           results.samples.push(sample);

@@ -126,6 +126,7 @@ function judgeAbsolute({ samples, startup }: Results): string[] {
     const other = of('direct').find((each) => each.round === round)?.result.latency;
     return other === undefined || result.latency === undefined ? [] : [result.latency.p50 - other.p50];
   });
+  const disturbed = samples.filter(({ path }) => path === 'tracehare, scraped' || path === 'tracehare, endpoint hangs');
   const undisturbed = samples.filter(({ path }) => path === 'tracehare, undisturbed');
   const later = (path: string): number => {
     const all = samples.filter((sample) => sample.path === path);
@@ -136,6 +137,7 @@ function judgeAbsolute({ samples, startup }: Results): string[] {
     ['peak RSS of tracehare, 1000 connections', rss(ours.filter(isMany)), 'MiB', 170],
     ['start to listening', spread(startup.tracehare ?? []).median, 'ms', 500],
     ['2k/s: p50 of tracehare above direct', spread(added).median, 'µs', 30],
+    ['longest delay while scraped or without an endpoint', spread(valuesOf(disturbed, figures.max)).max, 'µs', 10_000],
     ['a scrape makes the latest message later by', later('tracehare, scraped'), 'µs', 10_000],
     ['a hanging endpoint makes the latest message later by', later('tracehare, endpoint hangs'), 'µs', 10_000],
   ];

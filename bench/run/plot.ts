@@ -85,10 +85,9 @@ function bar({ path, min, median, max }: Spread & { path: string }, y: number, h
 
 /** The number a load's name starts with is where it stands, on a logarithmic axis. */
 function growth(samples: Sample[], suite: string, title: string): Panel[] {
-  const of = samples.filter(
-    // as good as the same line as its namesake
-    ({ suite: of, path, result }) => of === suite && result.cpu.proxy !== undefined && !path.startsWith('equal'),
-  );
+  // those of equal work are as good as the same line
+  const isDrawn = ({ path, result }: Sample): boolean => result.cpu.proxy !== undefined && !path.startsWith('equal');
+  const of = samples.filter((sample) => sample.suite === suite && isDrawn(sample));
   if (of.length === 0) return [];
   const places = [...new Set(of.map(({ load }) => Number.parseInt(load, 10)))].sort((a, b) => a - b);
   const lines = [...Map.groupBy(of, ({ path }) => path)].map(([path, its]) => ({

@@ -33,6 +33,8 @@ export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint
 
 type Column = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
+export const NO_BYTES = new Uint8Array(0);
+
 /** Columns that hold nothing yet: a connection has dozens, and most of them never will. */
 export const NO_FLOATS = new Float64Array(0);
 export const NO_WORDS = new Uint32Array(0);

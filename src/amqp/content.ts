@@ -1,4 +1,4 @@
-import { copyBytes, viewOf } from './bytes.ts';
+import { copyBytes, NO_BYTES, viewOf } from './bytes.ts';
 import { readU32, skipValue, text, viewU64, writeU16, writeU32 } from './fields.ts';
 import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spec.ts';
 
@@ -52,7 +52,7 @@ export class ContentHeader {
   readonly #known: readonly KnownName[];
   /** one more than the position of the first known header whose name has so many bytes, 0: none has */
   readonly #byLength = new Uint8Array(256);
-  buf: Uint8Array = new Uint8Array(0);
+  buf: Uint8Array = NO_BYTES;
   /** the same bytes */
   #view = viewOf(this.buf);
   #start = 0;

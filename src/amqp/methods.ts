@@ -1,3 +1,4 @@
+import { NO_BYTES } from './bytes.ts';
 import {
   type FieldTable,
   MalformedError,
@@ -105,7 +106,7 @@ export function confirmFrame(channel: number, tag: number, ack: boolean): Uint8A
 export const confirmSelectFrame = (channel: number): Uint8Array => frame('confirm.select', channel, Uint8Array.of(1));
 
 export function emptyFrame(name: 'connection.close-ok' | 'channel.close-ok', channel: number): Uint8Array {
-  return frame(name, channel, new Uint8Array(0));
+  return frame(name, channel, NO_BYTES);
 }
 
 function frame(name: MethodName, channel: number, args: Uint8Array): Uint8Array {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { NO_BYTES } from '../amqp/bytes.ts';
 import { FrameDecoder } from '../amqp/frames.ts';
 import { closeFrame } from '../amqp/methods.ts';
 import { CloseHold } from './close-hold.ts';
@@ -192,7 +193,7 @@ export class Connection {
     }
     const timer = setTimeout(then, CLOSE_WAIT_MS);
     // 'drain' comes only after more than the high-water mark
-    socket.write('', () => {
+    socket.write(NO_BYTES, () => {
       clearTimeout(timer);
       then();
     });

@@ -1,4 +1,4 @@
-import { copyBytes, copyWords } from '../amqp/bytes.ts';
+import { copyBytes, copyWords, NO_BYTES } from '../amqp/bytes.ts';
 import type { ContentHeader } from '../amqp/content.ts';
 import type { HeaderEdit } from './interceptor.ts';
 
@@ -104,7 +104,7 @@ export class Output {
 
   /** The content-header frame last read, without some observed headers (addedHeaders). */
   strip(header: ContentHeader, { remove, dropTable }: { remove: number; dropTable: boolean }): void {
-    this.#spliced(header, remove, NOTHING, 0, dropTable);
+    this.#spliced(header, remove, NO_BYTES, 0, dropTable);
   }
 
   /** Bytes of our own. */
@@ -159,5 +159,3 @@ export class Output {
     this.#scratch.bytes.set(bytes.subarray(0, this.#length));
   }
 }
-
-const NOTHING = new Uint8Array(0);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { NO_BYTES } from '../amqp/bytes.ts';
 import type { FrameDecoder } from '../amqp/frames.ts';
 import { readChunks } from './chunks.ts';
 import { type Chunk, NO_VIEW } from './held-frame.ts';
@@ -19,8 +20,6 @@ interface Flushes {
 
 /** Bytes a socket may hold before its other side is no longer read (PERF, lesson 7). */
 export const HIGH_WATER_MARK = 64 * 1024;
-
-const NOTHING = new Uint8Array(0);
 
 /**
  * One direction of a connection: reads a chunk, has its frames followed, writes what comes out in
@@ -159,7 +158,7 @@ export class Relay {
       this.#settle();
       return;
     }
-    if (!wasBehind) this.#to.write(NOTHING, this.#flushed);
+    if (!wasBehind) this.#to.write(NO_BYTES, this.#flushed);
     // the socket holds on to these bytes: nobody may write over them
     if (out.scratched) this.#scratch.handOver();
     else this.#reading.keep();

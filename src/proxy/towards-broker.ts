@@ -125,12 +125,10 @@ export class TowardsBroker implements FrameVisitor {
     publishing.method(buf, start, end, this.now);
     if (channel.severed?.brokerTold) return false;
     const { mayStrike } = publishing;
-    if (session.shadowing !== 'off') {
-      if (publishes.numbers.mode === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
-        channel.outgoing?.settleOrder();
-        this.sink(channel).add(confirmSelectFrame(id));
-        publishes.numbers.shadowConfirms();
-      }
+    if (publishes.numbers.mode === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
+      channel.outgoing?.settleOrder();
+      this.sink(channel).add(confirmSelectFrame(id));
+      publishes.numbers.shadowConfirms();
     }
     channel.outgoing?.begin();
     const forShadow = publishing.wantsShadow && session.shadowsMandatory(publishes.numbers.mode);

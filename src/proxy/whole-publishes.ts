@@ -41,9 +41,9 @@ export class WholePublishes {
     const channel = this.#session.channel(id);
     if (channel === undefined || channel.outgoing !== undefined || channel.severed !== undefined) return start;
     const { publishes, publishing } = channel;
-    const shadowsMandatory = this.#session.shadowsMandatory(publishes.numbers.mode);
     if (!publishing.isBetween || !publishes.goStraight || plane.middleware !== undefined) return start;
 
+    const shadowsMandatory = this.#session.shadowsMandatory(publishes.numbers.mode);
     const { header, edit, context } = plane;
     const { publish } = publishing;
     const output = this.#output;

@@ -33,7 +33,6 @@ export function lasting<T>({ route, time, size, detail, bits, ids, idsAt, latenc
 
 export const IDS = 8;
 const INITIAL = 16;
-/** Of a window that was never used: most channels only publish or only consume. */
 /** A span of sequence numbers longer than this, and mostly empty, is not kept as an array. */
 const SPARSE = 4096;
 

@@ -23,6 +23,31 @@ function messages(first: (index: number) => Buffer): Buffer {
   return Buffer.concat(all);
 }
 
+/** Piece by piece, the next when the last was read, until nothing more is read or all is; returns how much was written. */
+async function writeWhileRead(
+  { sidecar }: Bench,
+  pair: Pair,
+  from: keyof Pair,
+  bytes: Buffer,
+  piece: number,
+): Promise<number> {
+  const direction = from === 'app' ? 'upstream' : 'downstream';
+  const passed = async () => (await sidecar.metrics()).sum('tracehare_relay_bytes_total', { direction });
+  const before = await passed();
+  let written = 0;
+  for (let read = 0, same = 0; same < 50; ) {
+    if (read >= written) {
+      if (written === bytes.length) break;
+      pair[from].socket.write(bytes.subarray(written, written + piece));
+      written = Math.min(bytes.length, written + piece);
+    }
+    const now = (await passed()) - before;
+    same = now === read ? same + 1 : 0;
+    read = now;
+  }
+  return written;
+}
+
 test('a side that does not read for a while gets every byte, in order, once it does: both ways', async () => {
   const bench = await Bench.start();
   onTestFinished(() => bench.stop());
@@ -36,18 +61,8 @@ test('a side that does not read for a while gets every byte, in order, once it d
 
   /** Chunk by chunk until the sidecar has stopped reading, then all the rest. */
   async function stall(from: 'app' | 'broker', bytes: Buffer): Promise<void> {
-    const direction = from === 'app' ? 'upstream' : 'downstream';
-    const passed = async () => (await bench.sidecar.metrics()).sum('tracehare_relay_bytes_total', { direction });
-    let written = 0;
-    for (let last = -1, same = 0; same < 50; ) {
-      const now = await passed();
-      same = now === last ? same + 1 : 0;
-      last = now;
-      if (now < written) continue;
-      expect(written, 'everything passed, and nobody read it').toBeLessThan(bytes.length);
-      pair[from].socket.write(bytes.subarray(written, written + CHUNK));
-      written += CHUNK;
-    }
+    const written = await writeWhileRead(bench, pair, from, bytes, CHUNK);
+    expect(written, 'everything passed, and nobody read it').toBeLessThan(bytes.length);
     pair[from].socket.write(bytes.subarray(written));
   }
   await stall('app', app);
@@ -74,25 +89,9 @@ describe('an app that has stopped reading', () => {
   /** what the sidecar reads of the broker before it stops */
   let most: number;
 
-  const passed = async () =>
-    (await bench.sidecar.metrics()).sum('tracehare_relay_bytes_total', { direction: 'downstream' });
-
-  /** The broker sends so much of the stream, in pieces of 10 kB, until nothing more is read; returns what it sent. */
-  async function send(pair: Pair, length: number): Promise<number> {
-    const before = await passed();
-    for (let sent = 0, read = 0, same = 0; ; ) {
-      if (read >= sent) {
-        if (sent >= length) return sent;
-        const next = Math.min(length, sent + 10_000);
-        pair.broker.socket.write(stream.subarray(sent, next));
-        sent = next;
-      }
-      const now = (await passed()) - before;
-      same = now === read ? same + 1 : 0;
-      read = now;
-      if (same === 50) return sent;
-    }
-  }
+  /** The broker sends so much of the stream, or as much as is read; returns how much. */
+  const send = (pair: Pair, length: number): Promise<number> =>
+    writeWhileRead(bench, pair, 'broker', stream.subarray(0, length), 10_000);
 
   async function stalled(): Promise<Pair> {
     const pair = await bench.open();

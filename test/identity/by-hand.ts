@@ -11,6 +11,9 @@ export const opened = (frameMax = 131_072): Buffer =>
     method(2, 20, 10, short('')),
   ]);
 
+/** What lets the app in. */
+export const openOk = method(0, 10, 41, short(''));
+
 export const publish = (channel = 1, key = 'key', mandatory = false): Buffer =>
   method(channel, 60, 40, u16(0), short('ex'), short(key), bits(mandatory, false));
 

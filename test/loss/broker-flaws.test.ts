@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { opened, publish } from '../identity/by-hand.ts';
+import { opened, openOk, publish } from '../identity/by-hand.ts';
 import { Bench } from '../identity/replay.ts';
 import { request } from '../support/raw-client.ts';
 import { until } from '../support/wait.ts';
-import { body, header, isMethod, long, method, short, split, string, table, u8 } from '../support/wire.ts';
+import { body, header, isMethod, long, method, split, string, table, u8 } from '../support/wire.ts';
 
 // RabbitMQ 3.9.0 to 3.9.7 never forget a mandatory publish on a channel without confirms: an app that
 // never asked for mandatory must not fill its broker's memory because Tracehare did.
@@ -19,7 +19,6 @@ const start = (product: string, version: string): Buffer =>
     long('PLAIN'),
     long('en_US'),
   );
-const openOk = method(0, 10, 41, short(''));
 const message = (channel: number): Buffer =>
   Buffer.concat([publish(channel), header(channel, 1), body(channel, Buffer.from('x'))]);
 

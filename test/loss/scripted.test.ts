@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { opened } from '../identity/by-hand.ts';
+import { opened, openOk } from '../identity/by-hand.ts';
 import { checkDownstream, checkUpstream } from '../identity/compare.ts';
 import { Bench, type Pair } from '../identity/replay.ts';
 import { request } from '../support/raw-client.ts';
@@ -24,7 +24,6 @@ import {
 } from '../support/wire.ts';
 
 const BATCH = 100;
-const openOk = method(0, 10, 41, short(''));
 const select = (channel: number) => request.confirmSelect(channel, true);
 const publish = (channel: number, exchange: string, key: string, mandatory = false): Buffer =>
   method(channel, 60, 40, u16(0), short(exchange), short(key), bits(mandatory, false));

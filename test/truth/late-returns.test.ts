@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { opened } from '../identity/by-hand.ts';
+import { opened, openOk } from '../identity/by-hand.ts';
 import { Bench, type Pair } from '../identity/replay.ts';
 import { until } from '../support/wait.ts';
 import { bits, header, isMethod, method, short, split, u16, u32, u64 } from '../support/wire.ts';
@@ -16,7 +16,6 @@ const publish = (exchange: string) => [
 ];
 const qos = method(1, 60, 10, u32(0), u16(1), bits(false));
 const qosOk = method(1, 60, 11);
-const openOk = method(0, 10, 41, short(''));
 
 const headersOf = (pair: Pair): Buffer[] => split(pair.broker.received).frames.filter((frame) => frame[0] === 2);
 
