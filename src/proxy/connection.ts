@@ -249,7 +249,7 @@ export class Connection {
   }
 
   sweep(now: number): void {
-    this.#session.sweep(this.#broker.writableLength === 0, now);
+    this.#session.sweep(now);
   }
 
   /** The orderly end from our side (DESIGN, Command line: SIGTERM). `closed` follows. */

@@ -57,7 +57,6 @@ export class DelayLine implements FrameSink {
   #notBefore = 0;
   #rate = 0;
   #awaiting = false;
-  #leftAt = Number.NEGATIVE_INFINITY;
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -105,11 +104,6 @@ export class DelayLine implements FrameSink {
 
   get isEmpty(): boolean {
     return this.#segments.length === 0;
-  }
-
-  /** Something is held, or left less than `ms` ago. */
-  isRecent(now: number, ms: number): boolean {
-    return !this.isEmpty || now - this.#leftAt < ms;
   }
 
   keep(buf: Uint8Array, start: number, end: number, ended = true): void {
@@ -226,7 +220,6 @@ export class DelayLine implements FrameSink {
         this.#wire.output.add(bytes);
         this.#size -= bytes.length;
       }
-      this.#leftAt = now;
       leaving?.left(now);
     }
     this.#segments.splice(0, count);

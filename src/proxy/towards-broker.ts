@@ -263,6 +263,7 @@ export class TowardsBroker implements FrameVisitor {
       outgoing.ended(publish, this.now);
       if (ending !== undefined) this.#closing.faultEnds(channel.id, ending);
     } else if (publishes.passed(publish)) this.#flushing.add(publishes, publish, publishes.numbers.sequence);
+    else if (publishes.written(publishes.numbers.sequence)) this.#flushing.watch(publishes);
     const { rateLimit } = publish.route.treatment;
     if (rateLimit !== undefined) this.#pacing.passed(rateLimit, publish.route.tally, this.now);
   }
