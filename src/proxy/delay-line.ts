@@ -23,7 +23,7 @@ export interface Wire {
   /** Calls `go` once bytes of ours can go in between two frames, and sends what it puts out. */
   onceAtBoundary(go: () => void): void;
   /** A line is full, or has room again. */
-  full(line: DelayLine, isFull: boolean): void;
+  full(line: object, isFull: boolean): void;
 }
 
 /** What is to be done when a message has left, or when it never will. */

@@ -101,6 +101,12 @@ export class Session {
     return false;
   }
 
+  /** The app has sent something on the number of a channel that a fault has closed, and it was not passed on yet. */
+  get reuses(): boolean {
+    for (const { severed } of this.#channels.values()) if (severed !== undefined && severed.waiting > 0) return true;
+    return false;
+  }
+
   /** Channels in their order, e.g. to let go what each holds. */
   channels(): Iterable<Channel> {
     return this.#channels.values();
