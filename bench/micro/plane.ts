@@ -5,12 +5,14 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { eventOf } from '../../src/events/passage.ts';
 import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
+import { Faults, schedule } from '../../src/faults/faults.ts';
 import { Clock } from '../../src/proxy/clock.ts';
 import { Connection } from '../../src/proxy/connection.ts';
 import { guardedInterceptor, guardedObserver } from '../../src/proxy/guard.ts';
 import { Scratch } from '../../src/proxy/output.ts';
 import { Plane } from '../../src/proxy/plane.ts';
 import { compileClients } from '../../src/rules/clients.ts';
+import type { Rule } from '../../src/rules/rule.ts';
 import { compileRules } from '../../src/rules/rules.ts';
 import { foldName } from '../../src/telemetry/metrics/fold.ts';
 import { Recorder } from '../../src/telemetry/metrics/recording/recorder.ts';
@@ -83,6 +85,8 @@ export interface RigOptions {
   args?: string[];
   /** OTEL_* variables that rule sampling */
   env?: Record<string, string>;
+  /** as of a configuration file, faults included */
+  rules?: Rule[];
 }
 
 export interface Rig {
@@ -106,7 +110,7 @@ export interface Rig {
 
 const SWEEP_MS = 250;
 
-export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
+export function createRig({ args = [], env = {}, rules: given = [] }: RigOptions = {}): Rig {
   const config = loadConfig({ argv: args, env: {} });
   const memory = ringMemory(4 << 20);
   const ring = new RingWriter(memory);
@@ -129,12 +133,14 @@ export function createRig({ args = [], env = {} }: RigOptions = {}): Rig {
   const interceptor = guardedInterceptor(createPropagation({ sampler, ids: createIdPool(), injectUnsampled }), () =>
     observer.traffic.observerFailed(),
   );
-  const rules = compileRules(config.rules, {
+  const clock = new MovedClock();
+  const faults = new Faults(schedule(given, true, clock.now()));
+  const rules = compileRules(given, {
     loss: config.loss.mode,
     naming: (exchange, routingKey) => exchange || routingKey,
     fold: foldName,
+    faults: (specs, side) => faults.of(specs, side),
   });
-  const clock = new MovedClock();
   const plane = new Plane(observer, interceptor, clock, rules, {
     pipeline: config.pipeline,
     windowPerChannel: config.limits.windowPerChannel,

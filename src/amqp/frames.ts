@@ -26,8 +26,8 @@ export interface FrameVisitor {
    * whole frames as it likes, of any kind, and returns where it stopped. They come to no other call.
    */
   whole?(buf: Uint8Array, start: number, end: number): number;
-  /** Bytes of frames nobody observes. */
-  raw(buf: Uint8Array, start: number, end: number): void;
+  /** Bytes of a frame nobody observes, on `channel`; -1: of no frame, or of one that can't be told. */
+  raw(buf: Uint8Array, start: number, end: number, channel: number): void;
   /** What follows can't be read: everything from here on comes as raw. */
   lost(why: 'protocol' | 'frame'): void;
 }
@@ -89,7 +89,7 @@ export class FrameDecoder {
     this.#state = LOST;
     const held = this.#carried;
     this.#carried = 0;
-    if (held > 0) this.#visitor.raw(this.#carry, 0, held);
+    if (held > 0) this.#visitor.raw(this.#carry, 0, held, -1);
   }
 
   /** Called by the visitor at the end of a frame: nothing is handed on after it until the next `push`. */
@@ -107,7 +107,7 @@ export class FrameDecoder {
       else if (this.#state === STREAMING) p = this.#stream(buf, p, end);
       else if (this.#state === STOPPED) return p;
       else {
-        this.#visitor.raw(buf, p, end);
+        this.#visitor.raw(buf, p, end, -1);
         return end;
       }
     }
@@ -128,7 +128,7 @@ export class FrameDecoder {
     let p = start;
     while (p < end && this.#opened < PROTOCOL_HEADER.length) {
       if (buf[p] !== PROTOCOL_HEADER[this.#opened]) {
-        this.#visitor.raw(buf, start, p);
+        this.#visitor.raw(buf, start, p, -1);
         this.#fail('protocol');
         return p;
       }
@@ -137,7 +137,7 @@ export class FrameDecoder {
     }
     // before the call: the visitor may ask atBoundary, or lose
     if (this.#opened === PROTOCOL_HEADER.length) this.#state = FRAMES;
-    this.#visitor.raw(buf, start, p);
+    this.#visitor.raw(buf, start, p, -1);
     return p;
   }
 
@@ -198,14 +198,14 @@ export class FrameDecoder {
         const key = readU32(buf, start + FRAME_HEAD);
         if (key === this.#lastKey || this.#isObserved(key))
           this.#visitor.method(key, readU16(buf, start + 1), buf, start, end);
-        else this.#visitor.raw(buf, start, end);
+        else this.#visitor.raw(buf, start, end, readU16(buf, start + 1));
         return true;
       }
       case FRAME_HEADER:
         this.#visitor.header(readU16(buf, start + 1), buf, start, end);
         return true;
       case FRAME_HEARTBEAT:
-        this.#visitor.raw(buf, start, end);
+        this.#visitor.raw(buf, start, end, readU16(buf, start + 1));
         return true;
       default:
         return false;
@@ -271,7 +271,7 @@ export class FrameDecoder {
     this.#remaining -= stop - start;
     const ended = this.#remaining === 0;
     if (ended) this.#state = FRAMES;
-    if (this.#payload < 0) this.#visitor.raw(buf, start, stop);
+    if (this.#payload < 0) this.#visitor.raw(buf, start, stop, this.#channel);
     else this.#visitor.body(this.#channel, ended ? this.#payload : -1, buf, start, stop);
     if (ended && buf[stop - 1] !== FRAME_END) this.#fail('frame');
     return stop;

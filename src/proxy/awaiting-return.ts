@@ -12,6 +12,8 @@ export interface Run {
   time: number;
   /** open ones */
   count: number;
+  /** sequence of the last one */
+  last: number;
   /** of the bodies of those it began with, in bytes */
   largest: number;
 }
@@ -52,6 +54,8 @@ export class AwaitingReturn {
   #bits = NO_BITS;
   #head = 0;
   #tail = 0;
+  /** runs before this one get no more publishes */
+  #sealed = 0;
   // by sequence, in a ring
   #sizes = NO_WORDS;
   /** as in Window.ids */
@@ -72,7 +76,7 @@ export class AwaitingReturn {
     if (size >= TAKEN || !this.#hasRoom(sequence)) return false;
     const last = (this.#tail - 1) & (this.#times.length - 1);
     if (
-      this.#head < this.#tail &&
+      Math.max(this.#head, this.#sealed) < this.#tail &&
       this.#ends[last] === sequence &&
       this.#times[last] === time &&
       this.#routes[last] === route &&
@@ -90,6 +94,11 @@ export class AwaitingReturn {
     return true;
   }
 
+  /** What is added from now on begins another run: those of one run are flushed together. */
+  seal(): void {
+    this.#sealed = this.#tail;
+  }
+
   /** Ends all up to and including `last`, in order. */
   takeUpTo(last: number, each: (run: Run) => void): void {
     while (this.#head < this.#tail) {
@@ -99,6 +108,7 @@ export class AwaitingReturn {
       if (this.#ends[run] > last + 1) {
         // in tx or behind a barrier: the rest of a chunk came after what is answered
         taken.count = this.#openIn(this.#firsts[run], last + 1);
+        taken.last = last;
         this.#firsts[run] = last + 1;
         this.#counts[run] -= taken.count;
       } else {
@@ -107,17 +117,6 @@ export class AwaitingReturn {
       this.size -= taken.count;
       if (taken.count > 0) each(taken);
     }
-  }
-
-  /** The sequence of the last one that passed at `time` or before, of those at the beginning; 0: none did. */
-  lastAt(time: number): number {
-    let last = 0;
-    for (let i = this.#head; i < this.#tail; i++) {
-      const run = i & (this.#times.length - 1);
-      if (this.#times[run] > time) break;
-      last = this.#ends[run] - 1;
-    }
-    return last;
   }
 
   /** The one that was returned; undefined: it is not among these. */
@@ -155,6 +154,7 @@ export class AwaitingReturn {
       route: this.#routes[run] as Route<PublishTally>,
       time: this.#times[run],
       count: this.#counts[run],
+      last: this.#ends[run] - 1,
       largest: this.#largest[run],
     };
   }
@@ -263,6 +263,7 @@ export class AwaitingReturn {
     this.#bits = unrolled(this.#bits, new Uint16Array(length));
     this.#tail -= this.#head;
     this.#cursor = Math.max(0, this.#cursor - this.#head);
+    this.#sealed = Math.max(0, this.#sealed - this.#head);
     this.#head = 0;
   }
 }

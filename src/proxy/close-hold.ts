@@ -8,9 +8,9 @@ interface Held {
 }
 
 /**
- * Closings of the app that wait for outstanding shadow confirms: the broker drops the confirms of
- * a channel that closes (FACTS, 0), and a client that publishes and leaves is the commonest of
- * all. Each waits for at most `settleOnClose`, and they leave in the order in which they came.
+ * Closings of the app that wait for outstanding shadow confirms: the broker drops the confirms of a channel that
+ * closes, and a client that publishes and leaves is the commonest of all. The end of a connection also waits for what
+ * the app sent before it on a channel number that is not free yet. Each waits for at most `settleOnClose`, and they leave in the order in which they came.
  */
 export class CloseHold {
   readonly #session: Session;
@@ -29,7 +29,7 @@ export class CloseHold {
    * that is so already, and then returns false.
    */
   wait(channel: number, go: () => void): boolean {
-    if (!this.#session.awaitsShadow(channel)) {
+    if (!this.#isAwaited(channel)) {
       go();
       return false;
     }
@@ -39,9 +39,13 @@ export class CloseHold {
     return true;
   }
 
-  /** Confirms came in: lets go what waited for them. */
+  /** What was awaited came in: lets go what waited for it. */
   settled(): void {
-    for (const held of [...this.#held]) if (!this.#session.awaitsShadow(held.channel)) this.#release(held);
+    for (const held of [...this.#held]) if (!this.#isAwaited(held.channel)) this.#release(held);
+  }
+
+  #isAwaited(channel: number): boolean {
+    return this.#session.awaitsShadow(channel) || (channel === 0 && this.#session.reuses);
   }
 
   /** Nothing that comes can be told apart any more. */

@@ -224,7 +224,7 @@ export class Connection {
     this.#plane.observer.traffic.unobserved(reason);
     // one of the two is inside its chunk, and they share a scratch buffer: what the one has put
     // there must leave before the other puts anything
-    this.#towardsBroker.letGo();
+    this.#towardsBroker.abandon();
     this.#hold.releaseAll();
     this.#toBroker.send();
     this.#towardsApp.letGo();
@@ -249,7 +249,7 @@ export class Connection {
   }
 
   sweep(now: number): void {
-    this.#session.sweep(this.#broker.writableLength === 0, now);
+    this.#session.sweep(now);
   }
 
   /** The orderly end from our side (DESIGN, Command line: SIGTERM). `closed` follows. */
@@ -376,7 +376,11 @@ export class Connection {
   }
 
   severed(channel: number): void {
-    this.#faults.over(channel, (severed) => severed.replay(this.#towardsBroker, observedFromApp));
+    this.#faults.over(channel, (severed) => {
+      this.#towardsBroker.reuse(severed);
+      // a close of the connection goes behind what was sent on the number
+      queueMicrotask(() => this.#hold.settled());
+    });
   }
 
   answer(): void {

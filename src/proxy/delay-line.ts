@@ -23,7 +23,7 @@ export interface Wire {
   /** Calls `go` once bytes of ours can go in between two frames, and sends what it puts out. */
   onceAtBoundary(go: () => void): void;
   /** A line is full, or has room again. */
-  full(line: DelayLine, isFull: boolean): void;
+  full(line: object, isFull: boolean): void;
 }
 
 /** What is to be done when a message has left, or when it never will. */
@@ -57,7 +57,6 @@ export class DelayLine implements FrameSink {
   #notBefore = 0;
   #rate = 0;
   #awaiting = false;
-  #leftAt = Number.NEGATIVE_INFINITY;
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -105,11 +104,6 @@ export class DelayLine implements FrameSink {
 
   get isEmpty(): boolean {
     return this.#segments.length === 0;
-  }
-
-  /** Something is held, or left less than `ms` ago. */
-  isRecent(now: number, ms: number): boolean {
-    return !this.isEmpty || now - this.#leftAt < ms;
   }
 
   keep(buf: Uint8Array, start: number, end: number, ended = true): void {
@@ -226,7 +220,6 @@ export class DelayLine implements FrameSink {
         this.#wire.output.add(bytes);
         this.#size -= bytes.length;
       }
-      this.#leftAt = now;
       leaving?.left(now);
     }
     this.#segments.splice(0, count);

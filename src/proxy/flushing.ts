@@ -11,6 +11,11 @@ interface Owner<T> {
   unflushed(message: Passed<T>, sequence: number, now: number): void;
 }
 
+/** Whoever keeps messages that end later, and wants to know when the kernel took what was written so far. */
+interface Watcher {
+  writtenOut(now: number): void;
+}
+
 const NO_IDS = new Uint32Array(IDS);
 /** messages with a detail that there is room for at first */
 const INITIAL = 64;
@@ -40,6 +45,12 @@ export class Flushing<T> {
   readonly #latencies: number[] = [];
   #ids = NO_WORDS;
   #told = 0;
+  readonly #watchers: Watcher[] = [];
+
+  /** Tells `watcher` once the socket took all it was given. */
+  watch(watcher: Watcher): void {
+    this.#watchers.push(watcher);
+  }
 
   /** `message` is copied. */
   add(owner: Owner<T>, message: Passed<T>, sequence: number): void {
@@ -75,6 +86,7 @@ export class Flushing<T> {
 
   /** The socket took all it was given (`flushed`), or is gone. */
   end(flushed: boolean, now: number): void {
+    if (this.#watchers.length > 0) this.#tellWatchers(flushed, now);
     if (this.#runs === 0) return;
     const runs = this.#runs;
     this.#runs = 0;
@@ -95,6 +107,11 @@ export class Flushing<T> {
       for (const column of [this.#messages, this.#details, this.#bits, this.#latencies]) column.length = 0;
       this.#ids = NO_WORDS;
     }
+  }
+
+  #tellWatchers(flushed: boolean, now: number): void {
+    if (flushed) for (const watcher of this.#watchers) watcher.writtenOut(now);
+    this.#watchers.length = 0;
   }
 
   /** Those of a run that have a detail, of which `next` is the first; returns the next one behind. */

@@ -42,7 +42,7 @@ export class PublishEvents {
   }
 
   /** `sequence`: as the app numbers its publishes. Nothing is told of one without detail. */
-  ended(publish: Passed<PublishTally>, sequence: number, now: number, end: End): void {
+  ended(publish: Passed<PublishTally>, sequence: number, endedAt: number, end: End): void {
     const { detail, bits } = publish;
     if (detail === undefined) return;
     const { clock, observer } = this.#plane;
@@ -55,7 +55,7 @@ export class PublishEvents {
     passage.ids = publish.ids;
     passage.idsAt = publish.idsAt;
     passage.startedAt = clock.micros(publish.time);
-    passage.endedAt = clock.micros(now);
+    passage.endedAt = clock.micros(endedAt);
     passage.bodySize = publish.size;
     passage.number = sequence;
     passage.outcome = end.outcome;

@@ -9,6 +9,8 @@ import type { Passed, Window } from './window.ts';
 
 /**
  * Counts how one channel's publishes ended, and tells of it. Those of `slot` stay readable until it is released.
+ * `endedAt` is the end of a publish's span and duration: when the broker answered it or, where no answer is due,
+ * when the kernel took it, which may be long before its outcome is known.
  *
  * Successes in a row of which nothing else is told are counted at once: whoever ends publishes calls
  * `count` behind the last one.
@@ -20,7 +22,7 @@ export class PublishOutcomes {
   /** successes not yet counted: all of one route, passed and ended at the same times */
   #route: Route<PublishTally> | undefined;
   #time = 0;
-  #now = 0;
+  #endedAt = 0;
   #confirmed = false;
   #count = 0;
 
@@ -31,25 +33,30 @@ export class PublishOutcomes {
   }
 
   /** `end`: ROUTED or ACKED. */
-  succeeded(slot: number, sequence: number, now: number, end: End): void {
+  succeeded(slot: number, sequence: number, endedAt: number, end: End): void {
     const route = this.#open.routes[slot];
     const time = this.#open.times[slot];
-    if (route !== this.#route || time !== this.#time || now !== this.#now || end.confirmed !== this.#confirmed) {
+    if (
+      route !== this.#route ||
+      time !== this.#time ||
+      endedAt !== this.#endedAt ||
+      end.confirmed !== this.#confirmed
+    ) {
       this.count();
       this.#route = route;
       this.#time = time;
-      this.#now = now;
+      this.#endedAt = endedAt;
       this.#confirmed = end.confirmed;
     }
     this.#count++;
-    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
+    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, endedAt, end);
   }
 
   /** What succeeded so far. */
   count(): void {
     const route = this.#route;
     if (route === undefined || this.#count === 0) return;
-    const seconds = (this.#now - this.#time) / 1000;
+    const seconds = (this.#endedAt - this.#time) / 1000;
     if (this.#confirmed) route.tally.confirmed(seconds, this.#count);
     route.tally.succeeded(seconds, this.#count);
     this.#count = 0;
@@ -59,18 +66,18 @@ export class PublishOutcomes {
     slot: number,
     sequence: number,
     reason: LossReason,
-    now: number,
+    endedAt: number,
     confirmed: boolean,
     code = 0,
     reply = '',
   ): void {
     const route = this.#routeOf(slot);
     if (this.#isExpected(route, reason)) {
-      if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, confirmed ? ACKED : ROUTED);
+      if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, endedAt, confirmed ? ACKED : ROUTED);
       return;
     }
-    this.#countLost(route, reason, this.#open.times[slot], now);
-    this.#ended(slot, sequence, now, { outcome: 'failed', reason, confirmed, code, reply });
+    this.#countLost(route, reason, this.#open.times[slot], endedAt);
+    this.#ended(slot, sequence, endedAt, { outcome: 'failed', reason, confirmed, code, reply });
   }
 
   /** `lost` for one that no confirm will come of and whose route, time and detail are at hand. */
@@ -78,36 +85,51 @@ export class PublishOutcomes {
     publish: Passed<PublishTally>,
     sequence: number,
     reason: LossReason,
-    now: number,
+    endedAt: number,
     code = 0,
     reply = '',
   ): void {
     const { route, time } = publish;
     let end: End = ROUTED;
     if (!this.#isExpected(route, reason)) {
-      this.#countLost(route, reason, time, now);
+      this.#countLost(route, reason, time, endedAt);
       end = { outcome: 'failed', reason, confirmed: false, code, reply };
     }
-    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, end);
+    this.#events.ended(publish, this.#numbers.appNumber(sequence), endedAt, end);
   }
 
-  unknown(slot: number, sequence: number, reason: UnknownReason, now: number, end: End): void {
+  unknown(slot: number, sequence: number, reason: UnknownReason, endedAt: number, end: End): void {
     this.#routeOf(slot).tally.unknown(reason);
-    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
+    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, endedAt, end);
   }
 
   /**
    * One of several was lost: counted, but neither the span of this one nor anything else must claim
    * to be it. `routingKey`: '' unless all of them have the same. `end`: what this one's span says.
    */
-  lostAmong(slot: number, sequence: number, reason: LossReason, routingKey: string, now: number, end: End): void {
-    this.lostUnnamed(this.#routeOf(slot), this.#open.times[slot], reason, routingKey, now);
-    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, now, end);
+  lostAmong(
+    slot: number,
+    sequence: number,
+    reason: LossReason,
+    routingKey: string,
+    endedAt: number,
+    now: number,
+    end: End,
+  ): void {
+    this.lostUnnamed(this.#routeOf(slot), this.#open.times[slot], reason, routingKey, endedAt, now);
+    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, endedAt, end);
   }
 
   /** `lostAmong` for one that passed at `time` and has no span. */
-  lostUnnamed(route: Route<PublishTally>, time: number, reason: LossReason, routingKey: string, now: number): void {
-    this.#countLost(route, reason, time, now);
+  lostUnnamed(
+    route: Route<PublishTally>,
+    time: number,
+    reason: LossReason,
+    routingKey: string,
+    endedAt: number,
+    now: number,
+  ): void {
+    this.#countLost(route, reason, time, endedAt);
     this.#events.lost(route, reason, routingKey, '', now);
   }
 
@@ -119,9 +141,9 @@ export class PublishOutcomes {
     this.#events.lost(route, reason, routingKey, traceId, now);
   }
 
-  /** Those that were not kept: the kernel took them. */
-  flushed({ tally }: Route<PublishTally>, time: number, count: number, now: number): void {
-    tally.succeeded((now - time) / 1000, count);
+  /** Several of a route that no confirm will come of: the kernel took them at `endedAt`. */
+  flushed({ tally }: Route<PublishTally>, time: number, count: number, endedAt: number): void {
+    tally.succeeded((endedAt - time) / 1000, count);
   }
 
   /** One of them. */
@@ -150,8 +172,8 @@ export class PublishOutcomes {
     return true;
   }
 
-  #countLost({ tally, hop }: Route<PublishTally>, reason: LossReason, time: number, now: number): void {
-    tally.lost(reason, (now - time) / 1000);
+  #countLost({ tally, hop }: Route<PublishTally>, reason: LossReason, time: number, endedAt: number): void {
+    tally.lost(reason, (endedAt - time) / 1000);
     hop.lost();
   }
 
@@ -159,9 +181,9 @@ export class PublishOutcomes {
     return this.#open.routes[slot] as Route<PublishTally>;
   }
 
-  #ended(slot: number, sequence: number, now: number, end: End): void {
+  #ended(slot: number, sequence: number, endedAt: number, end: End): void {
     const open = this.#open;
     const publish = open.message(slot, open.details[slot] ?? PLAIN_PUBLISH, Number.NaN);
-    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, end);
+    this.#events.ended(publish, this.#numbers.appNumber(sequence), endedAt, end);
   }
 }

@@ -17,7 +17,7 @@ interface Overtaken {
   delay: number;
   rate: number;
   notBefore: number;
-  leaving: Leaving | undefined;
+  leaving: Leaving;
   timer: NodeJS.Timeout;
 }
 
@@ -102,10 +102,10 @@ export class PublishPath implements FrameSink {
     const { copies, overtakenBy, overtakingFor, confirmHiddenUntil, delay, rate } = this.verdict;
     const publishes = this.#publishes;
     const apart = copies > 0 || overtakenBy > 0 || confirmHiddenUntil > 0;
-    const flushed = publishes.passed(publish, apart, overtakenBy > 0);
+    const flushed = publishes.passed(publish, { apart, overtaken: overtakenBy > 0 });
     const { sequence } = publishes.numbers;
     if (confirmHiddenUntil > now) publishes.apart.hide(sequence, confirmHiddenUntil);
-    const leaving = flushed ? this.#flush(publish, sequence) : undefined;
+    const leaving = flushed ? this.#flush(publish, sequence) : this.#written(sequence);
     const frames = this.#collected ?? [];
     if (overtakenBy > 0) {
       const timer = setTimeout(() => {
@@ -123,7 +123,7 @@ export class PublishPath implements FrameSink {
         timer,
       };
       this.#overtaken.push(overtaken);
-    } else if (leaving !== undefined) this.line.whenLeft(leaving);
+    } else this.line.whenLeft(leaving);
     for (let copy = 0; copy < copies; copy++) {
       for (const frame of copyOf(frames)) this.line.add(frame);
       publishes.apart.repeated();
@@ -135,6 +135,16 @@ export class PublishPath implements FrameSink {
     return {
       left: () => this.#flushing.add(this.#publishes, message, sequence),
       kept: (now) => this.#publishes.unflushed(message, sequence, now),
+    };
+  }
+
+  /** One whose outcome is open: how long it takes is told by its flush all the same. */
+  #written(sequence: number): Leaving {
+    return {
+      left: () => {
+        if (this.#publishes.written(sequence)) this.#flushing.watch(this.#publishes);
+      },
+      kept: () => {},
     };
   }
 
@@ -150,7 +160,7 @@ export class PublishPath implements FrameSink {
       for (const frame of each.frames) this.line.add(frame);
       this.line.hold(0, 0);
       this.#publishes.apart.deferredSent(each.sequence);
-      if (each.leaving !== undefined) this.line.whenLeft(each.leaving);
+      this.line.whenLeft(each.leaving);
     }
   }
 
@@ -171,7 +181,7 @@ export class PublishPath implements FrameSink {
     const now = this.#wire.now();
     for (const { leaving, timer } of this.#overtaken.splice(0)) {
       clearTimeout(timer);
-      leaving?.kept(now);
+      leaving.kept(now);
     }
     this.line.discard();
   }

@@ -1,5 +1,6 @@
 import { AwaitingReturn } from './awaiting-return.ts';
 import { ConfirmsApart } from './confirms-apart.ts';
+import { FlushTimes } from './flush-times.ts';
 import type { PublishTally, UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
 import { DROPPED, MANDATORY, type Publishing, RETURNED, type Returned } from './publish.ts';
@@ -12,8 +13,16 @@ import { Returns } from './returns.ts';
 import type { Route } from './routes.ts';
 import { IDS, type Passed, Window } from './window.ts';
 
-/** A mandatory publish without confirms counts as routed if no return came by then. */
-export const RETURN_WAIT_MS = 1000;
+/** A mandatory publish without confirms counts as routed if no return came for so long after its flush. */
+const RETURN_WAIT_MS = 1000;
+
+/** How a publish goes on a channel that a fault has struck. */
+interface FaultedWay {
+  /** the confirms of this channel can't be passed on as they come */
+  apart: boolean;
+  /** others are sent before it */
+  overtaken: boolean;
+}
 
 /**
  * The publish side of one channel: numbers each publish, keeps those whose outcome is open, and
@@ -28,6 +37,8 @@ export class Publishes {
   readonly #awaiting: AwaitingReturn;
   /** all others */
   readonly #open: Window<PublishTally>;
+  /** of those without confirms */
+  readonly #flushes = new FlushTimes();
   readonly #outcomes: PublishOutcomes;
   readonly #returns: Returns;
   readonly #history = new PublishHistory();
@@ -41,7 +52,7 @@ export class Publishes {
     this.#awaiting = new AwaitingReturn(this.#limit);
     this.#open = new Window(this.#limit);
     this.#outcomes = new PublishOutcomes(plane, connection, channel, this.#open, this.numbers);
-    this.#returns = new Returns(this.#open, this.#awaiting, this.#outcomes, this.numbers);
+    this.#returns = new Returns(this.#open, this.#awaiting, this.#flushes, this.#outcomes, this.numbers);
     this.apart = new ConfirmsApart(this.numbers, this.#open, answer);
   }
 
@@ -60,16 +71,17 @@ export class Publishes {
 
   /**
    * The last byte of a publish passed towards the broker. Returns true if its outcome is the flush
-   * of the socket. `apart`: the confirms of this channel can't be passed on as they come;
-   * `deferred`: others are sent before it.
+   * of the socket; else `written` is to be called when it is written. `way`: what it goes by, if faults may hold it.
    */
-  passed(publish: Publishing, apart = false, deferred = false): boolean {
+  passed(publish: Publishing, way?: FaultedWay): boolean {
     const { numbers } = this;
     if (this.apart.isOn) this.apart.endIfSettled();
-    if (apart) this.apart.begin();
+    if (way?.apart) this.apart.begin();
     const sequence = ++numbers.sequence;
-    if (deferred) this.apart.deferred();
-    else this.apart.sent(sequence);
+    if (way?.overtaken) {
+      this.apart.deferred();
+      if (numbers.mode === 'plain') this.#flushes.overtaken(sequence);
+    } else this.apart.sent(sequence);
     this.#returns.passed(publish.bits);
     this.#history.goesTo(publish.route);
     if (numbers.mode !== 'tx') countPassed(publish.route, publish.size);
@@ -82,7 +94,7 @@ export class Publishes {
       this.#history.assumed(publish.route, publish.size);
       return true;
     }
-    if (this.#keep(publish, sequence, publish.bits)) return false;
+    if (this.#keep(publish, sequence, publish.bits, publish.ids, way === undefined)) return false;
     this.#history.assumed(publish.route, publish.size);
     // all that is left to go by; without it a confirmed publish stays without an outcome
     return numbers.mode === 'plain';
@@ -112,11 +124,25 @@ export class Publishes {
     if (this.numbers.mode === 'plain' && (bits & MANDATORY) === 0) this.#history.assumed(route, largest);
   }
 
-  /** Its outcome is open. False if there is no room to remember it. */
-  #keep(publish: Publishing, sequence: number, bits: number, ids = publish.ids): boolean {
+  /**
+   * The publishes up to `sequence`, or just that one if others overtook it, were written to the socket.
+   * True if `writtenOut` must be called once the kernel has taken all of it.
+   */
+  written(sequence: number): boolean {
+    return sequence <= this.numbers.plainUntil && this.open > 0 && this.#flushes.written(sequence);
+  }
+
+  /** The kernel took all that was written. */
+  writtenOut(now: number): void {
+    this.#awaiting.seal();
+    this.#flushes.flushed(now);
+  }
+
+  /** Its outcome is open. False if there is no room to remember it. `straight`: it is written with its neighbours. */
+  #keep(publish: Publishing, sequence: number, bits: number, ids = publish.ids, straight = true): boolean {
     if (this.open < this.#limit) {
       // a sampled one has more to tell
-      if (this.numbers.mode === 'plain' && publish.detail === undefined) {
+      if (this.numbers.mode === 'plain' && publish.detail === undefined && straight) {
         if (this.#awaiting.add(publish, sequence, ids)) return true;
       } else if (this.#remember(publish, sequence, bits, ids)) return true;
     }
@@ -161,7 +187,7 @@ export class Publishes {
     if (multiple) {
       // tag 0 with multiple means all so far; brokers don't send it, but the specification has it
       const last = tag === 0 ? this.numbers.sequence : this.numbers.sequenceOf(tag);
-      this.#routed(last, now);
+      this.#routed(Math.min(last, this.numbers.plainUntil), now);
       this.#open.takeUpTo(last, (slot, sequence) => this.#confirmOne(slot, sequence, ack, now));
     } else this.#confirm(this.numbers.sequenceOf(tag), ack, now);
     this.#outcomes.count();
@@ -178,6 +204,8 @@ export class Publishes {
   }
 
   #confirm(sequence: number, ack: boolean, now: number): void {
+    // before the channel's first confirmed publish there is nothing to confirm
+    if (sequence <= this.numbers.plainUntil) return;
     const slot = this.#open.take(sequence);
     if (slot < 0) return;
     this.#confirmOne(slot, sequence, ack, now);
@@ -185,12 +213,11 @@ export class Publishes {
   }
 
   #confirmOne(slot: number, sequence: number, ack: boolean, now: number): void {
-    const confirmed = sequence > this.numbers.plainUntil;
     if (ack && (this.#open.bits[slot] & RETURNED) === 0) {
-      this.#outcomes.succeeded(slot, sequence, now, confirmed ? ACKED : ROUTED);
+      this.#outcomes.succeeded(slot, sequence, now, ACKED);
       return;
     }
-    if (confirmed) this.#route(slot).tally.confirmed((now - this.#open.times[slot]) / 1000);
+    this.#route(slot).tally.confirmed((now - this.#open.times[slot]) / 1000);
     this.#outcomes.lost(slot, sequence, ack ? 'unroutable' : 'nacked', now, true);
   }
 
@@ -202,9 +229,19 @@ export class Publishes {
     return this.#returns.returned(message, now);
   }
 
-  /** Of those that awaited a return, up to `last`: none can come any more. */
-  #routed(last: number, now: number): void {
-    this.#awaiting.takeUpTo(last, ({ route, time, count }) => this.#outcomes.flushed(route, time, count, now));
+  /** Of those without confirms, up to `last`: no return can come any more. */
+  #routed(last: number, now: number, isAssumed = false): void {
+    const flushes = this.#flushes;
+    this.#awaiting.takeUpTo(last, (run) => {
+      if (isAssumed) this.#history.assumed(run.route, run.largest);
+      this.#outcomes.flushed(run.route, run.time, run.count, flushes.of(run.last, now));
+    });
+    this.#open.takeUpTo(last, (slot, n) => {
+      if (isAssumed) this.#history.assumed(this.#route(slot), this.#open.sizes[slot]);
+      this.#outcomes.succeeded(slot, n, flushes.of(n, now), ROUTED);
+    });
+    this.#outcomes.count();
+    flushes.forget(last);
   }
 
   /**
@@ -212,30 +249,13 @@ export class Publishes {
    * of those have come (FACTS D), so what is still open without confirms was routed.
    */
   barrier(sequence: number, now: number): void {
-    if (this.open === 0) return;
-    const last = Math.min(sequence, this.numbers.plainUntil);
-    this.#routed(last, now);
-    this.#open.takeUpTo(last, (slot, n) => this.#outcomes.succeeded(slot, n, now, ROUTED));
-    this.#outcomes.count();
+    if (this.open > 0) this.#routed(Math.min(sequence, this.numbers.plainUntil), now);
   }
 
   /** Mandatory publishes without confirms that waited long enough for a return. */
   sweep(now: number): void {
-    const open = this.#open;
-    this.#awaiting.takeUpTo(this.#awaiting.lastAt(now - RETURN_WAIT_MS), ({ route, time, count, largest }) => {
-      this.#history.assumed(route, largest);
-      this.#outcomes.flushed(route, time, count, now);
-    });
-    let last = 0;
-    for (let n = open.first(); n >= 0 && n <= this.numbers.plainUntil; n = open.first(n + 1)) {
-      if (now - open.times[open.find(n)] < RETURN_WAIT_MS) break;
-      last = n;
-    }
-    open.takeUpTo(last, (slot, n) => {
-      this.#history.assumed(this.#route(slot), open.sizes[slot]);
-      this.#outcomes.succeeded(slot, n, now, ROUTED);
-    });
-    this.#outcomes.count();
+    const last = this.#flushes.lastAt(now - RETURN_WAIT_MS);
+    if (last > 0) this.#routed(last, now, true);
   }
 
   /** tx.commit-ok: all that passed before the commit count, as if they had just been flushed. */
@@ -261,8 +281,11 @@ export class Publishes {
   end(reason: UnknownReason, committing: number, now: number, code = 0, reply = ''): void {
     const end = unknown(reason, code, reply);
     this.#awaiting.takeUpTo(this.numbers.sequence, ({ route, count }) => route.tally.unknown(reason, count));
+    const flushes = this.#flushes;
     if (this.numbers.mode === 'tx') {
-      this.#open.takeUpTo(this.numbers.plainUntil, (slot, n) => this.#outcomes.unknown(slot, n, reason, now, end));
+      this.#open.takeUpTo(this.numbers.plainUntil, (slot, n) =>
+        this.#outcomes.unknown(slot, n, reason, flushes.of(n, now), end),
+      );
       this.#open.takeUpTo(committing, (slot, n) => {
         countPassed(this.#route(slot), this.#open.sizes[slot]);
         this.#outcomes.unknown(slot, n, reason, now, end);
@@ -273,7 +296,7 @@ export class Publishes {
     this.#open.takeUpTo(this.numbers.sequence, (slot, n) => {
       // returned, and only the confirm is missing: definitely not routed
       if ((this.#open.bits[slot] & RETURNED) !== 0) this.#outcomes.lost(slot, n, 'unroutable', now, false);
-      else this.#outcomes.unknown(slot, n, reason, now, end);
+      else this.#outcomes.unknown(slot, n, reason, flushes.of(n, now), end);
     });
   }
 
@@ -294,7 +317,7 @@ export class Publishes {
   /** The broker closed the channel because of a publish; `end` follows. */
   refused(code: number, reply: string, now: number): void {
     if (this.numbers.mode !== 'tx')
-      refused(this.#open, this.#awaiting, this.#history, this.#outcomes, code, reply, now);
+      refused(this.#open, this.#awaiting, this.#flushes, this.#history, this.#outcomes, code, reply, now);
   }
 
   #route(slot: number): Route<PublishTally> {

@@ -1,5 +1,6 @@
 import type { Awaiting, AwaitingReturn } from './awaiting-return.ts';
 import { PLAIN_PUBLISH } from './detail.ts';
+import type { FlushTimes } from './flush-times.ts';
 import type { PublishTally } from './observer.ts';
 import { unknown } from './publish-events.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
@@ -15,6 +16,7 @@ import type { Window } from './window.ts';
 export function refused(
   open: Window<PublishTally>,
   awaiting: AwaitingReturn,
+  flushes: FlushTimes,
   history: PublishHistory,
   outcomes: PublishOutcomes,
   code: number,
@@ -47,17 +49,18 @@ export function refused(
   const keys = new Set(candidates.map(({ route }) => route.routingKey));
   const routingKey = keys.size === 1 ? first.route.routingKey : '';
   const { sequence } = first;
+  const endedAt = flushes.of(sequence, now);
   if (first.awaiting !== undefined) {
     const { route, time } = first.awaiting;
     const publish = awaiting.message(first.awaiting, PLAIN_PUBLISH);
     awaiting.take(first.awaiting);
-    if (isCertain) outcomes.lostAwaiting(publish, sequence, reason, now, code, reply);
-    else outcomes.lostUnnamed(route, time, reason, routingKey, now);
+    if (isCertain) outcomes.lostAwaiting(publish, sequence, reason, endedAt, code, reply);
+    else outcomes.lostUnnamed(route, time, reason, routingKey, endedAt, now);
     return;
   }
   const slot = open.take(sequence);
-  if (isCertain) outcomes.lost(slot, sequence, reason, now, false, code, reply);
-  else outcomes.lostAmong(slot, sequence, reason, routingKey, now, unknown('channel_error', code, reply));
+  if (isCertain) outcomes.lost(slot, sequence, reason, endedAt, false, code, reply);
+  else outcomes.lostAmong(slot, sequence, reason, routingKey, endedAt, now, unknown('channel_error', code, reply));
   open.release(slot);
 }
 

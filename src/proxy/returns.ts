@@ -2,6 +2,7 @@ import { hexOf } from '../events/hex.ts';
 import { HAS_PARENT } from '../events/passage.ts';
 import { type Awaiting, type AwaitingReturn, sameContext, sameNames } from './awaiting-return.ts';
 import { PLAIN_PUBLISH } from './detail.ts';
+import type { FlushTimes } from './flush-times.ts';
 import type { PublishTally } from './observer.ts';
 import { LATE, MANDATORY, RETURN_IS_EMPTY, RETURNED, type Returned, SHADOW } from './publish.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
@@ -17,6 +18,7 @@ import { type Detail, IDS, type Window } from './window.ts';
 export class Returns {
   readonly #open: Window<PublishTally>;
   readonly #awaiting: AwaitingReturn;
+  readonly #flushes: FlushTimes;
   readonly #outcomes: PublishOutcomes;
   readonly #numbers: PublishNumbers;
   /** behind the last one found among the open: returns come in publish order */
@@ -27,11 +29,13 @@ export class Returns {
   constructor(
     open: Window<PublishTally>,
     awaiting: AwaitingReturn,
+    flushes: FlushTimes,
     outcomes: PublishOutcomes,
     numbers: PublishNumbers,
   ) {
     this.#open = open;
     this.#awaiting = awaiting;
+    this.#flushes = flushes;
     this.#outcomes = outcomes;
     this.#numbers = numbers;
   }
@@ -57,7 +61,7 @@ export class Returns {
     if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
     const message = this.#awaiting.message(publish, withReply(PLAIN_PUBLISH, code, reply));
     this.#awaiting.take(publish);
-    this.#outcomes.lostAwaiting(message, sequence, 'unroutable', now);
+    this.#outcomes.lostAwaiting(message, sequence, 'unroutable', this.#flushes.of(sequence, now));
     return bits;
   }
 
@@ -69,7 +73,7 @@ export class Returns {
     open.details[slot] = withReply(open.details[slot] ?? PLAIN_PUBLISH, code, reply);
     if (sequence <= this.#numbers.plainUntil) {
       open.take(sequence);
-      this.#outcomes.lost(slot, sequence, 'unroutable', now, false);
+      this.#outcomes.lost(slot, sequence, 'unroutable', this.#flushes.of(sequence, now), false);
       open.release(slot);
     } else {
       // decided by the confirm or the commit that follows

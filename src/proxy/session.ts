@@ -9,7 +9,6 @@ import { InFlight } from './in-flight.ts';
 import type { UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
 import type { PublishMode } from './publish-numbers.ts';
-import { RETURN_WAIT_MS } from './publishes.ts';
 import type { Client, LossMode } from './treatment.ts';
 
 const START = keyOf('connection.start');
@@ -99,6 +98,12 @@ export class Session {
   awaitsShadow(id: number): boolean {
     if (id !== 0) return this.channel(id)?.publishes.awaitsShadow ?? false;
     for (const { publishes } of this.#channels.values()) if (publishes.awaitsShadow) return true;
+    return false;
+  }
+
+  /** The app has sent something on the number of a channel that a fault has closed, and it was not passed on yet. */
+  get reuses(): boolean {
+    for (const { severed } of this.#channels.values()) if (severed !== undefined && severed.waiting > 0) return true;
     return false;
   }
 
@@ -278,13 +283,11 @@ export class Session {
     this.#last = undefined;
   }
 
-  /** Every quarter of a second or so: what time alone decides. `flushed`: the broker has been sent all there is. */
-  sweep(flushed: boolean, now: number): void {
-    for (const { publishes, outgoing } of this.#channels.values()) {
+  /** Every quarter of a second or so: what time alone decides. */
+  sweep(now: number): void {
+    for (const { publishes } of this.#channels.values()) {
       publishes.apart.reveal(now);
-      // what a fault held back has not been sent for long enough
-      const recent = outgoing?.line.isRecent(now, RETURN_WAIT_MS) ?? false;
-      if (flushed && !recent && publishes.open > 0) publishes.sweep(now);
+      publishes.sweep(now);
     }
     if (Number.isNaN(this.#blockedSince)) return;
     this.#tellBlocked(now);

@@ -1,7 +1,5 @@
 import { FrameDecoder, type FrameVisitor } from '../amqp/frames.ts';
-
-/** Most bytes an app may send on a channel number that it reuses before the broker has closed it. */
-const MAX_WAITING = 64 * 1024;
+import type { FrameSink } from './delay-line.ts';
 
 /**
  * A channel that we close, towards both sides at once: what still comes on it goes nowhere, and its
@@ -15,30 +13,38 @@ export class Severed {
   /** has answered our close */
   appDone = false;
   brokerDone = false;
-  /** what the app sends on the same number meanwhile */
-  readonly #waiting: Uint8Array[] = [];
-  #size = 0;
+  /** bytes of frames that wait */
+  waiting = 0;
+  /** frames that the app sends on the same number meanwhile, in pieces as they came */
+  #pieces: Uint8Array[] = [];
 
   constructor(code: number, text: string) {
     this.code = code;
     this.text = text;
   }
 
-  /** The app uses the number again: a frame for later. False if there is no room for it. */
-  wait(frame: Uint8Array): boolean {
-    this.#size += frame.length;
-    if (this.#size > MAX_WAITING) return false;
-    this.#waiting.push(new Uint8Array(frame));
-    return true;
+  /** The app uses the number again, and the broker has not let go of it: a frame for later, or a part of one. */
+  wait(buf: Uint8Array, start: number, end: number): void {
+    this.#pieces.push(new Uint8Array(buf.subarray(start, end)));
+    this.waiting += end - start;
   }
 
-  get isOver(): boolean {
-    return this.appDone && this.brokerDone;
-  }
-
-  /** Hands on what waited. */
+  /** Hands on what waited. The last frame may not have come whole: the rest of it is handed on as it comes. */
   replay(visitor: FrameVisitor, observed: ReadonlySet<number>): void {
-    const decoder = new FrameDecoder(visitor, observed, 'frame');
-    for (const frame of this.#waiting) decoder.push(frame, 0, frame.length);
+    // in one piece: while a frame is handed on in several, bytes of others could get between
+    const frames = Buffer.concat(this.#take());
+    new FrameDecoder(visitor, observed, 'frame').push(frames, 0, frames.length);
+  }
+
+  /** Nobody follows what passes any more: what waited goes as it is. */
+  release(output: FrameSink): void {
+    for (const piece of this.#take()) output.add(piece);
+  }
+
+  #take(): Uint8Array[] {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.waiting = 0;
+    return pieces;
   }
 }

@@ -10,6 +10,7 @@ import type { PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
 import type { Pacing } from './pacing.ts';
 import { PublishPath } from './publish-path.ts';
+import { ReusedNumbers } from './reused-numbers.ts';
 import type { Session } from './session.ts';
 import type { Severed } from './severed.ts';
 import { wholeAcks } from './whole-acks.ts';
@@ -58,6 +59,7 @@ export class TowardsBroker implements FrameVisitor {
   readonly #pacing: Pacing;
   readonly #lost: (why: 'protocol' | 'frame') => void;
   readonly #publishes: WholePublishes;
+  readonly #reused: ReusedNumbers;
   /** a publish's frame may be held beyond its chunk */
   #holding = false;
   /** of the chunk at hand, ms of the monotonic clock */
@@ -80,6 +82,7 @@ export class TowardsBroker implements FrameVisitor {
     this.#pacing = pacing;
     this.#lost = lost;
     this.#publishes = new WholePublishes(session, wire.output, flushing);
+    this.#reused = new ReusedNumbers(session, wire);
   }
 
   whole(buf: Uint8Array, start: number, end: number): number {
@@ -94,6 +97,11 @@ export class TowardsBroker implements FrameVisitor {
   }
 
   method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
+    if (!this.#reused.waits(id, buf, start, end)) this.#method(key, id, buf, start, end);
+    if (this.#wire.isDue) this.#wire.frameEnded();
+  }
+
+  #method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
     let forward = true;
     try {
       if (key === PUBLISH) forward = this.#publish(id, buf, start, end);
@@ -173,12 +181,26 @@ export class TowardsBroker implements FrameVisitor {
 
   /** A method on a channel that a fault closed: the broker gets none of it. */
   #severed(channel: Channel, severed: Severed, key: number, buf: Uint8Array, start: number, end: number): false {
-    if (key === CHANNEL_CLOSE_OK && !severed.appDone) {
+    if (key === CHANNEL_CLOSE) this.#closing.owesCloseOk('app', channel.id);
+    else if (key === CHANNEL_CLOSE_OK || key === CHANNEL_OPEN) {
       severed.appDone = true;
       if (severed.brokerDone) this.#closing.severed(channel.id);
-    } else if (severed.appDone) severed.wait(buf.subarray(start, end));
-    else if (key === CHANNEL_CLOSE) this.#closing.owesCloseOk('app', channel.id);
+      // an app that closed it too may take that for the answer
+      if (key === CHANNEL_OPEN) this.#reused.waits(channel.id, buf, start, end);
+    }
     return false;
+  }
+
+  /** The number of a channel that a fault closed is free: what the app sent on it since comes now. */
+  reuse(severed: Severed): void {
+    this.now = this.#wire.now();
+    this.#reused.pass(severed, this, observedFromApp);
+  }
+
+  /** Nothing that comes is followed any more. */
+  abandon(): void {
+    this.letGo();
+    this.#reused.release();
   }
 
   /** True if the close is to be forwarded now; else a copy of it is when its time has come. */
@@ -203,6 +225,11 @@ export class TowardsBroker implements FrameVisitor {
   }
 
   header(id: number, buf: Uint8Array, start: number, end: number): void {
+    if (!this.#reused.waits(id, buf, start, end)) this.#header(id, buf, start, end);
+    if (this.#wire.isDue) this.#wire.frameEnded();
+  }
+
+  #header(id: number, buf: Uint8Array, start: number, end: number): void {
     const { plane, frameMax } = this.#session;
     const channel = this.#session.channel(id);
     let splice = false;
@@ -238,6 +265,11 @@ export class TowardsBroker implements FrameVisitor {
   }
 
   body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
+    if (!this.#reused.waits(id, buf, start, end)) this.#body(id, payload, buf, start, end);
+    if (payload >= 0 && this.#wire.isDue) this.#wire.frameEnded();
+  }
+
+  #body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
     const channel = this.#session.channel(id);
     // a body without its header: as it was sent
     if (this.#holding) channel?.publishing.release(this.sink(channel), false);
@@ -251,7 +283,6 @@ export class TowardsBroker implements FrameVisitor {
       channel.publishing.body(payload);
       this.#ended(channel);
     }
-    if (this.#wire.isDue) this.#wire.frameEnded();
   }
 
   #ended(channel: Channel): void {
@@ -263,14 +294,17 @@ export class TowardsBroker implements FrameVisitor {
       outgoing.ended(publish, this.now);
       if (ending !== undefined) this.#closing.faultEnds(channel.id, ending);
     } else if (publishes.passed(publish)) this.#flushing.add(publishes, publish, publishes.numbers.sequence);
+    else if (publishes.written(publishes.numbers.sequence)) this.#flushing.watch(publishes);
     const { rateLimit } = publish.route.treatment;
     if (rateLimit !== undefined) this.#pacing.passed(rateLimit, publish.route.tally, this.now);
   }
 
-  raw(buf: Uint8Array, start: number, end: number): void {
-    // heartbeats come between any two frames; what else comes raw may be of the channel that holds one
-    if (this.#holding && buf[start] !== FRAME_HEARTBEAT) this.letGo();
-    this.#output.keep(buf, start, end);
+  raw(buf: Uint8Array, start: number, end: number, id: number): void {
+    if (!this.#reused.waits(id, buf, start, end) && !this.#session.channel(id)?.severed?.brokerTold) {
+      // heartbeats come between any two frames; what else comes raw may be of the channel that holds one
+      if (this.#holding && buf[start] !== FRAME_HEARTBEAT) this.letGo();
+      this.#output.keep(buf, start, end);
+    }
     if (this.#wire.isDue) this.#wire.frameEnded();
   }
 

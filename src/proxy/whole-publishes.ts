@@ -133,6 +133,7 @@ export class WholePublishes {
       p = next;
     }
     if (route !== undefined && count > 0) publishes.went(route, count, bytes, bits, largest);
+    if (publishes.written(publishes.numbers.sequence)) this.#flushing.watch(publishes);
     output.keep(buf, kept, p);
     return p;
   }

@@ -1,5 +1,5 @@
 import type { FrameDecoder } from '../amqp/frames.ts';
-import type { DelayLine, Wire } from './delay-line.ts';
+import type { Wire } from './delay-line.ts';
 import type { Output } from './output.ts';
 import type { Relay } from './relay.ts';
 
@@ -12,7 +12,10 @@ export class DirectionWire implements Wire {
   #relay: Relay | undefined;
   /** what may go as soon as the frame at hand has ended */
   #due: (() => void)[] = [];
-  readonly #full = new Set<DelayLine>();
+  /** whose memory is full */
+  readonly #full = new Set<object>();
+  /** the frame that is coming in pieces is not sent for now: what was sent ends with a frame's end */
+  isHeldBack = false;
 
   constructor(output: Output, capture: Output, clock: { now(): number }) {
     this.output = output;
@@ -44,17 +47,29 @@ export class DirectionWire implements Wire {
     this.#due.push(go);
   }
 
+  /** Bytes of our own can go in here. */
+  get isAtBoundary(): boolean {
+    return this.#decoder !== undefined && (this.#decoder.atBoundary || this.isHeldBack);
+  }
+
   /** Bytes that were handed on may end with a frame's end. */
   frameEnded(): void {
-    if (!this.#decoder?.atBoundary) return;
-    for (const go of this.#due.splice(0)) go();
+    if (!this.isAtBoundary) return;
+    const due = this.#due.splice(0);
+    for (let go = due.shift(); go !== undefined; go = due.shift()) {
+      go();
+      // it may have sent the beginning of a frame that was held back
+      if (!this.isAtBoundary) break;
+    }
+    this.#due.unshift(...due);
     this.#relay?.send();
   }
 
-  full(line: DelayLine, isFull: boolean): void {
-    if (isFull === this.#full.has(line)) return;
-    if (isFull) this.#full.add(line);
-    else this.#full.delete(line);
-    this.#relay?.hold('delay line', this.#full.size > 0);
+  /** What `holder` keeps takes too much memory, or no longer: nothing is read meanwhile. */
+  full(holder: object, isFull: boolean): void {
+    if (isFull === this.#full.has(holder)) return;
+    if (isFull) this.#full.add(holder);
+    else this.#full.delete(holder);
+    this.#relay?.hold('full', this.#full.size > 0);
   }
 }

@@ -2,7 +2,7 @@ import type { LossReason } from '../../proxy/observer.ts';
 
 /** One definite loss. Names are as on the wire, '' where there is none or nobody knows. */
 export interface Loss {
-  /** when it was found, ISO 8601 in UTC with milliseconds */
+  /** when it was found, or when a publish without confirms was flushed: ISO 8601 in UTC with milliseconds */
   time: string;
   side: 'publish' | 'consume';
   exchange: string;

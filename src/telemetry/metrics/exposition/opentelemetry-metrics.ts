@@ -32,7 +32,7 @@ export function openTelemetryMetrics(server: ServerAddress | undefined): CellMet
   return [
     {
       name: 'messaging_client_operation_duration_seconds',
-      help: 'Publish to outcome.',
+      help: "Publish to the broker's answer, or without confirms until its last byte was flushed.",
       type: 'histogram',
       labels: LABELS,
       bounds: OTEL_BOUNDS,
