@@ -312,9 +312,10 @@ export class Connection {
         return;
       }
       this.#towardsBroker.letGo();
-      this.#appDecoder.lose();
       const { code, text } = this.#farewell;
       this.#brokerOutput.add(closeFrame('connection.close', 0, code, text));
+      // behind it: the beginning of a frame of the app may be among what is let go
+      this.#appDecoder.lose();
       this.#toBroker.send();
       setTimeout(() => this.#hangUp(), CLOSE_WAIT_MS).unref();
     });
