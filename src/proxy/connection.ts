@@ -224,6 +224,8 @@ export class Connection {
     this.#plane.observer.traffic.unobserved(reason);
     // one of the two is inside its chunk, and they share a scratch buffer: what the one has put
     // there must leave before the other puts anything
+    this.#toBroker.send();
+    this.#toApp.send();
     this.#towardsBroker.letGo();
     this.#hold.releaseAll();
     this.#toBroker.send();
