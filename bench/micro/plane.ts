@@ -25,6 +25,8 @@ import { createPropagation } from '../../src/telemetry/tracing/propagation.ts';
 import { createSampler } from '../../src/telemetry/tracing/sampling.ts';
 import { app, broker, PROTOCOL } from '../wire.ts';
 
+export { observedHeaders } from '../../src/proxy/interceptor.ts';
+
 // The real data plane as the traffic thread composes it, between two sockets that lead nowhere:
 // what it costs apart from the kernel, and what it would write.
 
