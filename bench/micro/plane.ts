@@ -1,16 +1,21 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { ReadFiles } from '../../src/config/read-files.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { eventOf } from '../../src/events/passage.ts';
 import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
 import { Faults, schedule } from '../../src/faults/faults.ts';
+import { PluginFigures, pluginMemory } from '../../src/plugins/figures.ts';
+import type { LoadedPlugin } from '../../src/plugins/load.ts';
+import { middlewareOf } from '../../src/plugins/plugins.ts';
 import { Clock } from '../../src/proxy/clock.ts';
 import { Connection } from '../../src/proxy/connection.ts';
-import { guardedInterceptor, guardedObserver } from '../../src/proxy/guard.ts';
+import { guardedInterceptor, guardedMiddleware, guardedObserver } from '../../src/proxy/guard.ts';
 import { Scratch } from '../../src/proxy/output.ts';
-import { Plane } from '../../src/proxy/plane.ts';
+import { Plane, type PlaneSettings } from '../../src/proxy/plane.ts';
 import { compileClients } from '../../src/rules/clients.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { compileRules } from '../../src/rules/rules.ts';
@@ -20,6 +25,8 @@ import { createIdPool } from '../../src/telemetry/tracing/ids.ts';
 import { createPropagation } from '../../src/telemetry/tracing/propagation.ts';
 import { createSampler } from '../../src/telemetry/tracing/sampling.ts';
 import { app, broker, PROTOCOL } from '../wire.ts';
+
+export { observedHeaders } from '../../src/proxy/interceptor.ts';
 
 // The real data plane as the traffic thread composes it, between two sockets that lead nowhere:
 // what it costs apart from the kernel, and what it would write.
@@ -35,9 +42,9 @@ export class NullSocket extends EventEmitter {
   isSlow = false;
   writableLength = 0;
   errored: Error | null = null;
-  readonly destroyed = false;
+  destroyed = false;
   readonly writable = true;
-  readonly writableEnded = false;
+  writableEnded = false;
   readonly readableEnded = false;
   /** who waits for the kernel to take all */
   readonly waiting: (() => void)[] = [];
@@ -75,6 +82,12 @@ export class NullSocket extends EventEmitter {
 /** A clock that can be moved: windows that time empties must be as full as at a real rate. */
 class MovedClock extends Clock {
   ahead = 0;
+
+  constructor(now: (() => number) | undefined) {
+    if (now === undefined) super();
+    else super(now, now, 0);
+  }
+
   override now(): number {
     return super.now() + this.ahead;
   }
@@ -85,7 +98,14 @@ export interface RigOptions {
   args?: string[];
   /** OTEL_* variables that rule sampling */
   env?: Record<string, string>;
-  /** as of a configuration file, faults included */
+  /** the text of a configuration file */
+  file?: string;
+  /** hooks of the user's */
+  plugins?: readonly LoadedPlugin[];
+  /** in place of the machine's clock; milliseconds, and those since the epoch as well */
+  now?: () => number;
+  sockets?: { app: NullSocket; broker: NullSocket };
+  /** in place of the file's, and faults are enabled */
   rules?: Rule[];
 }
 
@@ -100,6 +120,8 @@ export interface Rig {
   readonly connection: Connection;
   /** Time passes, and a sweep if it is due. Milliseconds. */
   pass(ms: number): void;
+  /** The text of another configuration file holds from the next message on. */
+  configure(file: string): void;
   /** Reads all events in the ring. */
   events(): LifecycleEvent[];
   /** Forgets all events in the ring, as if they had been read. */
@@ -110,8 +132,36 @@ export interface Rig {
 
 const SWEEP_MS = 250;
 
-export function createRig({ args = [], env = {}, rules: given = [] }: RigOptions = {}): Rig {
-  const config = loadConfig({ argv: args, env: {} });
+/** A configuration file that is nowhere on disk. */
+class GivenFile extends ReadFiles {
+  readonly #content: string;
+
+  constructor(content: string) {
+    super();
+    this.#content = content;
+  }
+
+  override text(): string {
+    return this.#content;
+  }
+}
+
+function configOf(args: readonly string[], file: string | undefined, rules: Rule[] | undefined): Config {
+  if (rules !== undefined) return { ...configOf(args, file, undefined), rules, faults: { enabled: true } };
+  if (file === undefined) return loadConfig({ argv: args, env: {} });
+  return loadConfig({ argv: [...args, '--config', 'given.yaml'], env: {}, files: new GivenFile(file) });
+}
+
+export function createRig({
+  args = [],
+  env = {},
+  file,
+  rules: given,
+  plugins = [],
+  now,
+  sockets,
+}: RigOptions = {}): Rig {
+  const config = configOf(args, file, given);
   const memory = ringMemory(4 << 20);
   const ring = new RingWriter(memory);
   const reader = new RingReader(memory);
@@ -128,28 +178,45 @@ export function createRig({ args = [], env = {}, rules: given = [] }: RigOptions
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),
   });
-  const { maxTracesPerSecond, injectUnsampled } = config.tracing;
-  const sampler = createSampler(env, { maxTracesPerSecond });
-  const interceptor = guardedInterceptor(createPropagation({ sampler, ids: createIdPool(), injectUnsampled }), () =>
-    observer.traffic.observerFailed(),
-  );
-  const clock = new MovedClock();
-  const faults = new Faults(schedule(given, true, clock.now()));
-  const rules = compileRules(given, {
-    loss: config.loss.mode,
-    naming: (exchange, routingKey) => exchange || routingKey,
-    fold: foldName,
-    faults: (specs, side) => faults.of(specs, side),
+  const sampler = createSampler(env, { maxTracesPerSecond: config.tracing.maxTracesPerSecond });
+  const ids = createIdPool();
+  const clock = new MovedClock(now);
+  let faults = new Faults([]);
+  const settings = ({ tracing, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+    const before = faults;
+    const current = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
+    faults = current;
+    return {
+      interceptor: guardedInterceptor(
+        createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }),
+        () => observer.traffic.observerFailed(),
+      ),
+      rules: compileRules(rules, {
+        loss: loss.mode,
+        naming: (exchange, routingKey) => exchange || routingKey,
+        fold: foldName,
+        faults: (specs, side) => current.of(specs, side),
+      }),
+      options: {
+        pipeline,
+        windowPerChannel: limits.windowPerChannel,
+        connections: limits.connections,
+        settleOnClose: loss.settleOnClose,
+        exempt: compileClients(loss.exempt),
+        outages: current.partitions,
+      },
+      releases: before.lacks(current),
+    };
+  };
+  const { interceptor, rules, options } = settings(config);
+  const plane = new Plane(observer, interceptor, clock, rules, options);
+  const middleware = middlewareOf(plugins, {
+    thread: 1,
+    figures: new PluginFigures(pluginMemory(plugins.length, 2), plugins.length),
+    report: () => {},
   });
-  const plane = new Plane(observer, interceptor, clock, rules, {
-    pipeline: config.pipeline,
-    windowPerChannel: config.limits.windowPerChannel,
-    connections: config.limits.connections,
-    settleOnClose: config.loss.settleOnClose,
-    exempt: compileClients(config.loss.exempt),
-  });
-  const appSocket = new NullSocket();
-  const brokerSocket = new NullSocket();
+  plane.middleware = middleware && guardedMiddleware(middleware, () => observer.traffic.observerFailed());
+  const { app: appSocket, broker: brokerSocket } = sockets ?? { app: new NullSocket(), broker: new NullSocket() };
   const connection = new Connection(
     1,
     appSocket as unknown as Socket,
@@ -172,6 +239,14 @@ export function createRig({ args = [], env = {}, rules: given = [] }: RigOptions
       if (clock.now() - swept < SWEEP_MS) return;
       swept = clock.now();
       connection.sweep(swept);
+    },
+    configure(file) {
+      const next = configOf(args, file, given);
+      const changed = settings(next);
+      plane.configure(changed);
+      sampler.limit(next.tracing.maxTracesPerSecond);
+      connection.reconfigured();
+      if (changed.releases) connection.release();
     },
     events() {
       const events: LifecycleEvent[] = [];

@@ -224,6 +224,8 @@ export class Connection {
     this.#plane.observer.traffic.unobserved(reason);
     // one of the two is inside its chunk, and they share a scratch buffer: what the one has put
     // there must leave before the other puts anything
+    this.#toBroker.send();
+    this.#toApp.send();
     this.#towardsBroker.abandon();
     this.#hold.releaseAll();
     this.#toBroker.send();
@@ -312,9 +314,10 @@ export class Connection {
         return;
       }
       this.#towardsBroker.letGo();
-      this.#appDecoder.lose();
       const { code, text } = this.#farewell;
       this.#brokerOutput.add(closeFrame('connection.close', 0, code, text));
+      // behind it: the beginning of a frame of the app may be among what is let go
+      this.#appDecoder.lose();
       this.#toBroker.send();
       setTimeout(() => this.#hangUp(), CLOSE_WAIT_MS).unref();
     });

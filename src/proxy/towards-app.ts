@@ -36,7 +36,7 @@ const OUTCOMES: ReadonlySet<number> = new Set([ACK, NACK, RETURN, CONNECTION_CLO
 /** Methods a broker sends that are looked at. */
 export const observedFromBroker: ReadonlySet<number> = new Set(
   (Object.keys(methods) as MethodName[])
-    .filter((name) => !/^(connection\.(secure|update|start-ok|tune)|channel\.(flow|open))/.test(name))
+    .filter((name) => !/^(connection\.(secure|update|start-ok|tune)|channel\.open)/.test(name))
     .map(keyOf),
 );
 

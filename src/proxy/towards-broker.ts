@@ -28,7 +28,7 @@ const CONNECTION_CLOSE_OK = keyOf('connection.close-ok');
 /** Methods an app sends that are looked at; secure-ok and update-secret carry credentials and are not. */
 export const observedFromApp: ReadonlySet<number> = new Set(
   (Object.keys(methods) as MethodName[])
-    .filter((name) => !/^(connection\.(secure|update|start$|tune$|blocked|unblocked)|channel\.flow)/.test(name))
+    .filter((name) => !/^(connection\.(secure|update|start$|tune$|blocked|unblocked))/.test(name))
     .map(keyOf),
 );
 
@@ -217,11 +217,14 @@ export class TowardsBroker implements FrameVisitor {
 
   /** Frames held for a header that won't be read any more. */
   letGo(): void {
+    this.#release();
+    for (const { outgoing } of this.#session.channels()) outgoing?.flush();
+  }
+
+  /** What a fault delays stays where it is. */
+  #release(): void {
     this.#holding = false;
-    for (const channel of this.#session.channels()) {
-      channel.publishing.release(this.sink(channel), false);
-      channel.outgoing?.flush();
-    }
+    for (const channel of this.#session.channels()) channel.publishing.release(this.sink(channel), false);
   }
 
   header(id: number, buf: Uint8Array, start: number, end: number): void {
@@ -302,7 +305,7 @@ export class TowardsBroker implements FrameVisitor {
   raw(buf: Uint8Array, start: number, end: number, id: number): void {
     if (!this.#reused.waits(id, buf, start, end) && !this.#session.channel(id)?.severed?.brokerTold) {
       // heartbeats come between any two frames; what else comes raw may be of the channel that holds one
-      if (this.#holding && buf[start] !== FRAME_HEARTBEAT) this.letGo();
+      if (this.#holding && buf[start] !== FRAME_HEARTBEAT) this.#release();
       this.#output.keep(buf, start, end);
     }
     if (this.#wire.isDue) this.#wire.frameEnded();
