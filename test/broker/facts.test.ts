@@ -219,14 +219,15 @@ describe('headers', () => {
     exceeds.socket.destroy();
   });
 
-  test('duplicate-keys: a table with a key twice comes out with both', async () => {
+  test('duplicate-keys: a table with a key twice is no error; both come out (3.10), or the first alone (4.0)', async () => {
     const client = await open();
     const name = await queue(client);
     client.send(publish(1, { exchange: '', key: name, headers: [string('k', 'first'), string('k', 'second')] }));
     client.send(method(1, 60, 70, u16(0), short(name), bits(true)));
     await client.take(60, 71);
     const { entries } = decodeHeader(await client.next());
-    expect(entries?.map(({ value }) => value)).toEqual([long('first'), long('second')]);
+    const both = [long('first'), long('second')];
+    expect([both, both.slice(0, 1)]).toContainEqual(entries?.map(({ value }) => value));
     await client.close();
   });
 });
