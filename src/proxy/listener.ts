@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { withReader } from './chunks.ts';
 import { Connection } from './connection.ts';
@@ -51,7 +51,7 @@ export class Listener {
     this.#sweep = setInterval(() => this.#onSweep(), SWEEP_MS).unref();
   }
 
-  /** Resolves with the port; rejects with the system's error, EADDRINUSE for a taken port. */
+  /** Resolves with the address and port; rejects with the system's error, EADDRINUSE for a taken port. */
   listen({ host, port, shared }: ListenerOptions): Promise<{ host: string; port: number }> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -59,8 +59,8 @@ export class Listener {
         this.#server.off('error', reject);
         // e.g. EMFILE on accept: that app is refused, the others go on
         this.#server.on('error', () => this.#plane.observer.traffic.connectionRefused('limit'));
-        const address = this.#server.address();
-        resolve(typeof address === 'object' && address !== null ? { host, port: address.port } : { host, port });
+        const { address, port } = this.#server.address() as AddressInfo;
+        resolve({ host: address, port });
       });
     });
   }
