@@ -137,6 +137,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   }, SAMPLING_REPORT_MS).unref();
 
   plane.middleware = await middleware(options, report, () => observer.traffic.observerFailed());
+  listener.onOutOfDescriptors = once(() => report({ type: 'out of descriptors' }));
   bound = await listener.listen(options.listen);
   report({ type: 'listening', port: bound.port });
   return listener;
@@ -158,6 +159,14 @@ async function middleware(
     report: (message) => report({ type: 'warning', message }),
   });
   return loaded && guardedMiddleware(loaded, failed);
+}
+
+function once(call: () => void): () => void {
+  let called = false;
+  return () => {
+    if (!called) call();
+    called = true;
+  };
 }
 
 function failure(attempt: () => void): string | undefined {

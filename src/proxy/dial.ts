@@ -2,6 +2,7 @@ import { lookup } from 'node:dns';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContextOptions } from 'node:tls';
 import { reading } from './chunks.ts';
+import { isOutOfDescriptors, OutOfDescriptors } from './descriptors.ts';
 import { HIGH_WATER_MARK } from './relay.ts';
 
 export interface Upstream {
@@ -25,7 +26,7 @@ export interface DialOptions {
   refusal?(): string | undefined;
   /** whether a connection to this address and port would come back to us */
   isOurs?(address: string, port: number): boolean;
-  /** told of every attempt */
+  /** told of every attempt that says something of the upstream */
   result(upstream: Upstream, error: Error | undefined): void;
 }
 
@@ -66,7 +67,10 @@ export class Dialer {
     this.#options = { ...this.#options, ...changed };
   }
 
-  /** An open socket that reads nothing yet. Rejects with the last error when no upstream answers. */
+  /**
+   * An open socket that reads nothing yet. Rejects with the last error when no upstream answers, and with
+   * OutOfDescriptors when none could be asked.
+   */
   async dial(): Promise<{ socket: Socket; upstream: Upstream }> {
     const { servers, result } = this.#options;
     let failure: Error = new Error('no upstream configured');
@@ -81,6 +85,7 @@ export class Dialer {
         this.#current = index;
         return { socket, upstream };
       } catch (error) {
+        if (isOutOfDescriptors(error)) throw new OutOfDescriptors();
         failure = error as Error;
         result(upstream, failure);
       }

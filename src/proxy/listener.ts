@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { isDeepStrictEqual } from 'node:util';
 import { withReader } from './chunks.ts';
 import { Connection } from './connection.ts';
+import { OutOfDescriptors, SpareDescriptor } from './descriptors.ts';
 import type { Dialer } from './dial.ts';
 import { Handshakes, type TlsSettings } from './handshakes.ts';
 import { Scratch } from './output.ts';
@@ -29,11 +30,14 @@ export class Listener {
   /** accepted, their TLS handshake or the dialling of their broker under way */
   readonly #arriving = new Set<Socket>();
   readonly #handshakes: Handshakes | undefined;
+  readonly #spare = new SpareDescriptor();
   #tls: ListenerOptions['tls'];
   #ids: number;
   readonly #idStep: number;
   readonly #sweep: NodeJS.Timeout;
   #idle: (() => void)[] = [];
+  /** called when one is missing for an app or its broker connection: often */
+  onOutOfDescriptors: () => void = () => {};
   /** partitions under way, and the connections that each of them stalls */
   readonly #outages = new Map<Outage, Set<Connection>>();
 
@@ -58,7 +62,7 @@ export class Listener {
       this.#server.listen({ host, port, backlog: 1024, ...(shared && { reusePort: true }) }, () => {
         this.#server.off('error', reject);
         // e.g. EMFILE on accept: that app is refused, the others go on
-        this.#server.on('error', () => this.#plane.observer.traffic.connectionRefused('limit'));
+        this.#server.on('error', () => this.#outOfDescriptors());
         const { address, port } = this.#server.address() as AddressInfo;
         resolve({ host: address, port });
       });
@@ -115,6 +119,7 @@ export class Listener {
     app.on('error', () => {});
     try {
       const { socket, upstream } = await this.#dialer.dial();
+      this.#spare.check();
       if (app.destroyed) {
         socket.destroy();
         return;
@@ -126,11 +131,17 @@ export class Listener {
       );
       app.resume();
       socket.resume();
-    } catch {
+    } catch (error) {
       // no invented handshake: the app sees what it would see of a broker that is not there
-      traffic.connectionRefused('upstream_unreachable');
+      if (error instanceof OutOfDescriptors) this.#outOfDescriptors();
+      else traffic.connectionRefused('upstream_unreachable');
       reset(app);
     }
+  }
+
+  #outOfDescriptors(): void {
+    this.#plane.observer.traffic.connectionRefused('limit');
+    this.onOutOfDescriptors();
   }
 
   #ended(connection: Connection): void {
@@ -198,6 +209,7 @@ export class Listener {
     // app's close-ok, broker's close-ok and the FINs have a second each
     await this.idle(4000);
     clearInterval(this.#sweep);
+    this.#spare.release();
   }
 }
 
