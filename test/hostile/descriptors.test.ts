@@ -39,7 +39,7 @@ test.each(['127.0.0.1', 'localhost'])('out of descriptors is told as our limit, 
   const apps = await exhaust(sidecar);
   const lines = () => sidecar.log.filter(({ msg }) => msg.startsWith('out of file descriptors'));
   await until(() => lines().length > 0, 'the log says so');
-  for (const app of apps) app.destroy();
+  for (const socket of [...apps, ...broker.sockets]) socket.destroy();
   allow(sidecar, 4096);
   const refused = async (reason: string) =>
     (await sidecar.metrics()).sum('tracehare_connections_refused_total', { reason });
