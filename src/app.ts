@@ -65,12 +65,24 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   let bypassed = false;
   const upstreams = new Upstreams(config.upstream, log);
   let draining = false;
+  let descriptorsTold = false;
   /** traces that maxTracesPerSecond left unsampled, by thread */
   const limited: number[] = [];
   const threads: TrafficThread[] = [];
 
+  /** Once: as long as it lasts, every connection meets it, and a metric counts them. */
+  function tellDescriptors(): void {
+    if (descriptorsTold) return;
+    descriptorsTold = true;
+    log.error(
+      { connections: running.limits.connections },
+      'out of file descriptors: connections are refused until some end; allow two for each connection and a hundred more (ulimit -n, LimitNOFILE=), or lower limits.connections',
+    );
+  }
+
   function onReport(report: Report, from: number): void {
     if (report.type === 'warning') log.warn(report.message);
+    else if (report.type === 'out of descriptors') tellDescriptors();
     else if (report.type === 'sampling') limited[from] = report.limited;
     else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
     else if (report.type === 'learned') {

@@ -49,6 +49,8 @@ export type Report =
   | { type: 'failed'; error: { message: string; code?: string; syscall?: string; port?: number; hostname?: string } }
   | { type: 'dialled'; upstream: string; error: string | undefined }
   | { type: 'warning'; message: string }
+  /** the first time that a thread lacks one */
+  | { type: 'out of descriptors' }
   | { type: 'sampling'; limited: number }
   | { type: 'learned'; fact: Fact }
   /** answers a `configure`; without an error it holds from the next message on */

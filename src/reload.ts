@@ -38,6 +38,8 @@ export class Reloader {
   #seen: ReadFiles;
   #working: Promise<void> = Promise.resolve();
   #checking = false;
+  /** the latest attempt found no descriptor to read a file with: it is made up for */
+  #unread = false;
 
   constructor(options: ReloadOptions) {
     this.#options = options;
@@ -66,11 +68,13 @@ export class Reloader {
     this.#watch.watch(this.#seen.paths);
     for (;;) {
       const first = ReadFiles.of(this.#seen.paths);
-      if (first.equals(this.#seen)) break;
+      // looked at again with the next change or poll
+      if (first.isUncertain || (first.equals(this.#seen) && !this.#unread)) break;
       await sleep(SETTLE_MS);
       await this.#working;
       const second = ReadFiles.of(this.#seen.paths);
-      if (second.equals(first) && !second.equals(this.#seen)) await this.reload();
+      if (this.#unread && !second.isUncertain) await this.reload();
+      else if (second.equals(first) && !second.equals(this.#seen)) await this.reload();
     }
     this.#checking = false;
   }
@@ -83,6 +87,7 @@ export class Reloader {
       await apply(loaded, files);
       this.#running = loaded;
       this.#files = this.#seen = files;
+      this.#unread = false;
       this.counts.success++;
       this.succeeded = true;
       this.succeededAt = Date.now() / 1000;
@@ -90,6 +95,7 @@ export class Reloader {
       if (restart.length > 0) log.warn({ settings: restart }, 'changed settings that only a restart applies');
     } catch (error) {
       this.#seen = files.with(this.#seen);
+      this.#unread = files.isUncertain;
       this.counts.failure++;
       this.succeeded = false;
       const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];

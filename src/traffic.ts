@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 import { RingWriter } from './events/ring.ts';
 import { Faults, schedule } from './faults/faults.ts';
+import { type Bound, leadsTo } from './own-address.ts';
 import { Clock } from './proxy/clock.ts';
 import { Dialer, nameOf } from './proxy/dial.ts';
 import { guardedInterceptor, guardedMiddleware, guardedObserver } from './proxy/guard.ts';
@@ -82,6 +83,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
   plane.bypass = config.bypass;
   plane.onFact = (fact) => report({ type: 'learned', fact });
+  let bound: Bound | undefined;
   const dialer = new Dialer({
     servers: config.upstream.servers,
     security: options.upstreamSecurity,
@@ -91,6 +93,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
       observer.traffic.faultInjected('partition');
       return 'fault: partition';
     },
+    isOurs: (address, port) => bound !== undefined && leadsTo(bound, address, port),
     result: (upstream, error) => {
       observer.traffic.upstreamUp(nameOf(upstream), error === undefined);
       report({ type: 'dialled', upstream: nameOf(upstream), error: error?.message });
@@ -134,8 +137,9 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   }, SAMPLING_REPORT_MS).unref();
 
   plane.middleware = await middleware(options, report, () => observer.traffic.observerFailed());
-  const { port } = await listener.listen(options.listen);
-  report({ type: 'listening', port });
+  listener.onOutOfDescriptors = once(() => report({ type: 'out of descriptors' }));
+  bound = await listener.listen(options.listen);
+  report({ type: 'listening', port: bound.port });
   return listener;
 }
 
@@ -155,6 +159,14 @@ async function middleware(
     report: (message) => report({ type: 'warning', message }),
   });
   return loaded && guardedMiddleware(loaded, failed);
+}
+
+function once(call: () => void): () => void {
+  let called = false;
+  return () => {
+    if (!called) call();
+    called = true;
+  };
 }
 
 function failure(attempt: () => void): string | undefined {

@@ -47,6 +47,8 @@ export async function startAdmin(
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
+  // a scrape that could not be accepted, e.g. for want of a file descriptor, must not end the process
+  server.on('error', () => {});
   const bound = server.address() as AddressInfo;
   let access = accessRule(bound.address, token);
   route = router(sources, (headers) => access(headers));

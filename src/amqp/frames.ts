@@ -35,6 +35,9 @@ export interface FrameVisitor {
 /** Which side opens: an app with a protocol header; a broker with a frame, or with a header if it refuses. */
 export type Opening = 'header' | 'frame';
 
+/** Largest method or header frame that is collected. */
+export const MAX_FRAME = 1 << 20;
+
 const OPENING = 0;
 const FRAMES = 1;
 const STREAMING = 2;
@@ -65,7 +68,7 @@ export class FrameDecoder {
   #channel = 0;
   #payload = -1;
 
-  constructor(visitor: FrameVisitor, observed: ReadonlySet<number>, opening: Opening, maxFrame = 1 << 20) {
+  constructor(visitor: FrameVisitor, observed: ReadonlySet<number>, opening: Opening, maxFrame = MAX_FRAME) {
     this.#visitor = visitor;
     this.#takesWhole = visitor.whole !== undefined;
     this.#observed = observed;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { type Bound, namesItself } from '../own-address.ts';
 import { isPath } from '../plugins/name.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './error.ts';
@@ -62,6 +63,7 @@ export function load({ argv, env, check = false, files = new ReadFiles() }: Load
     if (path !== undefined) problems.push(...missingPlugins(checked.data, path, sources));
     for (const { path: at, what } of tlsProblems(checked.data, files)) problems.push(problemAt(at, what, sources));
   }
+  if (checked.success) problems.push(...ownUpstreams(checked.data, sources));
   const fileToken = readToken(tree, sources, problems, files);
   if (!checked.success || problems.length > 0) throw new ConfigError(problems);
   return {
@@ -111,6 +113,16 @@ function unreadableFiles(tree: unknown, sources: Sources, files: ReadFiles): str
     }
   });
 }
+
+/** Each connection would come back, and be dialled for, without end. Names can lead here too: that is seen at each dial. */
+function ownUpstreams({ listen: { address }, upstream: { urls } }: Checked, sources: Sources): string[] {
+  const own = urls.find(({ host, port }) => namesItself(address, host, port));
+  if (own === undefined) return [];
+  const what = `${nameOf(own)} is where Tracehare itself listens (${nameOf(address)}); name the broker, or listen on another port`;
+  return [problemAt(['upstream', 'urls'], what, sources)];
+}
+
+const nameOf = ({ host, port }: Bound): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Files only: to look into a package, or to import anything, would be to run code. */
 function missingPlugins({ plugins }: Checked, path: string, sources: Sources): string[] {

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 
+const isOutOfDescriptors = (found: Buffer | NodeJS.ErrnoException): boolean =>
+  found instanceof Error && (found.code === 'EMFILE' || found.code === 'ENFILE');
+
 /**
  * Files as they were at one moment: each is read once, however often it is asked for, so that all
  * that is made of them fits together.
@@ -37,6 +40,11 @@ export class ReadFiles {
     return ours === undefined || theirs === undefined ? ours === theirs : ours.equals(theirs);
   }
 
+  /** Nothing can be said of a file: no descriptor was left to read it with. */
+  get isUncertain(): boolean {
+    return [...this.#found.values()].some(isOutOfDescriptors);
+  }
+
   /** The same files with the same content. */
   equals(other: ReadFiles): boolean {
     return this.#found.size === other.#found.size && this.paths.every((path) => this.agree(path, other));
@@ -45,7 +53,9 @@ export class ReadFiles {
   /** These, and of `others` those that are not among them. */
   with(others: ReadFiles): ReadFiles {
     const both = new ReadFiles();
-    for (const [path, found] of [...others.#found, ...this.#found]) both.#found.set(path, found);
+    for (const [path, found] of [...others.#found, ...this.#found]) {
+      if (!both.#found.has(path) || !isOutOfDescriptors(found)) both.#found.set(path, found);
+    }
     return both;
   }
 

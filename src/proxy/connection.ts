@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { NO_BYTES } from '../amqp/bytes.ts';
-import { FrameDecoder } from '../amqp/frames.ts';
+import { FrameDecoder, MAX_FRAME } from '../amqp/frames.ts';
 import { closeFrame } from '../amqp/methods.ts';
 import { CloseHold } from './close-hold.ts';
 import type { Upstream } from './dial.ts';
@@ -21,6 +21,11 @@ import { DirectionWire } from './wire.ts';
 const CONNECTION_FORCED = 320;
 /** How long a side has to answer our connection.close (DESIGN, Command line). */
 const CLOSE_WAIT_MS = 1000;
+/**
+ * Largest frame that is read whole of an app that the broker has not let in: the broker allows 4 or 8 KiB then. Afterwards
+ * as large as the decoder has it.
+ */
+const LOGIN_MAX_FRAME = 64 * 1024;
 
 type Drain = 'none' | 'asked' | 'app told' | 'broker told' | 'done';
 
@@ -81,7 +86,10 @@ export class Connection {
     const brokerPacing = new Pacing();
     const towardsBroker = new TowardsBroker(session, this.#brokerWire, this.#brokerFlushes, this, brokerPacing, lost);
     this.#towardsBroker = towardsBroker;
-    this.#appDecoder = new FrameDecoder(towardsBroker, observedFromApp, 'header');
+    this.#appDecoder = new FrameDecoder(towardsBroker, observedFromApp, 'header', LOGIN_MAX_FRAME);
+    session.onOpen = () => {
+      this.#appDecoder.maxFrame = MAX_FRAME;
+    };
 
     this.#appOutput = new Output(scratch);
     this.#appWire = new DirectionWire(this.#appOutput, plane.capture, plane.clock);

@@ -1,6 +1,8 @@
-import { connect, isIP, type Socket } from 'node:net';
+import { lookup } from 'node:dns';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContextOptions } from 'node:tls';
 import { reading } from './chunks.ts';
+import { isOutOfDescriptors, OutOfDescriptors } from './descriptors.ts';
 import { HIGH_WATER_MARK } from './relay.ts';
 
 export interface Upstream {
@@ -22,11 +24,34 @@ export interface DialOptions {
   timeout: number;
   /** why an upstream can't be reached although it could: a fault */
   refusal?(): string | undefined;
-  /** told of every attempt */
+  /** whether a connection to this address and port would come back to us */
+  isOurs?(address: string, port: number): boolean;
+  /** told of every attempt that says something of the upstream */
   result(upstream: Upstream, error: Error | undefined): void;
 }
 
 export const nameOf = ({ host, port }: Upstream): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** An upstream that turns out to be this Tracehare. */
+class OwnUpstream extends Error {
+  constructor() {
+    super('this is where Tracehare itself listens; set --upstream to the broker');
+    this.name = 'OwnUpstream';
+  }
+}
+
+/** Finds addresses of a name but for ours. */
+const lookUpOthers =
+  (isOurs: (address: string) => boolean): LookupFunction =>
+  (name, options, callback) =>
+    lookup(name, { ...options, all: true }, (error, found) => {
+      if (error !== null) return callback(error, []);
+      const others = found.filter(({ address }) => !isOurs(address));
+      if (others.length === 0) return callback(new OwnUpstream(), []);
+      if (options.all) return callback(null, others);
+      const [{ address, family }] = others;
+      callback(null, address, family);
+    });
 
 /** Dials upstreams in turn, starting with the one that answered last. */
 export class Dialer {
@@ -42,7 +67,10 @@ export class Dialer {
     this.#options = { ...this.#options, ...changed };
   }
 
-  /** An open socket that reads nothing yet. Rejects with the last error when no upstream answers. */
+  /**
+   * An open socket that reads nothing yet. Rejects with the last error when no upstream answers, and with
+   * OutOfDescriptors when none could be asked.
+   */
   async dial(): Promise<{ socket: Socket; upstream: Upstream }> {
     const { servers, result } = this.#options;
     let failure: Error = new Error('no upstream configured');
@@ -57,6 +85,7 @@ export class Dialer {
         this.#current = index;
         return { socket, upstream };
       } catch (error) {
+        if (isOutOfDescriptors(error)) throw new OutOfDescriptors();
         failure = error as Error;
         result(upstream, failure);
       }
@@ -64,10 +93,13 @@ export class Dialer {
     throw failure;
   }
 
-  #open(upstream: Upstream): Promise<Socket> {
-    const { security, timeout } = this.#options;
+  async #open(upstream: Upstream): Promise<Socket> {
+    const { security, timeout, isOurs = () => false } = this.#options;
     const { host, port } = upstream;
-    const common = { host, port, noDelay: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK };
+    // before anything is sent: a connection that comes back would be dialled for in turn, without end
+    if (isIP(host) !== 0 && isOurs(host, port)) throw new OwnUpstream();
+    const lookup = lookUpOthers((address) => isOurs(address, port));
+    const common = { host, port, lookup, noDelay: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK };
     const { reader, of } = reading();
     return new Promise((resolve, reject) => {
       const { serverName, verify, ...context } = security;

@@ -1,9 +1,10 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { withReader } from './chunks.ts';
 import { Connection } from './connection.ts';
+import { OutOfDescriptors, SpareDescriptor } from './descriptors.ts';
 import type { Dialer } from './dial.ts';
+import { Handshakes, type TlsSettings } from './handshakes.ts';
 import { Scratch } from './output.ts';
 import type { Outage, Plane, PlaneSettings } from './plane.ts';
 import { HIGH_WATER_MARK } from './relay.ts';
@@ -14,10 +15,9 @@ const SWEEP_MS = 250;
 export interface ListenerOptions {
   host: string;
   port: number;
-  /** PEM contents, not paths */
   /** other threads listen on the same port: the kernel shares connections out (SO_REUSEPORT) */
   shared: boolean;
-  tls?: Pick<TlsOptions, 'cert' | 'key' | 'ca' | 'requestCert' | 'rejectUnauthorized'> | undefined;
+  tls?: TlsSettings | undefined;
 }
 
 /** Accepts apps and gives each its own broker connection. */
@@ -27,13 +27,17 @@ export class Listener {
   readonly #server: Server;
   readonly #scratch = new Scratch();
   readonly #connections = new Set<Connection>();
-  /** accepted, their broker connection not yet open */
-  readonly #dialling = new Set<Socket>();
+  /** accepted, their TLS handshake or the dialling of their broker under way */
+  readonly #arriving = new Set<Socket>();
+  readonly #handshakes: Handshakes | undefined;
+  readonly #spare = new SpareDescriptor();
   #tls: ListenerOptions['tls'];
   #ids: number;
   readonly #idStep: number;
   readonly #sweep: NodeJS.Timeout;
   #idle: (() => void)[] = [];
+  /** called when one is missing for an app or its broker connection: often */
+  onOutOfDescriptors: () => void = () => {};
   /** partitions under way, and the connections that each of them stalls */
   readonly #outages = new Map<Outage, Set<Connection>>();
 
@@ -44,26 +48,23 @@ export class Listener {
     this.#tls = tls;
     this.#ids = firstId;
     this.#idStep = idStep;
-    const options = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: HIGH_WATER_MARK };
-    this.#server =
-      tls === undefined
-        ? createServer(options, (socket) => this.#accept(withReader(socket)))
-        : createTlsServer({ ...options, ...tls }, (socket) => this.#accept(socket));
-    // a certificate it does not show or we don't trust, or no TLS at all: Node has closed it already
-    this.#server.on('tlsClientError', () => this.#plane.observer.traffic.connectionRefused('tls_handshake'));
+    this.#handshakes = tls && new Handshakes(tls);
+    // who ends his side before his handshake has gone; other ends are passed on
+    const options = { allowHalfOpen: tls === undefined, highWaterMark: HIGH_WATER_MARK };
+    this.#server = createServer({ ...options, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
     this.#sweep = setInterval(() => this.#onSweep(), SWEEP_MS).unref();
   }
 
-  /** Resolves with the port; rejects with the system's error, EADDRINUSE for a taken port. */
+  /** Resolves with the address and port; rejects with the system's error, EADDRINUSE for a taken port. */
   listen({ host, port, shared }: ListenerOptions): Promise<{ host: string; port: number }> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen({ host, port, backlog: 1024, ...(shared && { reusePort: true }) }, () => {
         this.#server.off('error', reject);
         // e.g. EMFILE on accept: that app is refused, the others go on
-        this.#server.on('error', () => this.#plane.observer.traffic.connectionRefused('limit'));
-        const address = this.#server.address();
-        resolve(typeof address === 'object' && address !== null ? { host, port: address.port } : { host, port });
+        this.#server.on('error', () => this.#outOfDescriptors());
+        const { address, port } = this.#server.address() as AddressInfo;
+        resolve({ host: address, port });
       });
     });
   }
@@ -71,7 +72,7 @@ export class Listener {
   /** Another configuration, for open connections too; `tls` is for those to come. */
   configure(settings: PlaneSettings, tls: ListenerOptions['tls']): void {
     if (tls !== undefined && !isDeepStrictEqual(tls, this.#tls)) {
-      (this.#server as TlsServer).setSecureContext(tls);
+      this.#handshakes?.configure(tls);
       this.#tls = tls;
     }
     this.#plane.configure(settings);
@@ -88,21 +89,37 @@ export class Listener {
   }
 
   get connections(): number {
-    return this.#connections.size + this.#dialling.size;
+    return this.#connections.size + this.#arriving.size;
   }
 
-  async #accept(app: Socket): Promise<void> {
+  async #accept(accepted: Socket): Promise<void> {
     const { traffic } = this.#plane.observer;
-    // until it has a connection: an app that leaves while we dial
-    app.on('error', () => {});
     if (this.connections >= this.#plane.options.connections) {
       traffic.connectionRefused('limit');
-      reset(app);
+      reset(accepted);
       return;
     }
-    this.#dialling.add(app);
+    const arriving = this.#handshakes === undefined ? withReader(accepted) : accepted;
+    // until it has a connection: an app that leaves meanwhile
+    arriving.on('error', () => {});
+    this.#arriving.add(arriving);
+    try {
+      const app = this.#handshakes === undefined ? arriving : await this.#handshakes.begin(arriving);
+      if (app === undefined) traffic.connectionRefused('tls_handshake');
+      else await this.#join(app);
+    } finally {
+      this.#arriving.delete(arriving);
+      this.#tellIdle();
+    }
+  }
+
+  /** Gives the app a broker connection of its own. */
+  async #join(app: Socket): Promise<void> {
+    const { traffic } = this.#plane.observer;
+    app.on('error', () => {});
     try {
       const { socket, upstream } = await this.#dialer.dial();
+      this.#spare.check();
       if (app.destroyed) {
         socket.destroy();
         return;
@@ -114,14 +131,17 @@ export class Listener {
       );
       app.resume();
       socket.resume();
-    } catch {
+    } catch (error) {
       // no invented handshake: the app sees what it would see of a broker that is not there
-      traffic.connectionRefused('upstream_unreachable');
+      if (error instanceof OutOfDescriptors) this.#outOfDescriptors();
+      else traffic.connectionRefused('upstream_unreachable');
       reset(app);
-    } finally {
-      this.#dialling.delete(app);
-      this.#tellIdle();
     }
+  }
+
+  #outOfDescriptors(): void {
+    this.#plane.observer.traffic.connectionRefused('limit');
+    this.onOutOfDescriptors();
   }
 
   #ended(connection: Connection): void {
@@ -183,12 +203,13 @@ export class Listener {
   /** Ends every connection in order, and accepts none. */
   async close(): Promise<void> {
     this.#server.close();
-    for (const app of this.#dialling) reset(app);
-    this.#dialling.clear();
+    for (const app of this.#arriving) reset(app);
+    this.#arriving.clear();
     for (const connection of this.#connections) connection.drain();
     // app's close-ok, broker's close-ok and the FINs have a second each
     await this.idle(4000);
     clearInterval(this.#sweep);
+    this.#spare.release();
   }
 }
 

@@ -5,6 +5,7 @@ import type { ClosedBy } from '../events/lifecycle.ts';
 import { appName } from './app-name.ts';
 import { leaksMandatory } from './broker-flaws.ts';
 import { Channel } from './channel.ts';
+import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
 import { InFlight } from './in-flight.ts';
 import type { UnknownReason } from './observer.ts';
 import type { Plane } from './plane.ts';
@@ -13,6 +14,7 @@ import type { Client, LossMode } from './treatment.ts';
 
 const START = keyOf('connection.start');
 const START_OK = keyOf('connection.start-ok');
+const TUNE = keyOf('connection.tune');
 const TUNE_OK = keyOf('connection.tune-ok');
 const OPEN = keyOf('connection.open');
 const PUBLISH = keyOf('basic.publish');
@@ -27,31 +29,56 @@ export interface Closing {
   text: string;
 }
 
-const string = (value: FieldValue | undefined): string => (typeof value === 'string' ? value : '');
+/** Characters of a name that a client gives itself: of more it is not worth keeping anything, for whom nobody knows yet. */
+const MAX_NAME = 255;
 
-/** What is known of one AMQP connection: who the app is, what was negotiated, its channels. */
+const string = (value: FieldValue | undefined): string => (typeof value === 'string' ? cut(value) : '');
+
+/** A copy: a part of a string would keep the whole of it. */
+const cut = (name: string): string =>
+  name.length <= MAX_NAME ? name : Buffer.from(name.slice(0, MAX_NAME), 'utf8').toString('utf8');
+
+const NOBODY: Client = { product: '', connectionName: '', user: '' };
+
+/**
+ * What is known of one AMQP connection: who the app is, what was negotiated, its channels.
+ *
+ * Until the broker says connection.open-ok, nobody has vouched for the app. All of its bytes pass, for it is the
+ * broker who refuses them, but of what it says no more is kept than its names, what it negotiates and the numbers of
+ * the channels that it asks for. Each is taken from the first frame that says it: to a second one the broker
+ * answers by ending the connection.
+ */
 export class Session {
   readonly plane: Plane;
   readonly id: number;
   frameMax = 0;
-  /** connection.open-ok passed */
+  /** connection.open-ok passed: the broker has let the app in */
   isOpen = false;
   /** the first connection.close, whoever sent it */
   closing: Closing | undefined;
   readonly inFlight = new InFlight();
   /** called when a channel has answers of ours for the app */
   onAnswer: () => void = () => {};
+  /** called when the broker has let the app in */
+  onOpen: () => void = () => {};
   /** how far this client may be shadowed */
   shadowing: LossMode = 'off';
-  #client: Client = { product: '', connectionName: '', user: '' };
+  #client = NOBODY;
   readonly #pipeline: string | undefined;
-  #properties: Record<string, FieldValue> = {};
+  #library = { version: '', platform: '' };
   #vhost = '';
   #app = '';
   /** what the broker says it is, `product version` */
   #broker = '';
   #leaksMandatory = false;
   #blockedSince = Number.NaN;
+  /** highest number of a channel as each side has it; undefined before it said so */
+  #brokerChannelMax: number | undefined;
+  #appChannelMax: number | undefined;
+  #channelMax = MAX_CHANNEL;
+  /** numbers of open channels; before open-ok, of those that are open if the broker lets the app in */
+  readonly #open = new ChannelNumbers();
+  /** those of them that the app has used */
   readonly #channels = new Map<number, Channel>();
   #last: Channel | undefined;
 
@@ -85,7 +112,7 @@ export class Session {
     return this.#vhost;
   }
 
-  /** As app-name.ts has it; '' before the app said who it is. */
+  /** As app-name.ts has it; '' before the broker has let the app in. */
   get app(): string {
     return this.#app;
   }
@@ -107,11 +134,12 @@ export class Session {
     return false;
   }
 
-  /** Channels in their order, e.g. to let go what each holds. */
+  /** Channels in use, in their order, e.g. to let go what each holds. */
   channels(): Iterable<Channel> {
     return this.#channels.values();
   }
 
+  /** A channel that is in use. */
   channel(id: number): Channel | undefined {
     const last = this.#last;
     if (last !== undefined && last.id === id) return last;
@@ -120,45 +148,57 @@ export class Session {
     return channel;
   }
 
-  openChannel(id: number): void {
-    if (this.#channels.has(id)) return;
-    // another connection of the same client may have had a conflict
-    if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
+  /** The channel, which the app uses now: the first time it is made. Undefined: what happens on it is not followed. */
+  use(id: number): Channel | undefined {
+    const known = this.channel(id);
+    if (known !== undefined || !this.#open.has(id)) return known;
+    if (!this.isOpen) {
+      // nothing is counted or kept of it, so what it does later can't be told either
+      this.#open.delete(id);
+      return undefined;
+    }
     const { plane, id: connection, vhost, pipeline, app, client, inFlight } = this;
     const answering = (): void => this.onAnswer();
-    const context = { plane, connection, vhost, pipeline, app, client, inFlight, answering };
-    this.#channels.set(id, new Channel(id, context));
-    plane.observer.traffic.channels(1);
+    const channel = new Channel(id, { plane, connection, vhost, pipeline, app, client, inFlight, answering });
+    this.#channels.set(id, channel);
+    return channel;
   }
 
-  /** A channel.close that passed: from the app it is answered, from the broker it is the end. */
-  closeChannel(by: 'app' | 'broker', id: number, buf: Uint8Array, start: number, end: number, now: number): void {
+  /** The app opens a channel: until it uses it, its number is all there is of it. */
+  openChannel(id: number): void {
+    if (id > this.#channelMax || !this.#open.add(id) || !this.isOpen) return;
+    // another connection of the same client may have had a conflict
+    this.shadowing = this.plane.shadowing(this.#client);
+    this.plane.observer.traffic.channels(1);
+  }
+
+  /** A channel.close of the broker that passed: it is the end. */
+  closeChannel(id: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    if (!this.isOpen || !this.#open.has(id)) return;
     const channel = this.channel(id);
-    if (channel === undefined) return;
-    if (by === 'app') {
-      channel.closing();
-      return;
-    }
     const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
-    const failed = methodKey(failedClassId, failedMethodId);
-    if (failed === PUBLISH) channel.publishes.refused(replyCode, replyText, now);
-    if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
-      this.plane.noteConflict(this.#client);
-      this.shadowing = this.plane.shadowing(this.#client);
+    if (channel === undefined) this.forgetChannel(id);
+    else {
+      const failed = methodKey(failedClassId, failedMethodId);
+      if (failed === PUBLISH) channel.publishes.refused(replyCode, replyText, now);
+      if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
+        this.plane.noteConflict(this.#client);
+        this.shadowing = this.plane.shadowing(this.#client);
+      }
+      channel.end('channel_error', 'channel_closed', now, replyCode, replyText);
+      channel.publishes.discarded = 'channel_error';
     }
-    channel.end('channel_error', 'channel_closed', now, replyCode, replyText);
-    channel.publishes.discarded = 'channel_error';
-    this.#tellClosed(channel, { by, code: replyCode, text: replyText }, now);
+    this.#tellClosed(id, { by: 'broker', code: replyCode, text: replyText }, now);
   }
 
   /** A channel.close-ok that passed: the broker's ends the channel, the app's forgets it. */
   channelClosed(by: 'app' | 'broker', id: number, now: number): void {
-    const channel = this.channel(id);
-    if (channel === undefined) return;
+    if (!this.isOpen || !this.#open.has(id)) return;
     if (by === 'broker') {
-      channel.closed(now);
-      channel.end('unconfirmed_at_close', 'channel_closed', now);
-      this.#tellClosed(channel, { by: 'app', code: 0, text: '' }, now);
+      const channel = this.channel(id);
+      channel?.closed(now);
+      channel?.end('unconfirmed_at_close', 'channel_closed', now);
+      this.#tellClosed(id, { by: 'app', code: 0, text: '' }, now);
     }
     this.forgetChannel(id);
   }
@@ -166,28 +206,27 @@ export class Session {
   /** Its number can be used again. */
   forgetChannel(id: number): void {
     const channel = this.#channels.get(id);
-    if (channel === undefined) return;
-    channel.outgoing?.discard();
-    channel.incoming?.discard();
+    channel?.outgoing?.discard();
+    channel?.incoming?.discard();
     this.#channels.delete(id);
     this.#last = undefined;
-    this.plane.observer.traffic.channels(-1);
+    if (this.#open.delete(id)) this.plane.observer.traffic.channels(-1);
   }
 
   /** channel.close-ok of the broker to our own close. */
   severedByBroker(channel: Channel, now: number): void {
     const { code = 0, text = '' } = channel.severed ?? {};
     channel.end('channel_error', 'channel_closed', now, code, text);
-    this.#tellClosed(channel, { by: 'tracehare', code, text }, now);
+    this.#tellClosed(channel.id, { by: 'tracehare', code, text }, now);
   }
 
-  #tellClosed(channel: Channel, { by, code, text }: Closing, now: number): void {
+  #tellClosed(channel: number, { by, code, text }: Closing, now: number): void {
     const { plane, id: connection } = this;
     plane.observer.emit({
       type: 'channel.closed',
       at: plane.clock.micros(now),
       connection,
-      channel: channel.id,
+      channel,
       by,
       code,
       text,
@@ -196,19 +235,21 @@ export class Session {
 
   /** A connection method of the app, on channel 0. Throws MalformedError. */
   fromApp(key: number, buf: Uint8Array, start: number, end: number): void {
-    if (key === START_OK) {
+    if (this.isOpen) return;
+    if (key === START_OK && this.#client === NOBODY) {
       const { clientProperties, mechanism, response } = readMethod('connection.start-ok', buf, start, end);
-      const { product, connection_name } = clientProperties;
-      this.#properties = clientProperties;
+      const { product, connection_name, version, platform } = clientProperties;
+      this.#library = { version: string(version), platform: string(platform) };
       this.#client = {
         product: string(product),
         connectionName: string(connection_name),
-        user: mechanism === 'PLAIN' ? plainUser(response) : '',
+        user: mechanism === 'PLAIN' ? cut(plainUser(response)) : '',
       };
-      this.#app = appName(this.#client);
-    } else if (key === TUNE_OK) {
-      this.frameMax = readMethod('connection.tune-ok', buf, start, end).frameMax;
-    } else if (key === OPEN) {
+    } else if (key === TUNE_OK && this.#appChannelMax === undefined) {
+      const { channelMax, frameMax } = readMethod('connection.tune-ok', buf, start, end);
+      this.#appChannelMax = channelMax;
+      this.frameMax = frameMax;
+    } else if (key === OPEN && this.#vhost === '') {
       this.#vhost = readMethod('connection.open', buf, start, end).virtualHost;
     }
   }
@@ -221,9 +262,18 @@ export class Session {
       const { product, version } = readMethod('connection.start', buf, start, end).serverProperties;
       this.#broker = `${string(product)} ${string(version)}`.trim();
       this.#leaksMandatory = leaksMandatory(this.#broker);
+    } else if (key === TUNE) {
+      this.#brokerChannelMax ??= readMethod('connection.tune', buf, start, end).channelMax;
     } else if (key === OPEN_OK) {
+      if (this.isOpen) return;
       this.isOpen = true;
+      this.#app = appName(this.#client);
       this.shadowing = plane.shadowing(this.#client);
+      // 0 is for no limit
+      this.#channelMax = Math.min(this.#appChannelMax || MAX_CHANNEL, this.#brokerChannelMax || MAX_CHANNEL);
+      this.#open.limit(this.#channelMax);
+      plane.observer.traffic.channels(this.#open.size);
+      this.onOpen();
       plane.observer.emit({
         type: 'connection.identified',
         at,
@@ -232,8 +282,7 @@ export class Session {
         user: this.#client.user,
         name: this.#client.connectionName,
         product: this.#client.product,
-        version: string(this.#properties.version),
-        platform: string(this.#properties.platform),
+        ...this.#library,
         broker: this.#broker,
       });
     } else if (key === BLOCKED) {
@@ -278,7 +327,8 @@ export class Session {
       outgoing?.discard();
       incoming?.discard();
     }
-    this.plane.observer.traffic.channels(-this.#channels.size);
+    if (this.isOpen) this.plane.observer.traffic.channels(-this.#open.size);
+    this.#open.clear();
     this.#channels.clear();
     this.#last = undefined;
   }

@@ -36,7 +36,7 @@ const OUTCOMES: ReadonlySet<number> = new Set([ACK, NACK, RETURN, CONNECTION_CLO
 /** Methods a broker sends that are looked at. */
 export const observedFromBroker: ReadonlySet<number> = new Set(
   (Object.keys(methods) as MethodName[])
-    .filter((name) => !/^(connection\.(secure|update|start-ok|tune)|channel\.open)/.test(name))
+    .filter((name) => !/^(connection\.(secure|update|start-ok|tune-ok)|channel\.open)/.test(name))
     .map(keyOf),
 );
 
@@ -159,7 +159,7 @@ export class TowardsApp implements FrameVisitor {
     channel?.giveAnswers(this.sink(channel));
     if (key === RETURN) return this.#return(id, buf, start, end);
     if (key === CHANNEL_CLOSE) {
-      session.closeChannel('broker', id, buf, start, end, this.now);
+      session.closeChannel(id, buf, start, end, this.now);
       this.#drain.confirmed();
     } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('broker', id, this.now);
     else if (channel !== undefined) {

@@ -126,7 +126,7 @@ export class TowardsBroker implements FrameVisitor {
   /** Forwards the frame at once only if nothing has to go ahead of it or on it. */
   #publish(id: number, buf: Uint8Array, start: number, end: number): boolean {
     const session = this.#session;
-    const channel = session.channel(id);
+    const channel = session.use(id);
     if (channel === undefined) return true;
     const { publishing, publishes } = channel;
     publishing.release(this.sink(channel), false);
@@ -175,7 +175,7 @@ export class TowardsBroker implements FrameVisitor {
       if (channel !== undefined) channel.publishes.discarded ??= 'unconfirmed_at_close';
       return this.#letClose(id, buf, start, end, () => channel?.closing());
     } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('app', id, this.now);
-    else channel?.fromApp(key, buf, start, end, this.now);
+    else session.use(id)?.fromApp(key, buf, start, end, this.now);
     return true;
   }
 

@@ -3,6 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { startTracehare, type Tracehare } from '../support/tracehare.ts';
 import { until } from '../support/wait.ts';
+import { isMethod, split } from '../support/wire.ts';
+import { opened, openOk } from './by-hand.ts';
 
 /** One end of a connection through the sidecar, as a test moves it. */
 export class End {
@@ -99,6 +101,14 @@ export class Bench {
     }, 'the sidecar has read everything');
   }
 
+  /** The app logs in and opens channels 1 and 2 (`opened`), and the broker lets it in (`openOk`). */
+  async letIn(pair: Pair, frameMax?: number): Promise<void> {
+    this.write('app', pair, opened(frameMax));
+    await this.read();
+    this.write('broker', pair, openOk);
+    await this.read();
+  }
+
   /** Ends the app's side, then the broker's; resolves with what each has received. */
   async finish({ app, broker }: Pair): Promise<{ atBroker: Buffer; atApp: Buffer }> {
     app.socket.end();
@@ -110,8 +120,8 @@ export class Bench {
 
   /**
    * Plays app and broker, each in pieces (cut at the positions given, ascending), on one
-   * connection per plan, all at once; the sidecar gets each piece as a chunk of its own. The broker
-   * begins when the app has said everything.
+   * connection per plan, all at once; the sidecar gets each piece as a chunk of its own. The broker lets
+   * the app in when it has asked for that, and says all else when the app has said everything.
    */
   async play(
     bytes: { app: Buffer; broker: Buffer },
@@ -119,8 +129,15 @@ export class Bench {
   ): Promise<{ atBroker: Buffer; atApp: Buffer }[]> {
     const pairs: Pair[] = [];
     for (const _ of plans) pairs.push(await this.open());
-    for (const from of ['app', 'broker'] as const) {
-      const pieces = plans.map((plan) => cut(bytes[from], plan[from]));
+    const login = { app: behind(bytes.app, 10, 40), broker: behind(bytes.broker, 10, 41) };
+    const parts = [
+      { from: 'app', start: 0, end: login.app },
+      { from: 'broker', start: 0, end: login.broker },
+      { from: 'app', start: login.app, end: bytes.app.length },
+      { from: 'broker', start: login.broker, end: bytes.broker.length },
+    ] as const;
+    for (const { from, start, end } of parts) {
+      const pieces = plans.map((plan) => cut(bytes[from], plan[from], start, end));
       const turns = Math.max(...pieces.map((each) => each.length));
       for (let turn = 0; turn < turns; turn++) {
         pairs.forEach((pair, i) => {
@@ -133,8 +150,15 @@ export class Bench {
   }
 }
 
-function cut(bytes: Buffer, cuts: readonly number[]): Buffer[] {
-  const edges = [0, ...cuts, bytes.length];
+/** The offset behind the first frame of this method; 0 if there is none. */
+function behind(bytes: Buffer, classId: number, methodId: number): number {
+  const { opening, frames } = split(bytes);
+  const last = frames.findIndex((frame) => isMethod(frame, classId, methodId));
+  return last < 0 ? 0 : opening.length + Buffer.concat(frames.slice(0, last + 1)).length;
+}
+
+function cut(bytes: Buffer, cuts: readonly number[], start: number, end: number): Buffer[] {
+  const edges = [start, ...cuts.filter((at) => at > start && at < end), end];
   return edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge));
 }
 

@@ -14,7 +14,7 @@ import {
   u16,
   u64,
 } from '../support/wire.ts';
-import { opened, publish, returned } from './by-hand.ts';
+import { opened, openOk, publish, returned } from './by-hand.ts';
 import { checkUpstream } from './compare.ts';
 import { Bench, type Pair } from './replay.ts';
 
@@ -91,37 +91,39 @@ describe('framing that is lost midway', () => {
   const garbage = Buffer.from('this is no frame at all, and long enough to show it', 'latin1');
 
   test('in what the app sends: what was injected before stays, all after it is raw', async () => {
-    const good = Buffer.concat([opened(), publish(), header(1, 3), body(1, Buffer.from('abc'))]);
+    const good = Buffer.concat([publish(), header(1, 3), body(1, Buffer.from('abc'))]);
     const bad = Buffer.concat([garbage, publish(), header(1, 0)]);
+    await bench.letIn(pair);
     await say('app', Buffer.concat([good, bad]));
     const { atBroker } = await bench.finish(pair);
     expect(hex(atBroker.subarray(-bad.length))).toBe(hex(bad));
-    expect(checkUpstream(good, atBroker.subarray(0, -bad.length)).sent).toBe(1);
+    expect(checkUpstream(good, atBroker.subarray(opened().length, -bad.length)).sent).toBe(1);
     expect(await grown()).toEqual({ 'bypassed frame_error': 1, 'unobserved frame_error': 1 });
   });
 
   test('while the other side holds the start of a frame: both directions keep their own bytes', async () => {
-    const good = Buffer.concat([opened(), publish(), header(1, 3), body(1, Buffer.from('abc'))]);
+    const good = Buffer.concat([publish(), header(1, 3), body(1, Buffer.from('abc'))]);
     const deliver = method(1, 60, 60, short('tag'), u64(1), Buffer.of(0), short('ex'), short('key'));
-    await say('app', opened());
+    await bench.letIn(pair);
     await say('broker', deliver.subarray(0, 20));
-    expect(pair.app.count).toBe(0);
-    await say('app', Buffer.concat([good.subarray(opened().length), garbage]));
+    expect(pair.app.count).toBe(openOk.length);
+    await say('app', Buffer.concat([good, garbage]));
     await say('broker', deliver.subarray(20));
     const { atBroker, atApp } = await bench.finish(pair);
-    expect(hex(atApp)).toBe(hex(deliver));
+    expect(hex(atApp)).toBe(hex(Buffer.concat([openOk, deliver])));
     expect(hex(atBroker.subarray(-garbage.length))).toBe(hex(garbage));
-    expect(checkUpstream(good, atBroker.subarray(0, -garbage.length)).sent).toBe(1);
+    expect(checkUpstream(good, atBroker.subarray(opened().length, -garbage.length)).sent).toBe(1);
   });
 
   test('in what the broker sends, while the start of a publish is held: both directions keep their own bytes', async () => {
-    await say('app', Buffer.concat([opened(), publish(1, 'key', true), header(1, 0)]));
+    await bench.letIn(pair);
+    await say('app', Buffer.concat([publish(1, 'key', true), header(1, 0)]));
     const sent = pair.broker.received.subarray(opened().length + publish().length);
     await say('app', publish().subarray(0, 15));
     await say('broker', Buffer.concat([returned(), sent, garbage]));
     await say('app', publish().subarray(15));
     const { atBroker, atApp } = await bench.finish(pair);
-    expect(hex(atApp)).toBe(hex(Buffer.concat([returned(), header(1, 0), garbage])));
+    expect(hex(atApp)).toBe(hex(Buffer.concat([openOk, returned(), header(1, 0), garbage])));
     expect(hex(atBroker.subarray(-publish().length))).toBe(hex(publish()));
     expect(await grown()).toEqual({ 'bypassed frame_error': 1, 'unobserved frame_error': 1 });
   });
@@ -147,7 +149,8 @@ describe('what can not be read on a connection that can', () => {
   test.each(contents)('content with %s passes raw and is counted, the next is traced', async (_, bad) => {
     const app = Buffer.concat([opened(), publish(), bad]);
     const good = Buffer.concat([publish(), header(1, 0)]);
-    await say('app', app, good);
+    await bench.letIn(pair);
+    await say('app', Buffer.concat([publish(), bad]), good);
     const { atBroker } = await bench.finish(pair);
     expect(hex(atBroker.subarray(0, app.length))).toBe(hex(app));
     expect(checkUpstream(good, atBroker.subarray(app.length)).sent).toBe(1);
@@ -165,20 +168,33 @@ describe('what can not be read on a connection that can', () => {
     ['queue.declare', args(50, 10, 0, 0, 9, 97)],
     ['basic.consume', args(60, 20, 0)],
     ['confirm.select', args(85, 10)],
-    ['connection.tune-ok', method(0, 10, 31, u16(1))],
   ];
   test.each(methodsFromApp)(
     '%s of an app, cut short, passes raw and is counted, the next message is traced',
     async (_, bad) => {
       const app = Buffer.concat([opened(), bad]);
       const good = Buffer.concat([publish(), header(1, 0)]);
-      await say('app', app, good);
+      await bench.letIn(pair);
+      await say('app', bad, good);
       const { atBroker } = await bench.finish(pair);
       expect(hex(atBroker.subarray(0, app.length))).toBe(hex(app));
       expect(checkUpstream(good, atBroker.subarray(app.length)).sent).toBe(1);
       expect(await grown()).toEqual({ 'unobserved malformed_method': 1 });
     },
   );
+
+  test('connection.tune-ok of an app, cut short, passes raw and is counted, the next message is traced', async () => {
+    const bad = method(0, 10, 31, u16(1));
+    const good = Buffer.concat([publish(), header(1, 0)]);
+    const login = Buffer.concat([PROTOCOL, bad, opened().subarray(PROTOCOL.length)]);
+    await say('app', login);
+    await say('broker', openOk);
+    await say('app', good);
+    const { atBroker } = await bench.finish(pair);
+    expect(hex(atBroker.subarray(0, login.length))).toBe(hex(login));
+    expect(checkUpstream(good, atBroker.subarray(login.length)).sent).toBe(1);
+    expect(await grown()).toEqual({ 'unobserved malformed_method': 1 });
+  });
 
   const methodsFromBroker: [string, Buffer][] = [
     ['basic.deliver', args(60, 60, 5, 97)],
@@ -189,10 +205,12 @@ describe('what can not be read on a connection that can', () => {
     ['connection.close', method(0, 10, 50, Buffer.of(1))],
   ];
   test.each(methodsFromBroker)('%s of a broker, cut short, passes raw and is counted', async (_, bad) => {
-    await say('app', opened());
+    await bench.letIn(pair);
+    // a channel that the app has used
+    await say('app', publish(), header(1, 0));
     await say('broker', bad);
     const { atApp } = await bench.finish(pair);
-    expect(hex(atApp)).toBe(hex(bad));
+    expect(hex(atApp)).toBe(hex(Buffer.concat([openOk, bad])));
     expect(await grown()).toEqual({ 'unobserved malformed_method': 1 });
   });
 
@@ -203,11 +221,12 @@ describe('what can not be read on a connection that can', () => {
       args(85, 11),
       method(5, 10, 31),
     ];
-    const app = Buffer.concat([opened(), ...odd, args(85, 10, 0), publish(), header(1, 0, [string('a', 'b')])]);
+    const app = Buffer.concat([...odd, args(85, 10, 0), publish(), header(1, 0, [string('a', 'b')])]);
+    await bench.letIn(pair);
     await say('app', app);
     await say('broker', args(85, 11), args(60, 80, 0, 0, 0, 0, 0, 0, 0, 1, 0));
     const { atBroker } = await bench.finish(pair);
-    expect(checkUpstream(app, atBroker).sent).toBe(1);
+    expect(checkUpstream(app, atBroker.subarray(opened().length)).sent).toBe(1);
     expect(await grown()).toEqual({});
   });
 });

@@ -9,7 +9,7 @@ import {
 } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { opened, publish } from '../identity/by-hand.ts';
+import { opened, openOk, publish } from '../identity/by-hand.ts';
 import { checkUpstream } from '../identity/compare.ts';
 import { End } from '../identity/replay.ts';
 import { makeCertificates } from '../support/certificates.ts';
@@ -76,34 +76,44 @@ async function open() {
   return { app, broker: accepted[before] };
 }
 
+/** The same, and the broker has let the app in. */
+async function letIn() {
+  const { app, broker } = await open();
+  app.socket.write(opened());
+  await until(() => broker.end.count === opened().length, 'the broker has heard of the app');
+  broker.socket.write(openOk);
+  await until(() => app.count === openOk.length, 'the app is in');
+  return { app, broker };
+}
+
 const content = Buffer.alloc(100_000, 'tls');
 const message = (first: Buffer) => [first, header(1, content.length), body(1, content)];
 const deliver = () => method(1, 60, 60, short('tag'), u64(1), Buffer.of(0), short('ex'), short('key'));
 
 test('each side can end by itself: all before the end arrives, and the other side goes on', async () => {
-  const { app, broker } = await open();
-  const up = Buffer.concat([opened(), ...Array.from({ length: 30 }, () => message(publish())).flat()]);
+  const { app, broker } = await letIn();
+  const up = Buffer.concat(Array.from({ length: 30 }, () => message(publish())).flat());
   app.socket.end(up);
   await until(() => broker.end.ended, 'the broker sees the end');
-  expect(checkUpstream(up, broker.end.received).sent).toBe(30);
+  expect(checkUpstream(Buffer.concat([opened(), up]), broker.end.received).sent).toBe(30);
   expect(app.closed).toBe(false);
 
   const down = Buffer.concat(Array.from({ length: 30 }, () => message(deliver())).flat());
   broker.socket.end(down);
   await until(() => app.ended, 'the app sees the end');
-  expect(app.received.equals(down)).toBe(true);
+  expect(app.received.equals(Buffer.concat([openOk, down]))).toBe(true);
   await until(async () => (await sidecar.metrics()).sum('tracehare_connections') === 0, 'the connection is gone');
 });
 
 test('the broker can end first', async () => {
-  const { app, broker } = await open();
+  const { app, broker } = await letIn();
   broker.socket.end(deliver());
   await until(() => app.ended, 'the app sees the end');
-  expect(app.received.equals(deliver())).toBe(true);
-  const up = Buffer.concat([opened(), ...message(publish())]);
+  expect(app.received.equals(Buffer.concat([openOk, deliver()]))).toBe(true);
+  const up = Buffer.concat(message(publish()));
   app.socket.end(up);
   await until(() => broker.end.ended, 'the broker sees the end');
-  expect(checkUpstream(up, broker.end.received).sent).toBe(1);
+  expect(checkUpstream(Buffer.concat([opened(), up]), broker.end.received).sent).toBe(1);
   await until(async () => (await sidecar.metrics()).sum('tracehare_connections') === 0, 'the connection is gone');
 });
 

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { opened, openOk } from '../identity/by-hand.ts';
 import { Bench, type Pair } from '../identity/replay.ts';
 import { until } from '../support/wait.ts';
 import { bits, header, isMethod, method, short, split, u16, u32, u64 } from '../support/wire.ts';
@@ -23,7 +22,8 @@ const headersOf = (pair: Pair): Buffer[] => split(pair.broker.received).frames.f
 async function published(exchange: string, messages: number, ...more: Buffer[]): Promise<Pair> {
   const pair = await bench.open();
   const all = Array.from({ length: messages }, () => publish(exchange)).flat();
-  bench.write('app', pair, Buffer.concat([opened(), ...all, ...more]));
+  await bench.letIn(pair);
+  bench.write('app', pair, Buffer.concat([...all, ...more]));
   await until(() => headersOf(pair).length === messages, 'the broker has them');
   return pair;
 }
@@ -62,7 +62,7 @@ test('without a reply or a return a mandatory publish has succeeded after a seco
 
 test('a return in front of the reply fails its own publish, and no other', async () => {
   const pair = await published('prompt', 3, qos);
-  await say(pair, openOk, giveBack(pair, 'prompt', 1), qosOk);
+  await say(pair, giveBack(pair, 'prompt', 1), qosOk);
   expect(await figures('prompt')).toEqual({ success: 2, failed: 1, lost: 1, unknown: 0 });
   await bench.finish(pair);
   expect(returned(pair)).toBe(1);
@@ -70,7 +70,7 @@ test('a return in front of the reply fails its own publish, and no other', async
 
 test('a return behind the reply that had settled its publish: lost all the same, but no second outcome', async () => {
   const pair = await published('tardy', 3, qos);
-  await say(pair, openOk, qosOk);
+  await say(pair, qosOk);
   expect(await figures('tardy')).toEqual({ success: 3, failed: 0, lost: 0, unknown: 0 });
   await say(pair, giveBack(pair, 'tardy', 2));
   expect(await figures('tardy')).toEqual({ success: 3, failed: 0, lost: 1, unknown: 0 });
@@ -81,9 +81,10 @@ test('a return behind the reply that had settled its publish: lost all the same,
 test('with confirms the ack decides, and a return in front of it makes it a loss', async () => {
   const select = method(1, 85, 10, bits(false));
   const pair = await bench.open();
-  bench.write('app', pair, Buffer.concat([opened(), select, ...publish('sure'), ...publish('sure')]));
+  await bench.letIn(pair);
+  bench.write('app', pair, Buffer.concat([select, ...publish('sure'), ...publish('sure')]));
   await until(() => headersOf(pair).length === 2, 'the broker has them');
-  await say(pair, openOk, method(1, 85, 11), giveBack(pair, 'sure', 0));
+  await say(pair, method(1, 85, 11), giveBack(pair, 'sure', 0));
   expect(await figures('sure')).toEqual({ success: 0, failed: 0, lost: 0, unknown: 0 });
   await say(pair, method(1, 60, 80, u64(2), bits(true)));
   expect(await figures('sure')).toEqual({ success: 1, failed: 1, lost: 1, unknown: 0 });
