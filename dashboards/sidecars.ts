@@ -385,6 +385,7 @@ export function sidecars(): Dashboard {
         bad: { warn: 1, bad: 60 },
         queries: [
           { expr: perMinute('tracehare_negative_latency_total'), legend: 'negative latency' },
+          { expr: perMinute('tracehare_implausible_stamps_total'), legend: 'implausible stamps' },
           { expr: perMinute('tracehare_clock_reanchored_total'), legend: 'clock steps' },
         ],
         width: 6,

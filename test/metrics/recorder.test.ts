@@ -242,6 +242,7 @@ describe('the sidecar itself', () => {
     traffic.unobserved('frame_max');
     traffic.observerFailed();
     traffic.negativeLatency();
+    traffic.implausibleStamp('past');
     traffic.clockReanchored();
     traffic.shadowConflict();
     const metrics = await scrape();
@@ -261,6 +262,7 @@ describe('the sidecar itself', () => {
     expect(value('unobserved_total', { reason: 'frame_max' })).toBe(1);
     expect(value('observer_failures_total')).toBe(1);
     expect(value('negative_latency_total')).toBe(1);
+    expect(value('implausible_stamps_total', { reason: 'past' })).toBe(1);
     expect(value('clock_reanchored_total')).toBe(1);
     expect(value('shadow_conflicts_total')).toBe(1);
     expect(value('build_info', { version: '1.2.3', node_version: process.version })).toBe(1);

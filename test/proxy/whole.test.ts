@@ -35,7 +35,7 @@ const HEADERS: Record<string, Entry[] | undefined> = {
   unsampled: [string('traceparent', `${TRACEPARENT}0`)],
   sampled: [string('traceparent', `${TRACEPARENT}1`), string('tracestate', 'a=b')],
   invalid: [string('tracestate', 'a=b'), string('traceparent', 'nonsense'), string('behind', 'it')],
-  stamped: [entry('x-tracehare-sent', 'l', u64(1_700_000_000_000_000)), string('traceparent', `${TRACEPARENT}0`)],
+  stamped: [entry('x-tracehare-sent', 'l', u64((Date.now() - 5000) * 1000)), string('traceparent', `${TRACEPARENT}0`)],
   delayed: [entry('x-delay', 'I', Buffer.alloc(4))],
   dead: [
     entry(

@@ -43,6 +43,7 @@ export const FAMILY_LABELS = {
   unobserved: ['reason'],
   observer_failures: [],
   negative_latency: [],
+  implausible_stamps: ['reason'],
   clock_reanchored: [],
   shadow_conflicts: [],
   faults_injected: ['type'],

@@ -86,6 +86,12 @@ export const SIDECAR_METRICS: readonly CellMetric[] = [
     'negative_latency',
   ),
   counter(
+    'tracehare_implausible_stamps_total',
+    'First deliveries without latency: stamped over 30 days ago, over an hour ahead, or unreadably.',
+    'implausible_stamps',
+    'reason',
+  ),
+  counter(
     'tracehare_shadow_conflicts_total',
     'Times a client selected tx after our confirm.select and its channel was closed: it is not shadowed again.',
     'shadow_conflicts',

@@ -91,6 +91,10 @@ export class TrafficCells implements TrafficTally {
     this.#cells[this.#negativeLatency] += 1;
   }
 
+  implausibleStamp(why: 'past' | 'future' | 'unreadable'): void {
+    this.#count('implausible_stamps', why);
+  }
+
   shadowConflict(): void {
     this.#cells[this.#shadowConflicts] += 1;
   }
