@@ -229,7 +229,7 @@ export class DeliveryContent {
     const { clock, observer } = this.#plane;
     const seconds = (clock.micros(now) - stamp) / 1e6;
     if (seconds >= 0 && seconds <= OLDEST_STAMP_S) return seconds;
-    if (seconds < 0 && seconds >= -MOST_SKEW_S) observer.traffic.negativeLatency();
+    if (seconds < 0 && seconds >= -MOST_SKEW_S) observer.traffic.negativeLatency(-seconds, now);
     else if (Number.isNaN(seconds)) observer.traffic.implausibleStamp('unreadable');
     else observer.traffic.implausibleStamp(seconds < 0 ? 'future' : 'past');
     return Number.NaN;

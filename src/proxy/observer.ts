@@ -136,8 +136,8 @@ export interface TrafficTally {
   unobserved(why: Unobserved): void;
   /** an observer or interceptor threw */
   observerFailed(): void;
-  /** a first delivery stamped later than now: counted instead of observed */
-  negativeLatency(): void;
+  /** a first delivery stamped `seconds` later than now, `nowMs` of a steady clock: counted instead of observed */
+  negativeLatency(seconds: number, nowMs: number): void;
   /** a first delivery whose stamp can't be when its publish passed: it has no latency */
   implausibleStamp(why: 'past' | 'future' | 'unreadable'): void;
   /** a client that selected tx after our confirm.select: it is not shadowed again */
