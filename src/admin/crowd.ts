@@ -20,6 +20,7 @@ const ANSWERED = 2;
  * send headers byte by byte or don't read what they asked for: there is always a place, at their expense.
  */
 export class Crowd {
+  readonly #answerMs: number;
   readonly #state = new WeakMap<Socket, typeof IDLE | typeof AWAITED | typeof ANSWERED>();
   readonly #connections = new Places<Socket>(
     MAX_CONNECTIONS,
@@ -28,7 +29,9 @@ export class Crowd {
   );
   readonly #longAnswers = new Places<Socket>(MAX_LONG_ANSWERS, (socket) => socket.destroy());
 
-  constructor(server: Server) {
+  /** `answerMs` is for tests. */
+  constructor(server: Server, answerMs = ANSWER_MS) {
+    this.#answerMs = answerMs;
     server.on('connection', (socket: Socket) => {
       this.#state.set(socket, AWAITED);
       this.#connections.take(socket, peerOf(socket));
@@ -46,7 +49,7 @@ export class Crowd {
       return false;
     }
     this.#state.set(socket, ANSWERED);
-    const late = setTimeout(() => socket.destroy(), ANSWER_MS).unref();
+    const late = setTimeout(() => socket.destroy(), this.#answerMs).unref();
     response.once('close', () => {
       clearTimeout(late);
       this.#state.set(socket, IDLE);

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Crowd } from '../../src/admin/crowd.ts';
 import { Places } from '../../src/admin/places.ts';
 import { until } from '../support/wait.ts';
 import { ask, start } from './serving.ts';
@@ -99,6 +101,28 @@ test('a client that asks on before it is answered is cut off: nothing more is ma
   expect(under.began).toBeLessThanOrEqual(1);
   await until(() => under.way === 0, 'nothing is written any more');
   expect((await ask(address, '/livez')).status).toBe(200);
+});
+
+test('a client that reads its answer for longer than it may is cut off, one that asks often is not', async () => {
+  const server = createServer((request, response) => {
+    if (!crowd.answers(request.socket, response)) return;
+    // headers at once, and an end that never comes
+    if (request.url === '/slow') response.write('a');
+    else response.end('ok');
+  });
+  const crowd = new Crowd(server, 200);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const quick = await client(address);
+  const slow = await client(address, GET('/slow'));
+  slow.resume();
+  while (!slow.destroyed) {
+    quick.write(GET('/quick'));
+    expect(String((await once(quick, 'data'))[0])).toContain('200 OK');
+  }
+  server.close();
+  server.closeAllConnections();
 });
 
 test('one connection is used for many requests, one after the other', async () => {
