@@ -363,7 +363,7 @@ export function sidecars(): Dashboard {
             legend: '{{topic}} {{side}}',
           },
         ],
-        width: 6,
+        width: 5,
       }),
     )
     .withPanel(
@@ -373,7 +373,7 @@ export function sidecars(): Dashboard {
         unit: 'eps',
         bad: 'never',
         queries: [{ expr: `sum(${rate('tracehare_spans_exported_total')})`, legend: 'exported' }],
-        width: 6,
+        width: 5,
       }),
     )
     .withPanel(
@@ -385,9 +385,21 @@ export function sidecars(): Dashboard {
         bad: { warn: 1, bad: 60 },
         queries: [
           { expr: perMinute('tracehare_negative_latency_total'), legend: 'negative latency' },
+          { expr: perMinute('tracehare_implausible_stamps_total'), legend: 'implausible stamps' },
           { expr: perMinute('tracehare_clock_reanchored_total'), legend: 'clock steps' },
         ],
-        width: 6,
+        width: 5,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Clocks apart',
+        description:
+          'By how much the worst delivery of a minute was stamped later than now: at least so far do two hosts’ clocks disagree.',
+        unit: 's',
+        bad: { warn: 0.001, bad: 1 },
+        queries: [{ expr: `max(tracehare_negative_latency_worst_seconds{${CHOSEN}})`, legend: 'worst' }],
+        width: 5,
       }),
     )
     .withPanel(
@@ -398,7 +410,7 @@ export function sidecars(): Dashboard {
         unit: 'cpm',
         bad: { bad: 1 },
         queries: [{ expr: perMinute('tracehare_shadow_conflicts_total'), legend: 'conflicts' }],
-        width: 6,
+        width: 4,
       }),
     )
 

@@ -214,7 +214,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     log.level = config.log.level;
     sink.configure(tracing);
     upstreams.configure(upstream);
-    admin.setToken(config.admin.token);
+    admin.configure(config.admin);
   }
   const reloader = new Reloader({ running: loaded, files, load, apply, log });
   exposition.register(REGISTERED.configReloads, () =>

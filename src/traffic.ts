@@ -19,7 +19,7 @@ import { createPropagation } from './telemetry/tracing/propagation.ts';
 import { createSampler } from './telemetry/tracing/sampling.ts';
 
 const SWEEP_MS = 60_000;
-const SAMPLING_REPORT_MS = 1000;
+const SECOND_MS = 1000;
 
 /**
  * The traffic thread's composition root: the data plane, the cells it counts on and the ring its
@@ -131,10 +131,11 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   }, SWEEP_MS).unref();
   let limited = 0;
   setInterval(() => {
+    recorder.advance(performance.now());
     if (sampler.limited === limited) return;
     limited = sampler.limited;
     report({ type: 'sampling', limited });
-  }, SAMPLING_REPORT_MS).unref();
+  }, SECOND_MS).unref();
 
   plane.middleware = await middleware(options, report, () => observer.traffic.observerFailed());
   listener.onOutOfDescriptors = once(() => report({ type: 'out of descriptors' }));

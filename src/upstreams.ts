@@ -3,15 +3,22 @@ import type { Config } from './config/config.ts';
 import type { Logger } from './log.ts';
 import { nameOf, type Upstream } from './proxy/dial.ts';
 
+/** How long it holds what a try to connect came to. */
+const FRESH_MS = 1000;
+
 /** Whether each upstream answered when it was last dialled, told by the traffic threads. */
 export class Upstreams {
   #config: Config['upstream'];
   readonly #log: Logger;
   readonly #up: Map<string, boolean | null>;
+  /** by upstream: what a connection to it came to, and when */
+  readonly #tried = new Map<string, { reason: string | undefined; at: number }>();
+  readonly #now: () => number;
 
-  constructor(config: Config['upstream'], log: Logger) {
+  constructor(config: Config['upstream'], log: Logger, now: () => number = () => performance.now()) {
     this.#config = config;
     this.#log = log;
+    this.#now = now;
     this.#up = new Map(config.servers.map((server) => [nameOf(server), null]));
   }
 
@@ -25,6 +32,8 @@ export class Upstreams {
     const up = reason === undefined;
     const was = this.#up.get(upstream);
     this.#up.set(upstream, up);
+    // what fails behind the TCP connection, a certificate for one, says nothing of whether the broker is there
+    if (up) this.#tried.set(upstream, { reason, at: this.#now() });
     if (up && was === false) this.#log.info({ upstream }, 'upstream reachable again');
     if (!up && was !== false) this.#log.warn({ upstream, reason }, 'upstream unreachable');
   }
@@ -34,15 +43,27 @@ export class Upstreams {
     return [...this.#up].map(([address, up]) => ({ address, up }));
   }
 
-  /** Whether any upstream accepts a connection right now: undefined, or why none does. */
+  /**
+   * Whether any upstream accepts a connection: undefined, or why none does. Whoever asks often hears what was found
+   * a moment ago, by a traffic thread perhaps: health checks must not become load on the broker.
+   */
   async reachable(): Promise<string | undefined> {
     const reasons: string[] = [];
     for (const server of this.#config.servers) {
-      const reason = await refusal(server, this.#config.connectTimeout);
+      const reason = await this.#refusal(server);
       if (reason === undefined) return undefined;
       reasons.push(`upstream ${nameOf(server)}: ${reason}`);
     }
     return reasons.join('; ');
+  }
+
+  async #refusal(server: Upstream): Promise<string | undefined> {
+    const name = nameOf(server);
+    const last = this.#tried.get(name);
+    if (last !== undefined && this.#now() - last.at < FRESH_MS) return last.reason;
+    const reason = await refusal(server, this.#config.connectTimeout);
+    this.#tried.set(name, { reason, at: this.#now() });
+    return reason;
   }
 }
 

@@ -82,10 +82,17 @@ export class NullSocket extends EventEmitter {
 /** A clock that can be moved: windows that time empties must be as full as at a real rate. */
 class MovedClock extends Clock {
   ahead = 0;
+  readonly #isTold: boolean;
 
+  /** `now`: both times of the machine, if they are told. */
   constructor(now: (() => number) | undefined) {
     if (now === undefined) super();
     else super(now, now, 0);
+    this.#isTold = now !== undefined;
+  }
+
+  override micros(now: number): number {
+    return this.#isTold ? Math.round(now * 1000) : super.micros(now);
   }
 
   override now(): number {

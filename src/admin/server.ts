@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { accessRule, type Refusal } from './access.ts';
+import { Access, type AccessSettings, type Refusal } from './access.ts';
+import { Crowd } from './crowd.ts';
 import { lossQuery, QueryError } from './loss-query.ts';
 import { PAGE, PAGE_POLICY } from './page.ts';
 import { type Answer, respond } from './respond.ts';
@@ -11,6 +12,7 @@ export interface AdminOptions {
   host: string;
   port: number;
   token?: string;
+  hosts?: readonly string[];
 }
 
 /** Scrapers and browsers are few and quick; whoever is slow or many is none of them. */
@@ -18,12 +20,14 @@ const LIMITS = {
   maxHeaderSize: 8192,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
-  keepAliveTimeout: 65_000,
+  // longer than most wait between two scrapes
+  keepAliveTimeout: 35_000,
   connectionsCheckingInterval: 1_000,
 };
-const MAX_CONNECTIONS = 128;
 const MAX_URL = 2048;
-const IDLE_SOCKET = 75_000;
+/** An answer of more characters is not gone as soon as it is written. */
+const LONG = 16_384;
+const IDLE_SOCKET = 40_000;
 const CLOSE_GRACE = 1_000;
 
 type Handler = (request: IncomingMessage, query: URLSearchParams) => Answer | Promise<Answer>;
@@ -31,17 +35,17 @@ type Handler = (request: IncomingMessage, query: URLSearchParams) => Answer | Pr
 /**
  * Serves metrics, health and the page.
  *
- * @returns where it listens (`host:port`), how to give it another token, and how to end it: open
+ * @returns where it listens (`host:port`), how to give it other settings, and how to end it: open
  * requests get a second to finish.
  * @throws the system's error when the address can't be bound
  */
 export async function startAdmin(
-  { host, port, token }: AdminOptions,
+  { host, port, ...settings }: AdminOptions,
   sources: AdminSources,
-): Promise<{ address: string; setToken(token: string | undefined): void; close(): Promise<void> }> {
+): Promise<{ address: string; configure(settings: AccessSettings): void; close(): Promise<void> }> {
   let route: (request: IncomingMessage) => Answer | Promise<Answer> = () => ({ status: 503, body: 'starting' });
-  const server = createServer(LIMITS, (request, response) => void answer(request, response, (r) => route(r)));
-  server.maxConnections = MAX_CONNECTIONS;
+  const server = createServer(LIMITS, (request, response) => void answer(request, response, (r) => route(r), crowd));
+  const crowd = new Crowd(server);
   server.timeout = IDLE_SOCKET;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -50,13 +54,11 @@ export async function startAdmin(
   // a scrape that could not be accepted, e.g. for want of a file descriptor, must not end the process
   server.on('error', () => {});
   const bound = server.address() as AddressInfo;
-  let access = accessRule(bound.address, token);
-  route = router(sources, (headers) => access(headers));
+  const access = new Access(bound.address, host, settings);
+  route = router(sources, access);
   return {
     address: bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`,
-    setToken(token) {
-      access = accessRule(bound.address, token);
-    },
+    configure: (settings) => access.configure(settings),
     async close() {
       const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE);
       await new Promise((resolve) => server.close(resolve));
@@ -65,15 +67,12 @@ export async function startAdmin(
   };
 }
 
-function router(
-  sources: AdminSources,
-  access: (headers: IncomingMessage['headers']) => Refusal | undefined,
-): (request: IncomingMessage) => Answer | Promise<Answer> {
+function router(sources: AdminSources, access: Access): (request: IncomingMessage) => Answer | Promise<Answer> {
   const upstreamReachable = shared(() => sources.upstreamReachable());
   const guarded =
     (handler: Handler): Handler =>
     (request, query) => {
-      const refusal = access(request.headers);
+      const refusal = access.token(request);
       return refusal === undefined ? handler(request, query) : refuse(refusal);
     };
   const routes = new Map<string, Handler>([
@@ -105,6 +104,8 @@ function router(
   });
 
   return (request) => {
+    const refusal = access.host(request);
+    if (refusal !== undefined) return refuse(refusal);
     const url = request.url ?? '/';
     if (url.length > MAX_URL) return { status: 414, body: `URL longer than ${MAX_URL} characters` };
     const [path, query] = url.split('?', 2);
@@ -120,13 +121,18 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   route: (request: IncomingMessage) => Answer | Promise<Answer>,
+  crowd: Crowd,
 ): Promise<void> {
+  const { socket } = request;
+  if (!crowd.answers(socket, response)) return;
   // Nobody has a reason to send a body: it isn't read, and the connection ends with the answer.
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) {
     response.shouldKeepAlive = false;
   }
   try {
-    await respond(request, response, await route(request));
+    const answer = await route(request);
+    if (typeof answer.body !== 'string' || answer.body.length > LONG) crowd.isLong(socket);
+    await respond(request, response, answer);
   } catch (error) {
     if (error instanceof QueryError) return respond(request, response, { status: 400, body: error.message });
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
@@ -139,8 +145,11 @@ function json(value: unknown): Answer {
   return { status: 200, contentType: 'application/json', body: JSON.stringify(value) };
 }
 
-function refuse({ status, reason }: Refusal): Answer {
-  const headers: Record<string, string> = status === 401 ? { 'WWW-Authenticate': 'Basic realm="tracehare"' } : {};
+function refuse({ status, reason, retryAfter }: Refusal): Answer {
+  const headers = {
+    ...(status === 401 && { 'WWW-Authenticate': 'Basic realm="tracehare"' }),
+    ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+  };
   return { status, body: reason, headers };
 }
 

@@ -6,7 +6,7 @@ import type { Rule } from '../rules/rule.ts';
 export interface Config {
   listen: { host: string; port: number; tls?: ListenTls };
   upstream: { servers: Upstream[]; tls: UpstreamTls; connectTimeout: number };
-  admin: { host: string; port: number; token?: string };
+  admin: { host: string; port: number; token?: string; hosts?: string[] };
   loss: {
     mode: LossMode;
     /** how long the end of a channel or connection is held for shadow confirms */

@@ -140,6 +140,10 @@ export function toConfig(checked: Checked, fileToken: string | undefined): Confi
     ...same,
     listen: { ...listen.address, ...(tls && { tls }) },
     upstream: { servers: upstream.urls, tls: upstream.tls, connectTimeout: upstream.connectTimeout },
-    admin: { ...admin.address, ...(token !== undefined && { token }) },
+    admin: {
+      ...admin.address,
+      ...(token !== undefined && { token }),
+      ...(admin.hosts !== undefined && { hosts: admin.hosts }),
+    },
   });
 }

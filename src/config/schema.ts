@@ -8,6 +8,7 @@ import {
   count,
   duration,
   file,
+  hosts,
   lossMode,
   oneOf,
   onOff,
@@ -87,6 +88,12 @@ export const schema = z
             optional(token, 'bearer token that / and /api ask for off loopback; prefer tokenFile, flags show in ps'),
           ),
           tokenFile: reloadable(optional(file, 'file that holds the token, instead of token')),
+          hosts: reloadable(
+            optional(
+              hosts,
+              'names that requests may be sent to, as Host, beside IP addresses; on loopback: beside loopback ones',
+            ),
+          ),
         },
         'address',
         ({ value, issues }) => {

@@ -124,6 +124,19 @@ export const token = z
   .regex(tokenPattern, { error: 'expects visible ASCII characters without spaces' })
   .register(placeholders, { text: 'TOKEN' });
 
+/** Names that a Host header may have. */
+export const hosts = z
+  .array(
+    z
+      .string({ error: 'expects a name such as metrics.example.com' })
+      .regex(/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i, {
+        error: 'expects a name such as metrics.example.com, without scheme and port',
+      }),
+    { error: 'expects a list of names, such as [metrics.example.com]' },
+  )
+  .min(1, { error: 'expects at least one name' })
+  .register(placeholders, { text: 'NAME[,NAME…]' });
+
 const mostBuckets = 50;
 /** Upper bounds of a histogram's buckets, seconds. */
 export const buckets = z

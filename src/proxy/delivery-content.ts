@@ -17,6 +17,14 @@ const PLAIN_GET: Detail = { via: 'get', consumerTag: '', more: NOTHING_MORE };
 /** behind class and method id */
 const ARGUMENTS = FRAME_HEAD + 4;
 
+/**
+ * Anybody who publishes past a Tracehare can write any stamp, and one from 1970 would ruin the sum of a histogram
+ * for good. Messages do wait in queues for days, and hosts without NTP are off by minutes; nothing real is
+ * further away than this.
+ */
+const OLDEST_STAMP_S = 30 * 24 * 3600;
+const MOST_SKEW_S = 3600;
+
 /** Follows the frames of one delivery or get-ok at a time, to its last body byte. */
 export class DeliveryContent {
   readonly #plane: Plane;
@@ -199,14 +207,12 @@ export class DeliveryContent {
   }
 
   #read(header: ContentHeader, now: number): void {
-    const { context, interceptor, clock, observer, middleware } = this.#plane;
+    const { context, interceptor, middleware } = this.#plane;
     const delivery = this.#delivery;
     if (header.value(X_DEATH) >= 0) this.#readDeath(header);
     else if (!delivery.redelivered && header.value(SENT) >= 0) {
-      const latency = (clock.micros(now) - header.integer(SENT)) / 1e6;
       this.#first = true;
-      if (latency < 0) observer.traffic.negativeLatency();
-      else delivery.latency = latency;
+      delivery.latency = this.#since(header.integer(SENT), now);
     }
     context.ratio = delivery.route.treatment.sample;
     if (middleware !== undefined)
@@ -216,6 +222,17 @@ export class DeliveryContent {
     delivery.bits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
     for (let i = 0; i < IDS; i++) delivery.ids[i] = context.ids[i];
     if (context.sampled) delivery.detail = this.#detail(header, context.hasParent);
+  }
+
+  /** Seconds from a stamp until now. NaN, with the cause counted, when the stamp can't be believed. */
+  #since(stamp: number, now: number): number {
+    const { clock, observer } = this.#plane;
+    const seconds = (clock.micros(now) - stamp) / 1e6;
+    if (seconds >= 0 && seconds <= OLDEST_STAMP_S) return seconds;
+    if (seconds < 0 && seconds >= -MOST_SKEW_S) observer.traffic.negativeLatency(-seconds, now);
+    else if (Number.isNaN(seconds)) observer.traffic.implausibleStamp('unreadable');
+    else observer.traffic.implausibleStamp(seconds < 0 ? 'future' : 'past');
+    return Number.NaN;
   }
 
   /** The newest entry of x-death; queues it names do dead-letter. */

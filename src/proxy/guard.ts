@@ -320,6 +320,7 @@ function guardedTraffic(traffic: TrafficTally, failed: () => void): TrafficTally
     'unobserved',
     'observerFailed',
     'negativeLatency',
+    'implausibleStamp',
     'clockReanchored',
     'shadowConflict',
     'faultInjected',

@@ -67,7 +67,7 @@ export interface DeliveryTally extends PacedTally {
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count?: number): void;
   /**
    * First delivery of a message stamped by a Tracehare: neither redelivered nor dead-lettered.
-   * `seconds` since its publish; NaN when the clocks disagree and there is no latency.
+   * `seconds` since its publish; NaN when its stamp tells no latency.
    */
   first(seconds: number, count?: number): void;
   /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
@@ -136,8 +136,10 @@ export interface TrafficTally {
   unobserved(why: Unobserved): void;
   /** an observer or interceptor threw */
   observerFailed(): void;
-  /** a first delivery stamped later than now: counted instead of observed */
-  negativeLatency(): void;
+  /** a first delivery stamped `seconds` later than now, `nowMs` of a steady clock: counted instead of observed */
+  negativeLatency(seconds: number, nowMs: number): void;
+  /** a first delivery whose stamp can't be when its publish passed: it has no latency */
+  implausibleStamp(why: 'past' | 'future' | 'unreadable'): void;
   /** a client that selected tx after our confirm.select: it is not shadowed again */
   shadowConflict(): void;
   clockReanchored(): void;

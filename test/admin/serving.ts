@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach } from 'vitest';
-import { startAdmin } from '../../src/admin/server.ts';
+import { type AdminOptions, startAdmin } from '../../src/admin/server.ts';
 import type { AdminSources, SidecarState } from '../../src/admin/sources.ts';
 
 export const STATE: SidecarState = {
@@ -29,7 +29,7 @@ export async function* inPieces(text: string): AsyncIterable<string> {
 }
 
 /** An admin server with these sources, closed after the test. */
-export async function start(sources: Partial<AdminSources> = {}, options: { host?: string; token?: string } = {}) {
+export async function start(sources: Partial<AdminSources> = {}, options: Partial<AdminOptions> = {}) {
   const admin = await startAdmin(
     { host: '127.0.0.1', port: 0, ...options },
     {

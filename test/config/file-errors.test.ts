@@ -53,6 +53,12 @@ describe('what is wrong is told where it is', () => {
     ['complex key', '? [a, b]\n: c', 'file:1:3: With stringKeys, all keys must be strings'],
     ['endless alias', 'drain: &a { timeout: *a }', 'file:1:'],
     [
+      'a host with a port',
+      'admin: { hosts: [a, "b:9673"] }',
+      'file:1:21: admin.hosts[1]: expects a name such as metrics.example.com, without scheme and port',
+    ],
+    ['no hosts', 'admin: { hosts: [] }', 'file:1:17: admin.hosts: expects at least one name'],
+    [
       'no bounds',
       'metrics: { buckets: { latency: [] } }',
       'file:1:32: metrics.buckets.latency: expects at least one bound',

@@ -101,6 +101,7 @@ const values: Record<string, [yaml: unknown, text: string]> = {
   NUMBER: [42, '42'],
   'NUMBER|auto': [42, '42'],
   'SECONDS[,SECONDS…]': [[0.5, 42], '0.5,42'],
+  'NAME[,NAME…]': [['a.example', 'b'], 'a.example,b'],
   TEXT: ['forty-two', 'forty-two'],
   TOKEN: ['forty-two', 'forty-two'],
   FILE: ['/dev/null', '/dev/null'],

@@ -137,17 +137,20 @@ function tooManyUnsettled(url: string): Promise<void> {
   });
 }
 
-/** As a host whose clock is wrong would stamp it. */
+/** As a host whose clock is wrong would stamp it, and one that forges. */
 async function fromTheFuture(vhost: Vhost, url: string): Promise<void> {
   await during(vhost.url(), async (channel) => {
     await channel.assertQueue('future');
-    const stamp = { '!': 'int64', value: (Date.now() + 3_600_000) * 1000 };
-    channel.sendToQueue('future', Buffer.from('odd'), { headers: { 'x-tracehare-sent': stamp } });
+    for (const at of [Date.now() + 60_000, 0]) {
+      const stamp = { '!': 'int64', value: at * 1000 };
+      channel.sendToQueue('future', Buffer.from('odd'), { headers: { 'x-tracehare-sent': stamp } });
+    }
     await channel.waitForConfirms();
   });
   await during(url, async (channel) => {
-    const message = await channel.get('future');
-    if (message) channel.ack(message);
+    for (let message = await channel.get('future'); message; message = await channel.get('future')) {
+      channel.ack(message);
+    }
   });
 }
 

@@ -241,7 +241,8 @@ describe('the sidecar itself', () => {
     traffic.blocked(0.25);
     traffic.unobserved('frame_max');
     traffic.observerFailed();
-    traffic.negativeLatency();
+    traffic.negativeLatency(0.5, 1000);
+    traffic.implausibleStamp('past');
     traffic.clockReanchored();
     traffic.shadowConflict();
     const metrics = await scrape();
@@ -261,9 +262,32 @@ describe('the sidecar itself', () => {
     expect(value('unobserved_total', { reason: 'frame_max' })).toBe(1);
     expect(value('observer_failures_total')).toBe(1);
     expect(value('negative_latency_total')).toBe(1);
+    expect(value('implausible_stamps_total', { reason: 'past' })).toBe(1);
     expect(value('clock_reanchored_total')).toBe(1);
     expect(value('shadow_conflicts_total')).toBe(1);
     expect(value('build_info', { version: '1.2.3', node_version: process.version })).toBe(1);
+  });
+
+  test('tells the worst negative latency of the last minute, over all threads', async () => {
+    const { recorder, thread, scrape } = rig();
+    const worst = async () => (await scrape()).value('tracehare_negative_latency_worst_seconds');
+    const other = thread().recorder;
+    const at = async (second: number) => {
+      for (const each of [recorder, other]) each.advance(second * 1000);
+      return worst();
+    };
+    expect(await at(100)).toBe(0);
+    recorder.traffic.negativeLatency(0.002, 100_500);
+    recorder.traffic.negativeLatency(0.001, 101_500);
+    expect(await at(102)).toBe(0.002);
+    other.traffic.negativeLatency(0.005, 130_000);
+    expect(await at(159)).toBe(0.005);
+    // the second in which the first one came is a minute ago, but not that of the other thread's
+    expect(await at(189)).toBe(0.005);
+    expect(await at(190)).toBe(0);
+    recorder.traffic.negativeLatency(0.003, 5_000_000);
+    expect(await at(5000)).toBe(0.003);
+    expect(await at(50_000)).toBe(0);
   });
 
   test('shows an upstream as it was last told to be', async () => {

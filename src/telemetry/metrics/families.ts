@@ -43,6 +43,9 @@ export const FAMILY_LABELS = {
   unobserved: ['reason'],
   observer_failures: [],
   negative_latency: [],
+  /** seconds, no count: the worst of the last minute */
+  worst_negative_latency: [],
+  implausible_stamps: ['reason'],
   clock_reanchored: [],
   shadow_conflicts: [],
   faults_injected: ['type'],

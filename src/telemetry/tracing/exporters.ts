@@ -35,8 +35,8 @@ async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: Tracing
       return new SdkDestination(new OTLPTraceExporter(), origin);
     }
     case 'http/json': {
-      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-      return new SdkDestination(new OTLPTraceExporter(), origin);
+      const { createJsonExporter } = await import('./otlp-json.ts');
+      return new SdkDestination(createJsonExporter(), origin);
     }
     default: {
       if (protocol !== 'http/protobuf') {

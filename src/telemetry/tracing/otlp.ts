@@ -1,5 +1,5 @@
-import { convertLegacyHttpOptions, createOtlpHttpExportDelegate } from '@opentelemetry/otlp-exporter-base/node-http';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import { createOtlpHttpExporter } from './otlp-http.ts';
 import { writeSpan } from './otlp-span.ts';
 import { isPlain, PlainSpans } from './plain-spans.ts';
 import { bytesField, ProtobufWriter } from './protobuf.ts';
@@ -20,17 +20,13 @@ const SCOPE = { name: bytesField(1), version: bytesField(2) };
  */
 export class ProtobufDestination implements Destination {
   readonly #origin: SpanOrigin;
-  readonly #delegate = createOtlpHttpExportDelegate<SpanRequest, unknown>(
-    convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', { 'Content-Type': 'application/x-protobuf' }),
-    {
-      serializeRequest: (request) => request.bytes(),
-      // most answers say nothing
-      deserializeResponse: (bytes) => (bytes.length === 0 ? {} : ProtobufTraceSerializer.deserializeResponse(bytes)),
-    },
-    'otlp_http_span_exporter',
-    { name: 'span', countItems: (request) => request.count },
-    undefined,
-  );
+  readonly #exporter = createOtlpHttpExporter<SpanRequest, unknown>({
+    contentType: 'application/x-protobuf',
+    serialize: (request) => request.bytes(),
+    // most answers say nothing
+    deserialize: (bytes) => (bytes.length === 0 ? {} : ProtobufTraceSerializer.deserializeResponse(bytes)),
+    countItems: (request) => request.count,
+  });
   readonly #plain: PlainSpans;
   /** buffers of requests that have ended */
   readonly #free: ProtobufWriter[] = [];
@@ -49,7 +45,7 @@ export class ProtobufDestination implements Destination {
       },
       add: (source) => request.add(source),
       send: (done) => {
-        this.#delegate.export(request, (result) => {
+        this.#exporter.export(request, (result) => {
           this.#free.push(writer);
           done(errorOf(result));
         });
@@ -58,7 +54,7 @@ export class ProtobufDestination implements Destination {
   }
 
   shutdown(): Promise<void> {
-    return this.#delegate.shutdown();
+    return this.#exporter.shutdown();
   }
 }
 

@@ -15,8 +15,8 @@ export interface CellMetric extends Declaration {
   /** of histograms, seconds */
   bounds?: readonly number[];
   /**
-   * Not the sum over the threads, but `latest`: the newest of what they told, as 1 or 0; or `greatest`:
-   * of what configuration told them, absent if it is negative.
+   * Not the sum over the threads, but `latest`: the newest of what they told, as 1 or 0; or `greatest`
+   * of what they told, absent if that is negative.
    */
   show?: 'latest' | 'greatest';
 }

@@ -85,6 +85,20 @@ export const SIDECAR_METRICS: readonly CellMetric[] = [
     'First deliveries stamped later than now: not in event_latency_seconds.',
     'negative_latency',
   ),
+  {
+    ...gauge(
+      'tracehare_negative_latency_worst_seconds',
+      'By how much the worst first delivery of the last minute was stamped later than now; 0: none was.',
+      'worst_negative_latency',
+    ),
+    show: 'greatest',
+  },
+  counter(
+    'tracehare_implausible_stamps_total',
+    'First deliveries without latency: stamped over 30 days ago, over an hour ahead, or unreadably.',
+    'implausible_stamps',
+    'reason',
+  ),
   counter(
     'tracehare_shadow_conflicts_total',
     'Times a client selected tx after our confirm.select and its channel was closed: it is not shadowed again.',

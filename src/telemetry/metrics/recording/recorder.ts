@@ -78,6 +78,11 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
     return this.#remembered(this.#edges, [p, edge.kind, key], () => new EdgeCells(this, p, edge.kind, key));
   }
 
+  /** Call once a second, with the clock of `sweep`: figures of the last minute move by it. */
+  advance(nowMs: number): void {
+    this.#traffic.advance(nowMs);
+  }
+
   /** Frees what has been idle for `idleAfter`. Call once a minute, with any steady clock in milliseconds. */
   sweep(nowMs: number): void {
     this.store.recycle();

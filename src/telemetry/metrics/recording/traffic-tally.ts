@@ -2,6 +2,7 @@ import type { ClosedBy } from '../../../events/lifecycle.ts';
 import type { Direction, TrafficTally, Unobserved } from '../../../proxy/observer.ts';
 import type { FamilyName } from '../families.ts';
 import { type CellStore, observe } from './cells.ts';
+import { GreatestOfMinute } from './greatest-of-minute.ts';
 
 /** AMQP's reply codes, and 0 for none; a code is the peer's to choose, so others share one value. */
 const REPLY_CODES = new Set([
@@ -18,6 +19,8 @@ export class TrafficCells implements TrafficTally {
   readonly #blocked: number;
   readonly #observerFailures: number;
   readonly #negativeLatency: number;
+  readonly #worstNegativeLatency: number;
+  readonly #negativeLatencies = new GreatestOfMinute();
   readonly #clockReanchored: number;
   readonly #shadowConflicts: number;
   readonly #bytes: Record<Direction, number>;
@@ -37,6 +40,7 @@ export class TrafficCells implements TrafficTally {
     this.#blocked = store.allocate('blocked', []);
     this.#observerFailures = store.allocate('observer_failures', []);
     this.#negativeLatency = store.allocate('negative_latency', []);
+    this.#worstNegativeLatency = store.allocate('worst_negative_latency', []);
     this.#clockReanchored = store.allocate('clock_reanchored', []);
     this.#shadowConflicts = store.allocate('shadow_conflicts', []);
     this.#bytes = directions('relay_bytes');
@@ -87,8 +91,18 @@ export class TrafficCells implements TrafficTally {
     this.#cells[this.#observerFailures] += 1;
   }
 
-  negativeLatency(): void {
+  negativeLatency(seconds: number, nowMs: number): void {
     this.#cells[this.#negativeLatency] += 1;
+    this.#negativeLatencies.note(seconds, nowMs);
+  }
+
+  /** Figures of the last minute are brought up to date. */
+  advance(nowMs: number): void {
+    this.#cells[this.#worstNegativeLatency] = this.#negativeLatencies.at(nowMs);
+  }
+
+  implausibleStamp(why: 'past' | 'future' | 'unreadable'): void {
+    this.#count('implausible_stamps', why);
   }
 
   shadowConflict(): void {
