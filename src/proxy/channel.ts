@@ -119,7 +119,7 @@ export class Channel {
         );
         return;
       case 'basic.recover-async':
-        this.deliveries.requeueAll('recover', now);
+        this.deliveries.recover(now);
         return;
       case 'basic.consume':
         this.#consume(readMethod(name, buf, start, end), now);
@@ -251,7 +251,7 @@ export class Channel {
         return;
       }
       case 'basic.recover-ok':
-        this.deliveries.requeueAll('recover', now);
+        this.deliveries.recover(now);
         return;
       case 'tx.commit-ok':
         this.publishes.committed(request.publishes, now);
