@@ -47,7 +47,7 @@ export function counted(text: string): string[] {
   return linesOf(counts);
 }
 
-/** Known of a message only if it is told of as a matter of course, which unsampled ones are not. */
+/** Known of a message for sure only if it is told of as a matter of course, which unsampled ones are not. */
 const UNTOLD = [
   'via',
   'consumerTag',
@@ -60,7 +60,9 @@ const UNTOLD = [
   'deadLetterReason',
   'latency',
 ] as const satisfies (keyof Told)[];
-const UNKNOWN: Partial<Told> = { via: 'deliver', latency: Number.NaN };
+const UNKNOWN: Partial<Told> = { via: 'deliver', latency: Number.NaN, redelivered: false };
+/** Those that nobody acknowledges are kept in less memory until the kernel has them. */
+const UNTOLD_UNFLUSHED = [...UNTOLD, 'redelivered'] as const;
 
 const textOf = (told: Told): string => {
   const shown = Object.entries(told).filter(([, value]) => value !== '' && value !== false && !Number.isNaN(value));
@@ -96,7 +98,8 @@ export function compared(events: DeliveryEnded[], expected: Told[], start: numbe
     if (own?.traceId === 'fresh') seen.traceId = ids.fresh(seen.traceId, 32);
     if (own?.spanId === 'fresh') seen.spanId = ids.fresh(seen.spanId, 16);
     if (own === undefined || own.sampled) return seen;
-    const unknown = UNTOLD.filter((key) => Object.is(seen[key], UNKNOWN[key] ?? ''));
+    const perhaps = own.settlement === 'none' ? UNTOLD_UNFLUSHED : UNTOLD;
+    const unknown = perhaps.filter((key) => Object.is(seen[key], UNKNOWN[key] ?? ''));
     return { ...seen, ...Object.fromEntries(unknown.map((key) => [key, own[key]])) };
   });
   return { told: sortedLines(told), expected: sortedLines(expected) };

@@ -1,4 +1,18 @@
-import { bits, body, type Entry, encodeHeader, entry, long, method, short, string, table, u16, u32, u64 } from '../support/wire.ts';
+import {
+  bits,
+  body,
+  type Entry,
+  encodeHeader,
+  entry,
+  long,
+  method,
+  short,
+  string,
+  table,
+  u16,
+  u32,
+  u64,
+} from '../support/wire.ts';
 import type { Delivery } from './deliver-ledger.ts';
 import type { Message } from './deliver-operations.ts';
 
@@ -37,8 +51,7 @@ export const app = {
 
 export const broker = {
   channelOpenOk: (channel: number) => method(channel, 20, 11, long('')),
-  channelClose: (channel: number) =>
-    method(channel, 20, 40, u16(404), short('NOT_FOUND - no queue'), u16(50), u16(10)),
+  channelClose: (channel: number) => method(channel, 20, 40, u16(404), short('NOT_FOUND - no queue'), u16(50), u16(10)),
   channelCloseOk: (channel: number) => method(channel, 20, 41),
   close: method(0, 10, 50, u16(320), short('CONNECTION_FORCED'), u16(0), u16(0)),
   closeOk: method(0, 10, 51),
@@ -61,9 +74,7 @@ export function framesOf(delivery: Delivery, message: Message, serial: number, m
   const { channel, tag, via, consumerTag, exchange, routingKey, redelivered, size } = delivery;
   const names = [u64(tag), bits(redelivered), short(exchange), short(routingKey)];
   const frames = [
-    via === 'get'
-      ? method(channel, 60, 71, ...names, u32(0))
-      : method(channel, 60, 60, short(consumerTag), ...names),
+    via === 'get' ? method(channel, 60, 71, ...names, u32(0)) : method(channel, 60, 60, short(consumerTag), ...names),
     header(delivery, message, serial, micros),
   ];
   const piece = Math.max(1, Math.ceil(size / message.frames));

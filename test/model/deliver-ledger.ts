@@ -131,7 +131,8 @@ export class Ledger {
     for (const delivery of this.#held.splice(0)) {
       this.#count('event_throughput_total', { topic: topicOf(delivery), side: 'consume', status: 'success' });
       this.#sent.push({ delivery, at: this.now });
-      if (delivery.sampled) this.#tell(delivery, { settlement: 'auto-ack', outcome: 'success', reason: '', lost: false });
+      if (delivery.sampled)
+        this.#tell(delivery, { settlement: 'auto-ack', outcome: 'success', reason: '', lost: false });
     }
   }
 

@@ -120,38 +120,52 @@ export class World {
   #perform(operation: Operation): void {
     switch (operation.do) {
       case 'open channel':
-        return this.#openChannel(operation.channel);
+        this.#openChannel(operation.channel);
+        break;
       case 'declare':
-        return this.#declare(operation);
+        this.#declare(operation);
+        break;
       case 'consume':
-        return this.#consume(operation);
+        this.#consume(operation);
+        break;
       case 'deliver':
-        return this.#deliver(operation);
+        this.#deliver(operation);
+        break;
       case 'get':
-        return this.#get(operation);
+        this.#get(operation);
+        break;
       case 'settle':
-        return this.#settle(operation.list);
+        this.#settle(operation.list);
+        break;
       case 'recover':
-        return this.#recover(operation);
+        this.#recover(operation);
+        break;
       case 'cancel':
-        return this.#cancel(operation);
+        this.#cancel(operation);
+        break;
       case 'broker cancels':
-        return this.#brokerCancels(operation.pick);
+        this.#brokerCancels(operation.pick);
+        break;
       case 'tx':
-        return this.#tx(operation);
+        this.#tx(operation);
+        break;
       case 'answer':
-        return this.#answer(operation.channel);
+        this.#answer(operation.channel);
+        break;
       case 'close channel':
-        return this.#close(operation);
+        this.#close(operation);
+        break;
       case 'broker closes channel':
-        return this.#brokerCloses(operation);
+        this.#brokerCloses(operation);
+        break;
       case 'kernel':
-        return this.#kernel(operation.takes);
+        this.#kernel(operation.takes);
+        break;
       case 'time passes':
         this.log.push(`${operation.ms} ms pass`);
         this.#ledger.now += operation.ms;
         this.#rig.pass(operation.ms);
-        return;
+        break;
       case 'look':
         this.log.push('(counts are compared)');
     }
@@ -171,7 +185,8 @@ export class World {
     const bytes = Buffer.concat(frames);
     this.#passed.broker += bytes.length;
     const size = inCrumbs ? 7 : bytes.length;
-    for (let at = 0; at < bytes.length; at += size) this.#rig.broker.receive(Buffer.from(bytes.subarray(at, at + size)));
+    for (let at = 0; at < bytes.length; at += size)
+      this.#rig.broker.receive(Buffer.from(bytes.subarray(at, at + size)));
     if (this.#appGone) return;
     if (this.#isSlow) this.#ledger.fellBehind();
     else this.#ledger.flushed();
@@ -329,9 +344,7 @@ export class World {
     );
     if (consumer === undefined) return;
     this.#consumers = this.#consumers.filter((each) => each !== consumer);
-    this.#fromBroker(`cancels ${consumer.tag} on ${consumer.channel}`, [
-      broker.cancel(consumer.channel, consumer.tag),
-    ]);
+    this.#fromBroker(`cancels ${consumer.tag} on ${consumer.channel}`, [broker.cancel(consumer.channel, consumer.tag)]);
   }
 
   // ---- messages
