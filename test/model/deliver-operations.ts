@@ -86,7 +86,7 @@ const settlement: fc.Arbitrary<Settlement> = fc.record({
   how: fc.constantFrom('ack', 'ack', 'nack', 'reject'),
   channel: pick,
   pick,
-  what: fc.constantFrom('one', 'one', 'one', 'up to', 'all', 'again'),
+  what: fc.constantFrom('one', 'one', 'one', 'up to', 'all', 'all', 'again'),
   requeue: fc.boolean(),
 });
 
@@ -156,7 +156,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   fc.record({ do: just('look') }),
 );
 
-export const operations = fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' });
+export const operations = fc.array(operation, { minLength: 1, maxLength: 60, size: 'max' });
 export const ending: fc.Arbitrary<{ how: Ending; after: Operation[] }> = fc.record({
   how: fc.constantFrom('app cut', 'app closes', 'broker closes', 'app ends, then cut', 'broker cut'),
   // while one of the two is gone already

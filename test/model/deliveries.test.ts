@@ -26,7 +26,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const settings: fc.Arbitrary<Settings> = fc.record({
+const settings: fc.Arbitrary<Settings & { inTransaction: boolean }> = fc.record({
+  inTransaction: fc.constantFrom(false, false, true),
   config: fc.constant(config),
   window: fc.constantFrom(4, 2, 100),
   sampler: fc.constantFrom('parentbased_always_off', 'always_on'),
@@ -37,6 +38,8 @@ const CONSUMING = [
   { do: 'consume', channel: 1, queue: 'mail', tag: 'auto', noAck: true, nowait: false, answered: true },
 ] as const;
 
+const SELECT = { do: 'tx', channel: 1, what: 'select', answered: true } as const;
+
 test(
   'every delivery ends once, as the broker saw it, and is counted and told of so',
   async () => {
@@ -44,7 +47,8 @@ test(
       fc.asyncProperty(settings, operations, ending, async (settings, list, { how, after }) => {
         const world = new World(settings);
         try {
-          for (const each of [...CONSUMING, ...list]) await world.perform(each);
+          const start = settings.inTransaction ? [...CONSUMING, SELECT] : CONSUMING;
+          for (const each of [...start, ...list]) await world.perform(each);
           await world.finish(how, after);
         } finally {
           world.end();
