@@ -1,21 +1,7 @@
-import { createRig, handshake, type Rig } from '../../bench/micro/plane.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import type { DeliveryEnded } from '../../src/events/lifecycle.ts';
-import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
-import { textOf } from '../metrics/rig.ts';
-import { compared, counted, Ids, linesOf } from './deliver-figures.ts';
 import { app, broker, framesOf, parentOf, traceIdOf } from './deliver-frames.ts';
-import { type Delivery, Ledger } from './deliver-ledger.ts';
+import type { Delivery, Ledger } from './deliver-ledger.ts';
 import type { Ending, Message, Operation, Settlement } from './deliver-operations.ts';
-
-const { buckets, openTelemetryNames } = loadConfig({ argv: [], env: {} }).metrics;
-
-export interface Settings {
-  /** file with the rule that the queue `kept` dead-letters */
-  config: string;
-  window: number;
-  sampler: 'parentbased_always_off' | 'always_on';
-}
+import { type Settings, Site } from './deliver-site.ts';
 
 interface Consumer {
   channel: number;
@@ -51,70 +37,27 @@ class Channel {
 
 /** An app and a broker, both within AMQP, with the data plane between them and the ledger beside it. */
 export class World {
-  readonly #rig: Rig;
+  readonly #site: Site;
   readonly #ledger: Ledger;
   readonly #settings: Settings;
-  readonly #exposition = new Exposition({ version: '1', buckets, openTelemetryNames });
-  readonly #detach: () => void;
   readonly #channels = new Map<number, Channel>([[1, new Channel()]]);
   #consumers: Consumer[] = [];
-  /** wall time of the start, microseconds */
-  readonly #start: number;
-  readonly #ids = new Ids();
   #serial = 0;
-  #isSlow = false;
-  /** the app reads nothing any more */
-  #appGone = false;
-  #passed = { app: 0, broker: 0 };
-  /** what was done, for whoever reads a counterexample */
-  readonly log: string[] = [];
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    const args = ['--limits-window-per-channel', String(settings.window), '--config', settings.config];
-    this.#rig = createRig({ args, env: { OTEL_TRACES_SAMPLER: settings.sampler } });
-    this.#ledger = new Ledger(settings.window, ['kept']);
-    this.#detach = this.#exposition.attach(this.#rig.cells);
-    const opened = this.#rig.events().find(({ type }) => type === 'connection.opened') as { at: number } | undefined;
-    if (opened === undefined) throw new Error('the connection was not told of');
-    this.#start = opened.at;
-    handshake(this.#rig);
-    this.#passed = { app: this.#rig.broker.bytesWritten, broker: this.#rig.app.bytesWritten };
+    this.#site = new Site(settings);
+    this.#ledger = this.#site.ledger;
   }
 
   end(): void {
-    this.#detach();
-    this.#rig.cells.close();
+    this.#site.end();
   }
 
   async perform(operation: Operation): Promise<void> {
     this.#perform(operation);
-    this.#compareTold();
-    if (operation.do === 'look') await this.look();
-  }
-
-  /** Compares all counts. */
-  async look(): Promise<void> {
-    const seen = counted(await textOf(this.#exposition.render()));
-    this.#compare('counts', seen, linesOf(this.#ledger.counts));
-  }
-
-  #compareTold(): void {
-    const events = this.#rig.events().filter((event): event is DeliveryEnded => event.type === 'delivery.ended');
-    const { told, expected } = compared(events, this.#ledger.told(), this.#start, this.#ids);
-    this.#compare('told', told, expected);
-    const written = { app: this.#rig.broker.bytesWritten, broker: this.#rig.app.bytesWritten };
-    if (!this.#appGone) this.#compare('bytes', [JSON.stringify(written)], [JSON.stringify(this.#passed)]);
-  }
-
-  #compare(what: string, seen: string[], expected: string[]): void {
-    const missing = without(expected, seen);
-    const surplus = without(seen, expected);
-    if (missing.length + surplus.length === 0) return;
-    const lines = [...missing.map((line) => `  - ${line}`), ...surplus.map((line) => `  + ${line}`)];
-    throw new Error(
-      `after\n${this.log.map((line) => `  ${line}`).join('\n')}\n${what} (- expected, + seen):\n${lines.join('\n')}`,
-    );
+    this.#site.compareTold();
+    if (operation.do === 'look') await this.#site.look();
   }
 
   #perform(operation: Operation): void {
@@ -159,54 +102,15 @@ export class World {
         this.#brokerCloses(operation);
         break;
       case 'kernel':
-        this.#kernel(operation.takes);
+        this.#site.kernel(operation.takes);
         break;
       case 'time passes':
-        this.log.push(`${operation.ms} ms pass`);
-        this.#ledger.now += operation.ms;
-        this.#rig.pass(operation.ms);
+        this.#site.log.push(`${operation.ms} ms pass`);
+        this.#site.pass(operation.ms);
         break;
       case 'look':
-        this.log.push('(counts are compared)');
+        this.#site.log.push('(counts are compared)');
     }
-  }
-
-  // ---- the wire
-
-  #fromApp(what: string, ...frames: Buffer[]): void {
-    this.log.push(`app: ${what}`);
-    const chunk = Buffer.concat(frames);
-    this.#passed.app += chunk.length;
-    this.#rig.app.receive(chunk);
-  }
-
-  #fromBroker(what: string, frames: Buffer[], inCrumbs = false): void {
-    this.log.push(`broker: ${what}`);
-    const bytes = Buffer.concat(frames);
-    this.#passed.broker += bytes.length;
-    const size = inCrumbs ? 7 : bytes.length;
-    for (let at = 0; at < bytes.length; at += size)
-      this.#rig.broker.receive(Buffer.from(bytes.subarray(at, at + size)));
-    if (this.#appGone) return;
-    if (this.#isSlow) this.#ledger.fellBehind();
-    else this.#ledger.flushed();
-  }
-
-  #kernel(takes: 'nothing' | 'some' | 'all'): void {
-    const socket = this.#rig.app;
-    if (takes === 'nothing') {
-      this.#isSlow = socket.isSlow = true;
-    } else if (takes === 'all') {
-      this.#isSlow = socket.isSlow = false;
-      socket.writableLength = 0;
-      for (const taken of socket.waiting.splice(0)) taken();
-      this.#ledger.flushed();
-    } else {
-      if (socket.writableLength < 2) return;
-      socket.writableLength = Math.ceil(socket.writableLength / 2);
-      socket.waiting.shift()?.();
-    }
-    this.log.push(`the app's kernel takes ${takes}`);
   }
 
   // ---- requests
@@ -220,7 +124,7 @@ export class World {
   #ask(id: number, name: string, frame: Buffer, answer: () => Buffer[], answered: boolean): void {
     const channel = this.#channels.get(id) as Channel;
     const left = this.#consumers.filter((each) => each.channel === id && each.state === 'leaving');
-    this.#fromApp(name, frame);
+    this.#site.fromApp(name, frame);
     channel.requests.push({ name, answer, left });
     if (answered) this.#answer(id);
   }
@@ -231,15 +135,15 @@ export class World {
       const { name, answer, left } = next;
       this.#consumers = this.#consumers.filter((each) => !left.includes(each));
       const frames = answer();
-      this.#fromBroker(`answers: ${name}`, frames);
+      this.#site.fromBroker(`answers: ${name}`, frames);
     }
   }
 
   #openChannel(id: number): void {
     if (this.#channels.has(id)) return;
     this.#channels.set(id, new Channel());
-    this.#fromApp(`open channel ${id}`, app.channelOpen(id));
-    this.#fromBroker(`channel ${id} is open`, [broker.channelOpenOk(id)]);
+    this.#site.fromApp(`open channel ${id}`, app.channelOpen(id));
+    this.#site.fromBroker(`channel ${id} is open`, [broker.channelOpenOk(id)]);
   }
 
   #declare({ channel: id, queue, nowait, answered }: Extract<Operation, { do: 'declare' }>): void {
@@ -254,7 +158,7 @@ export class World {
     if (nowait) {
       // with the same meaning whichever of them the broker has read
       if (channel.awaits('declare on')) return;
-      this.#fromApp(`declare ${queue} on ${id}, nowait`, frame);
+      this.#site.fromApp(`declare ${queue} on ${id}, nowait`, frame);
       done();
       return;
     }
@@ -292,7 +196,7 @@ export class World {
     if (nowait) {
       // the broker has read the cancel
       this.#consumers = this.#consumers.filter((each) => each !== same);
-      this.#fromApp(`${what}, nowait`, frame);
+      this.#site.fromApp(`${what}, nowait`, frame);
       consumer.state = 'on';
       this.#consumers.push(consumer);
       return;
@@ -320,7 +224,7 @@ export class World {
     const { channel: id, tag } = consumer;
     const frame = app.cancel(id, tag, nowait);
     if (nowait) {
-      this.#fromApp(`cancel ${tag} on ${id}, nowait`, frame);
+      this.#site.fromApp(`cancel ${tag} on ${id}, nowait`, frame);
       consumer.state = 'leaving';
       return;
     }
@@ -344,7 +248,9 @@ export class World {
     );
     if (consumer === undefined) return;
     this.#consumers = this.#consumers.filter((each) => each !== consumer);
-    this.#fromBroker(`cancels ${consumer.tag} on ${consumer.channel}`, [broker.cancel(consumer.channel, consumer.tag)]);
+    this.#site.fromBroker(`cancels ${consumer.tag} on ${consumer.channel}`, [
+      broker.cancel(consumer.channel, consumer.tag),
+    ]);
   }
 
   // ---- messages
@@ -366,7 +272,7 @@ export class World {
     }
     for (const delivery of deliveries) this.#ledger.delivered(delivery);
     const frames = pieces === 'woven' ? woven(all) : all.flat();
-    this.#fromBroker(`delivers, ${pieces}, ${deliveries.map(described).join('; ')}`, frames, pieces === 'crumbs');
+    this.#site.fromBroker(`delivers, ${pieces}, ${deliveries.map(described).join('; ')}`, frames, pieces === 'crumbs');
   }
 
   #message(
@@ -397,7 +303,7 @@ export class World {
       death,
       at: this.#ledger.now,
     };
-    const micros = this.#start + this.#ledger.now * 1000;
+    const micros = this.#site.micros();
     return { frames: framesOf(delivery, message, serial, micros), delivery };
   }
 
@@ -410,7 +316,7 @@ export class World {
     const answer = (): Buffer[] => {
       if (found === undefined) return [broker.getEmpty(id)];
       const { frames, delivery } = this.#message({ id, via: 'get', consumerTag: '', queue, noAck }, found);
-      this.log.push(`  (${described(delivery)})`);
+      this.#site.log.push(`  (${described(delivery)})`);
       this.#ledger.delivered(delivery);
       return frames;
     };
@@ -440,7 +346,7 @@ export class World {
       said.push(`${how} ${id}/${tag}${multiple ? ' multiple' : ''}${how !== 'ack' && requeue ? ' requeue' : ''}`);
       this.#ledger.settles(id, how, tag, multiple, requeue, channel.transactional);
     }
-    if (frames.length > 0) this.#fromApp(said.join(', '), ...frames);
+    if (frames.length > 0) this.#site.fromApp(said.join(', '), ...frames);
   }
 
   /** What the broker is about to do to open deliveries is done before it reads on. */
@@ -454,7 +360,7 @@ export class World {
     if (channel === undefined) return;
     if (async) {
       if (!this.#maySettle(id)) return;
-      this.#fromApp(`recover-async on ${id}`, app.recover(id, true));
+      this.#site.fromApp(`recover-async on ${id}`, app.recover(id, true));
       this.#ledger.recovered(id);
       return;
     }
@@ -500,49 +406,47 @@ export class World {
     if (this.#usable(id) === undefined) return;
     const [tag] = this.#ledger.unsettled(id);
     this.#channelGone(id);
-    this.#fromBroker(`closes channel ${id}`, [broker.channelClose(id)]);
+    this.#site.fromBroker(`closes channel ${id}`, [broker.channelClose(id)]);
     // sent before the app read of it
     if (late !== undefined && tag !== undefined) {
       const frame = late === 'ack' ? app.ack(id, tag, true) : app.nack(id, tag, false, false);
-      this.#fromApp(`(too late) ${late} ${id}/${tag}`, frame);
+      this.#site.fromApp(`(too late) ${late} ${id}/${tag}`, frame);
     }
-    this.#fromApp(`channel ${id} is closed`, app.channelCloseOk(id));
+    this.#site.fromApp(`channel ${id} is closed`, app.channelCloseOk(id));
   }
 
   /** The connection ends, with what still comes while one side is gone already. */
   async finish(how: Ending, after: Operation[]): Promise<void> {
-    const { app: appSocket, broker: brokerSocket } = this.#rig;
     const whileEnding = (): void => {
       for (const each of after) this.#perform(each);
     };
     if (how === 'app closes') {
-      this.#fromApp('connection.close', app.close);
+      this.#site.fromApp('connection.close', app.close);
       whileEnding();
       this.#channelsGone();
-      this.#fromBroker('connection.close-ok', [broker.closeOk]);
+      this.#site.fromBroker('connection.close-ok', [broker.closeOk]);
     } else if (how === 'broker closes') {
       this.#channelsGone();
-      this.#fromBroker('connection.close', [broker.close]);
-      this.#fromApp('connection.close-ok', app.closeOk);
+      this.#site.fromBroker('connection.close', [broker.close]);
+      this.#site.fromApp('connection.close-ok', app.closeOk);
     } else if (how === 'app ends, then cut') {
-      this.log.push('app: FIN');
-      appSocket.emit('end');
+      this.#site.log.push('app: FIN');
+      this.#site.appEnds();
       whileEnding();
     }
-    this.#compareTold();
-    this.log.push(how === 'broker cut' ? 'the broker is gone' : 'the app is gone');
+    this.#site.compareTold();
+    this.#site.log.push(how === 'broker cut' ? 'the broker is gone' : 'the app is gone');
     if (how === 'broker cut') {
-      gone(brokerSocket, true);
-      gone(appSocket, false);
+      this.#site.gone('broker', true);
+      this.#site.gone('app', false);
     } else {
-      this.#appGone = true;
-      gone(appSocket, how === 'app cut');
+      this.#site.gone('app', how === 'app cut');
       if (how === 'app cut') whileEnding();
-      gone(brokerSocket, false);
+      this.#site.gone('broker', false);
     }
     this.#ledger.connectionGone(how === 'app cut' || how === 'app ends, then cut');
-    this.#compareTold();
-    await this.look();
+    this.#site.compareTold();
+    await this.#site.look();
   }
 
   #channelsGone(): void {
@@ -550,16 +454,6 @@ export class World {
     this.#channels.clear();
     this.#consumers = [];
   }
-}
-
-/** A socket that is gone, as Node leaves it. */
-function gone(socket: Rig['app'], withAnError: boolean): void {
-  if (withAnError) {
-    socket.errored = new Error('read ECONNRESET');
-    socket.emit('error', socket.errored);
-  }
-  Object.assign(socket, { destroyed: true, readableEnded: true, writableEnded: true });
-  socket.emit('close');
 }
 
 const picked = <T>(list: readonly T[], pick: number): T | undefined => list[pick % list.length];
@@ -583,14 +477,4 @@ function described(delivery: Delivery): string {
     sampled && 'sampled',
   ];
   return words.filter(Boolean).join(' ');
-}
-
-/** Lines of `a` that are not in `b`, as often as they are more. */
-function without(a: string[], b: string[]): string[] {
-  const rest = b.slice();
-  return a.filter((line) => {
-    const at = rest.indexOf(line);
-    if (at >= 0) rest.splice(at, 1);
-    return at < 0;
-  });
 }

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, test, vi } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
 import { ending, operations } from './deliver-operations.ts';
-import { type Settings, World } from './deliver-world.ts';
+import type { Settings } from './deliver-site.ts';
+import { World } from './deliver-world.ts';
 
 // Whatever an app and a broker say within AMQP, and in whatever order: each delivery must end once, as
 // docs/loss.md says, be counted so, and be told of with what belongs to it and to no other. MODEL_RUNS=100000
