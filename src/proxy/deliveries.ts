@@ -124,6 +124,8 @@ export class Deliveries {
     }
     // what `multiple` covers is decided now, not at the commit
     const tag = settle.multiple && settle.tag === 0 ? this.#lastTag : settle.tag;
+    // all, while nothing was delivered yet: at the commit it would read as all there are then
+    if (tag === 0) return;
     this.#uncommitted.push({ ...settle, tag });
   }
 
