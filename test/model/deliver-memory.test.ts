@@ -12,10 +12,13 @@ const OPEN = 3;
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
+/** Of arrays that the data plane keeps its open messages in: the heap itself moves by more than they take. */
 function bytesInUse(): number {
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  const readings = Array.from({ length: 3 }, () => {
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  });
+  return Math.min(...readings);
 }
 
 const WAYS: Record<string, (tag: number) => Buffer> = {
@@ -43,7 +46,7 @@ test.each(Object.keys(WAYS))('a few open deliveries take as much memory however 
   passes(2000);
   const before = bytesInUse();
   passes(ROUNDS);
-  // 16 bytes kept of each would be more
+  // a time, a size and a tag kept of each would be more
   expect(bytesInUse() - before).toBeLessThan(ROUNDS * 16);
   rig.cells.close();
 });
