@@ -20,6 +20,8 @@ interface Request {
   /** how much had passed when it was sent: what its reply is a barrier for, or commits */
   publishes: number;
   settlements: number;
+  /** consumers that the app had cancelled without waiting for an answer */
+  left: readonly Consumer[];
   consume?: { queue: string; noAck: boolean };
   get?: Consumer;
   declare?: { deadLetters: boolean };
@@ -119,7 +121,7 @@ export class Channel {
         );
         return;
       case 'basic.recover-async':
-        this.deliveries.requeueAll('recover', now);
+        this.deliveries.recover(now);
         return;
       case 'basic.consume':
         this.#consume(readMethod(name, buf, start, end), now);
@@ -228,7 +230,7 @@ export class Channel {
 
   #reply(name: MethodName, request: Request, buf: Uint8Array, start: number, end: number, now: number): void {
     this.publishes.barrier(request.publishes, now);
-    this.#consumers.forgetLeaving();
+    this.#consumers.forget(request.left);
     switch (name) {
       case 'basic.get-ok':
         this.#got = request.get;
@@ -251,7 +253,7 @@ export class Channel {
         return;
       }
       case 'basic.recover-ok':
-        this.deliveries.requeueAll('recover', now);
+        this.deliveries.recover(now);
         return;
       case 'tx.commit-ok':
         this.publishes.committed(request.publishes, now);
@@ -295,11 +297,12 @@ export class Channel {
     if (request !== undefined) this.publishes.barrier(request.publishes, now);
   }
 
-  #ask(request: Omit<Request, 'publishes' | 'settlements'>): void {
+  #ask(request: Omit<Request, 'publishes' | 'settlements' | 'left'>): void {
     this.#requests.push({
       ...request,
       publishes: this.publishes.numbers.sequence,
       settlements: this.deliveries.uncommitted,
+      left: this.#consumers.leaving,
     });
   }
 

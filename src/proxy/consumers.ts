@@ -10,8 +10,8 @@ export class Consumers {
   /** what a tag means has changed */
   readonly #changed: () => void;
   readonly #byTag = new Map<string, Consumer>();
-  /** cancelled without an answer to wait for: deliveries may follow until the next synchronous reply */
-  #leaving: string[] = [];
+  /** cancelled without an answer to wait for: deliveries may follow until the broker has answered what was asked after it */
+  #leaving: Consumer[] = [];
 
   constructor(context: ChannelContext, channel: number, changed: () => void) {
     this.#context = context;
@@ -53,9 +53,15 @@ export class Consumers {
     });
   }
 
-  /** Cancelled by the app without waiting for an answer: `forgetLeaving` follows. */
+  /** Cancelled by the app without waiting for an answer: `forget` follows. */
   leaves(tag: string): void {
-    this.#leaving.push(tag);
+    const consumer = this.#byTag.get(tag);
+    if (consumer !== undefined) this.#leaving.push(consumer);
+  }
+
+  /** Those that leave now: who answers a request made now has read that. */
+  get leaving(): readonly Consumer[] {
+    return this.#leaving.slice();
   }
 
   /** Cancelled by the broker. */
@@ -67,12 +73,16 @@ export class Consumers {
   /** The broker answered the app's cancel. */
   stopped(tag: string, now: number): void {
     this.#stopped(tag, 'app', now);
-    this.#forget(tag);
+    this.#byTag.delete(tag);
+    this.#changed();
   }
 
-  /** A synchronous reply came: no delivery to those that were leaving can follow. */
-  forgetLeaving(): void {
-    for (const tag of this.#leaving.splice(0)) this.#forget(tag);
+  /** No delivery to these can follow. Their tags may be others' already. */
+  forget(left: readonly Consumer[]): void {
+    if (left.length === 0) return;
+    this.#leaving = this.#leaving.filter((consumer) => !left.includes(consumer));
+    for (const consumer of left) if (this.#byTag.get(consumer.tag) === consumer) this.#byTag.delete(consumer.tag);
+    this.#changed();
   }
 
   /** The channel ends, and all of them. */
@@ -94,10 +104,5 @@ export class Consumers {
       queue: consumer.queue,
       by,
     });
-  }
-
-  #forget(tag: string): void {
-    this.#byTag.delete(tag);
-    this.#changed();
   }
 }

@@ -124,6 +124,8 @@ export class Deliveries {
     }
     // what `multiple` covers is decided now, not at the commit
     const tag = settle.multiple && settle.tag === 0 ? this.#lastTag : settle.tag;
+    // all, while nothing was delivered yet: at the commit it would read as all there are then
+    if (tag === 0) return;
     this.#uncommitted.push({ ...settle, tag });
   }
 
@@ -214,17 +216,37 @@ export class Deliveries {
     }
   }
 
-  /** basic.recover, or the channel or connection ended: all that is unsettled goes back to its queue. */
+  /** The channel or connection ended: all that is unsettled goes back to its queue, and so does what waits for a commit. */
   requeueAll(reason: RequeueReason, now: number): void {
     if (this.#uncommitted !== undefined) this.#uncommitted.length = 0;
-    this.#unsettled.takeUpTo(this.#lastTag, (slot, tag) => {
-      const tally = (this.#unsettled.routes[slot] as Route<DeliveryTally>).tally;
-      tally.unsettled(-1);
-      tally.requeued(reason);
-      if (this.#unsettled.details[slot] !== undefined) {
-        this.#ended(slot, tag, now, { settlement: reason, outcome: 'requeued', reason, lost: false });
-      }
-    });
+    this.#unsettled.takeUpTo(this.#lastTag, (slot, tag) => this.#requeue(slot, tag, reason, now));
+  }
+
+  /** basic.recover: all that is unsettled goes back to its queue, but for what the app has settled and not yet committed. */
+  recover(now: number): void {
+    const settled = this.#uncommitted ?? [];
+    if (settled.length === 0) {
+      this.requeueAll('recover', now);
+      return;
+    }
+    const isSettled = (tag: number): boolean =>
+      settled.some((settle) => (settle.multiple ? tag <= settle.tag : tag === settle.tag));
+    const open = this.#unsettled;
+    for (let tag = open.first(); tag >= 0; tag = open.first(tag + 1)) {
+      if (isSettled(tag)) continue;
+      const slot = open.take(tag);
+      this.#requeue(slot, tag, 'recover', now);
+      open.release(slot);
+    }
+  }
+
+  #requeue(slot: number, tag: number, reason: RequeueReason, now: number): void {
+    const { tally } = this.#unsettled.routes[slot] as Route<DeliveryTally>;
+    tally.unsettled(-1);
+    tally.requeued(reason);
+    if (this.#unsettled.details[slot] !== undefined) {
+      this.#ended(slot, tag, now, { settlement: reason, outcome: 'requeued', reason, lost: false });
+    }
   }
 
   /** Auto-ack deliveries whose last byte the kernel took. */

@@ -145,3 +145,19 @@ test('idleAfter 0 frees nothing', async () => {
   pass(500);
   expect((await scrape()).value('event_throughput_total', { status: 'success' })).toBe(1);
 });
+
+test('the queues that dead letters came from make room too, and are counted on under their own names', async () => {
+  const { recorder, scrape, pass } = hours({ maxTopics: 3 });
+  const old = recorder.deliveries('orders', '/', 'work');
+  for (const queue of ['grave', 'crypt', 'grave']) old.deadLettered(queue, 'expired');
+  pass(70);
+  const young = recorder.deliveries('orders', '/', 'other work');
+  for (const queue of ['tomb', 'urn', 'tomb']) young.deadLettered(queue, 'expired');
+  const metrics = await scrape();
+  const count = (queue: string) => metrics.value('event_dead_lettered_total', { topic: 'orders', queue });
+  expect(['grave', 'crypt', 'tomb', 'urn', '__overflow__'].map(count)).toEqual([undefined, undefined, 2, 1, undefined]);
+  expect(metrics.sum('tracehare_label_values_folded_total')).toBe(0);
+  pass(70);
+  old.deadLettered('grave', 'expired');
+  expect((await scrape()).value('event_dead_lettered_total', { queue: 'grave' })).toBe(1);
+});

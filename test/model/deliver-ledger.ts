@@ -1,0 +1,282 @@
+import type { DeliveryEnded } from '../../src/events/lifecycle.ts';
+
+// What must be counted and told of deliveries, kept in plain lists by docs/loss.md: slow, and so simple
+// that it is right at sight. It knows nothing of how the data plane does it.
+
+/** A message on its way to the app, and all that a sidecar can know of it. */
+export interface Delivery {
+  channel: number;
+  tag: number;
+  via: 'deliver' | 'get';
+  consumerTag: string;
+  queue: string;
+  exchange: string;
+  routingKey: string;
+  noAck: boolean;
+  redelivered: boolean;
+  size: number;
+  /** 'fresh': it has no context, and is sampled all the same */
+  traceId: string;
+  parentSpanId: string;
+  traceState: string;
+  sampled: boolean;
+  messageId: string;
+  correlationId: string;
+  /** seconds since its publish; undefined: no Tracehare stamped it */
+  age: number | undefined;
+  /** the newest entry of its x-death */
+  death: { queue: string; reason: string } | undefined;
+  /** ms */
+  at: number;
+}
+
+export type How = 'ack' | 'nack' | 'reject';
+
+interface Open {
+  delivery: Delivery;
+  /** false: there was no room for it, so its outcome will not be known */
+  followed: boolean;
+  /** in a transaction: the app has settled it, the commit is still to come */
+  settled: { how: How; requeue: boolean } | undefined;
+}
+
+/** What is compared of a delivery.ended event. */
+export type Told = Omit<DeliveryEnded, 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault'> & {
+  /** ms since the start */
+  from: number;
+  to: number;
+};
+
+const RECENT_MS = 1000;
+
+export const topicOf = ({ exchange, routingKey }: { exchange: string; routingKey: string }): string =>
+  exchange || routingKey;
+
+/** One series as a line of its own. */
+export function series(name: string, labels: Record<string, string>): string {
+  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `${name} ${sorted.map(([key, value]) => `${key}=${value}`).join(' ')}`.trim();
+}
+
+export class Ledger {
+  readonly counts = new Map<string, number>();
+  now = 0;
+  #told: Told[] = [];
+  #open: Open[] = [];
+  /** auto-ack deliveries that the kernel has not taken */
+  #held: Delivery[] = [];
+  /** those it took, and when */
+  #sent: { delivery: Delivery; at: number }[] = [];
+  #behind = false;
+  #behindUntil = Number.NEGATIVE_INFINITY;
+  readonly #window: number;
+  readonly #deadLetters: Set<string>;
+
+  /** `window`: deliveries followed on one channel. `deadLetters`: queues that a rule says to dead-letter. */
+  constructor(window: number, deadLetters: string[]) {
+    this.#window = window;
+    this.#deadLetters = new Set(deadLetters);
+  }
+
+  /** What must have been told since the last call. */
+  told(): Told[] {
+    return this.#told.splice(0);
+  }
+
+  /** Tags that the app may settle, the oldest first. */
+  unsettled(channel: number): number[] {
+    return this.#on(channel).flatMap(({ delivery, settled }) => (settled === undefined ? [delivery.tag] : []));
+  }
+
+  /** All bytes of it have passed. */
+  delivered(delivery: Delivery): void {
+    const { channel, queue, exchange, redelivered, size, age, death, noAck, via } = delivery;
+    const topic = topicOf(delivery);
+    this.#count('event_bytes_total', { topic, side: 'consume' }, size);
+    this.#count('messaging_client_consumed_messages_total', {
+      messaging_destination_template: topic,
+      messaging_operation_name: via === 'get' ? 'receive' : 'process',
+    });
+    this.#count('tracehare_topology_messages_total', { id: `queue:/:${queue} > app:tracehare-bench/guest` });
+    if (exchange !== '' && !redelivered) {
+      this.#count('tracehare_topology_messages_total', { id: `exchange:/:${exchange} > queue:/:${queue}` });
+    }
+    if (redelivered) this.#count('event_redelivered_total', { topic });
+    if (death !== undefined) {
+      this.#deadLetters.add(death.queue);
+      if (!redelivered) this.#count('event_dead_lettered_total', { topic, ...death });
+    } else if (!redelivered && age !== undefined) {
+      this.#count('event_first_deliveries_total', { topic });
+      if (age < 0) this.#count('tracehare_negative_latency_total', {});
+      else this.#observe('event_latency_seconds', { topic }, age);
+    }
+    if (noAck) this.#held.push(delivery);
+    else {
+      const followed = this.#on(channel).filter((open) => open.followed).length < this.#window;
+      this.#open.push({ delivery, followed, settled: undefined });
+      if (followed) this.#count('tracehare_unsettled_deliveries', { topic, queue });
+      else this.#count('tracehare_unobserved_total', { reason: 'window_full' });
+    }
+  }
+
+  /** The socket holds bytes that the kernel did not take. */
+  fellBehind(): void {
+    this.#behind = true;
+  }
+
+  /** The kernel has taken all. */
+  flushed(): void {
+    if (this.#behind) this.#behindUntil = this.now;
+    this.#behind = false;
+    for (const delivery of this.#held.splice(0)) {
+      this.#count('event_throughput_total', { topic: topicOf(delivery), side: 'consume', status: 'success' });
+      this.#sent.push({ delivery, at: this.now });
+      if (delivery.sampled)
+        this.#tell(delivery, { settlement: 'auto-ack', outcome: 'success', reason: '', lost: false });
+    }
+  }
+
+  /** basic.ack, basic.nack or basic.reject; with `multiple` all up to `tag`, or all (0). */
+  settles(channel: number, how: How, tag: number, multiple: boolean, requeue: boolean, transactional: boolean): void {
+    for (const open of this.#on(channel)) {
+      const covered = multiple ? tag === 0 || open.delivery.tag <= tag : open.delivery.tag === tag;
+      if (!covered || open.settled !== undefined) continue;
+      if (transactional) open.settled = { how, requeue };
+      else this.#settle(open, how, requeue);
+    }
+  }
+
+  /** The app's settlements that wait for a commit; `commit` or `rollback` follows. */
+  uncommitted(channel: number): { commit(): void; rollback(): void } {
+    const waiting = this.#on(channel).filter(({ settled }) => settled !== undefined);
+    return {
+      commit: () => {
+        for (const open of waiting) {
+          if (open.settled !== undefined && this.#open.includes(open)) {
+            this.#settle(open, open.settled.how, open.settled.requeue);
+          }
+        }
+      },
+      rollback: () => {
+        for (const open of waiting) open.settled = undefined;
+      },
+    };
+  }
+
+  /** basic.recover: what the app has not settled goes back; what it settled still waits for its commit. */
+  recovered(channel: number): void {
+    for (const open of this.#on(channel)) if (open.settled === undefined) this.#requeue(open, 'recover');
+  }
+
+  channelEnded(channel: number, reason: 'channel_closed' | 'connection_closed'): void {
+    for (const open of this.#on(channel)) this.#requeue(open, reason);
+  }
+
+  learnDeadLettering(queue: string): void {
+    this.#deadLetters.add(queue);
+  }
+
+  /** Both sockets are gone. `vanished`: the app went without a word. */
+  connectionGone(vanished: boolean): void {
+    const recent = this.#behind || this.now - this.#behindUntil < RECENT_MS;
+    for (const delivery of this.#held.splice(0)) {
+      this.#fail(delivery, 'autoack_undelivered', true);
+      this.#tell(delivery, { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', lost: true });
+    }
+    for (const { delivery, at } of this.#sent) {
+      if (!vanished || (!recent && this.now - at > RECENT_MS)) continue;
+      this.#count('event_unknown_total', { topic: topicOf(delivery), side: 'consume', reason: 'autoack_in_flight' });
+    }
+    for (const open of this.#open.slice()) this.#requeue(open, 'connection_closed');
+  }
+
+  #on(channel: number): Open[] {
+    return this.#open.filter(({ delivery }) => delivery.channel === channel);
+  }
+
+  /** False: nobody followed it. */
+  #closes(open: Open): boolean {
+    this.#open.splice(this.#open.indexOf(open), 1);
+    if (!open.followed) return false;
+    const { queue } = open.delivery;
+    this.#count('tracehare_unsettled_deliveries', { topic: topicOf(open.delivery), queue }, -1);
+    return true;
+  }
+
+  #settle(open: Open, how: How, requeue: boolean): void {
+    if (how !== 'ack' && requeue) {
+      this.#requeue(open, how);
+      return;
+    }
+    if (!this.#closes(open)) return;
+    const { delivery } = open;
+    const topic = topicOf(delivery);
+    const { queue } = delivery;
+    const seconds = (this.now - delivery.at) / 1000;
+    this.#observe('event_processing_seconds', { topic, queue }, seconds);
+    const error: Record<string, string> = how === 'ack' ? {} : { error_type: 'rejected' };
+    this.#observe('messaging_process_duration_seconds', { messaging_destination_template: topic, ...error }, seconds);
+    if (how === 'ack') {
+      this.#count('event_throughput_total', { topic, side: 'consume', status: 'success' });
+      if (delivery.sampled) this.#tell(delivery, { settlement: 'ack', outcome: 'success', reason: '', lost: false });
+      return;
+    }
+    const lost = !this.#deadLetters.has(queue);
+    this.#fail(delivery, 'rejected', lost);
+    this.#tell(delivery, { settlement: how, outcome: 'failed', reason: 'rejected', lost });
+  }
+
+  #fail(delivery: Delivery, reason: string, lost: boolean): void {
+    const topic = topicOf(delivery);
+    this.#count('event_throughput_total', { topic, side: 'consume', status: 'failed' });
+    if (!lost) return;
+    this.#count('event_lost_total', { topic, side: 'consume', reason });
+    this.#count('tracehare_topology_lost_total', { id: `queue:/:${delivery.queue} > app:tracehare-bench/guest` });
+  }
+
+  #requeue(open: Open, reason: 'nack' | 'reject' | 'recover' | 'channel_closed' | 'connection_closed'): void {
+    if (!this.#closes(open)) return;
+    const { delivery } = open;
+    this.#count('event_requeued_total', { topic: topicOf(delivery), reason });
+    if (delivery.sampled) this.#tell(delivery, { settlement: reason, outcome: 'requeued', reason, lost: false });
+  }
+
+  #tell(of: Delivery, outcome: Pick<Told, 'settlement' | 'outcome' | 'reason' | 'lost'>): void {
+    const first = !of.redelivered && of.death === undefined && of.age !== undefined && of.age >= 0;
+    this.#told.push({
+      ...outcome,
+      channel: of.channel,
+      deliveryTag: of.tag,
+      via: of.via,
+      consumerTag: of.consumerTag,
+      queue: of.queue,
+      exchange: of.exchange,
+      routingKey: of.routingKey,
+      topic: topicOf(of),
+      redelivered: of.redelivered,
+      bodySize: of.size,
+      sampled: of.sampled,
+      traceId: of.traceId,
+      spanId: of.sampled ? 'fresh' : '',
+      parentSpanId: of.parentSpanId,
+      traceState: of.traceState,
+      messageId: of.messageId,
+      correlationId: of.correlationId,
+      latency: first ? (of.age as number) : Number.NaN,
+      deadLetterQueue: of.death?.queue ?? '',
+      deadLetterReason: of.death?.reason ?? '',
+      from: of.at,
+      to: this.now,
+    });
+  }
+
+  #count(name: string, labels: Record<string, string>, by = 1): void {
+    const key = series(name, labels);
+    this.counts.set(key, (this.counts.get(key) ?? 0) + by);
+  }
+
+  #observe(name: string, labels: Record<string, string>, seconds: number): void {
+    this.#count(`${name}_count`, labels);
+    this.#count(`${name}_sum`, labels, seconds);
+  }
+}

@@ -1,0 +1,62 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, test, vi } from 'vitest';
+import { temporaryFolder } from '../support/folder.ts';
+import { ending, operations } from './deliver-operations.ts';
+import type { Settings } from './deliver-site.ts';
+import { World } from './deliver-world.ts';
+
+// Whatever an app and a broker say within AMQP, and in whatever order: each delivery must end once, as
+// docs/loss.md says, be counted so, and be told of with what belongs to it and to no other. MODEL_RUNS=100000
+// looks further than there is time for with every change.
+
+const RUNS = Number(process.env.MODEL_RUNS ?? 200);
+/** ms a run may take, shrinking included, before it is told how far it came */
+const LIMIT_MS = 60_000 + RUNS * 100;
+const folder = temporaryFolder('deliveries');
+const config = join(folder.path, 'rules.yml');
+
+beforeAll(() => writeFileSync(config, 'rules: [{ match: { queue: kept }, loss: { deadLetters: true } }]\n'));
+afterAll(() => folder.remove());
+// time passes when the model says so
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance', 'Date'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const settings: fc.Arbitrary<Settings & { inTransaction: boolean }> = fc.record({
+  inTransaction: fc.constantFrom(false, false, true),
+  config: fc.constant(config),
+  window: fc.constantFrom(4, 2, 100),
+  sampler: fc.constantFrom('parentbased_always_off', 'always_on'),
+});
+
+const CONSUMING = [
+  { do: 'consume', channel: 1, queue: 'jobs', tag: 'acking', noAck: false, nowait: false, answered: true },
+  { do: 'consume', channel: 1, queue: 'mail', tag: 'auto', noAck: true, nowait: false, answered: true },
+] as const;
+
+const SELECT = { do: 'tx', channel: 1, what: 'select', answered: true } as const;
+
+test(
+  'every delivery ends once, as the broker saw it, and is counted and told of so',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(settings, operations, ending, async (settings, list, { how, after }) => {
+        const world = new World(settings);
+        try {
+          const start = settings.inTransaction ? [...CONSUMING, SELECT] : CONSUMING;
+          for (const each of [...start, ...list]) await world.perform(each);
+          await world.finish(how, after);
+        } finally {
+          world.end();
+        }
+      }),
+      { numRuns: RUNS, interruptAfterTimeLimit: LIMIT_MS },
+    );
+  },
+  2 * LIMIT_MS,
+);
