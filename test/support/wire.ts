@@ -128,6 +128,12 @@ export function decodeHeader(bytes: Buffer): Header {
   };
 }
 
+/** A content header with its entries sorted by their keys, as RabbitMQ 4 hands it out. */
+export function sortedHeader(bytes: Buffer): Buffer {
+  const parts = decodeHeader(bytes);
+  return encodeHeader({ ...parts, entries: parts.entries?.toSorted((a, b) => Buffer.compare(a.key, b.key)) });
+}
+
 const FIXED: Record<string, number> = {
   V: 0,
   t: 1,

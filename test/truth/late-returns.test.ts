@@ -1,8 +1,21 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { opened, openOk } from '../identity/by-hand.ts';
 import { Bench, type Pair } from '../identity/replay.ts';
 import { until } from '../support/wait.ts';
-import { bits, header, isMethod, method, short, split, u16, u32, u64 } from '../support/wire.ts';
+import {
+  bits,
+  type Entry,
+  header,
+  isMethod,
+  method,
+  short,
+  sortedHeader,
+  split,
+  string,
+  u16,
+  u32,
+  u64,
+} from '../support/wire.ts';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -10,9 +23,9 @@ beforeAll(async () => {
 });
 afterAll(() => bench?.stop());
 
-const publish = (exchange: string) => [
+const publish = (exchange: string, entries?: Entry[]) => [
   method(1, 60, 40, u16(0), short(exchange), short('key'), bits(true)),
-  header(1, 0),
+  header(1, 0, entries),
 ];
 const qos = method(1, 60, 10, u32(0), u16(1), bits(false));
 const qosOk = method(1, 60, 11);
@@ -76,6 +89,31 @@ test('a return behind the reply that had settled its publish: lost all the same,
   expect(await figures('tardy')).toEqual({ success: 3, failed: 0, lost: 1, unknown: 0 });
   await bench.finish(pair);
   expect(returned(pair)).toBe(1);
+});
+
+const CONTEXT = string('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+const around = [string('a', '1'), string('trace', 'x'), string('z', '2')];
+describe.each<[string, Entry[] | undefined]>([
+  ['no headers', undefined],
+  ['an empty table of headers', []],
+  ['headers of its own', around],
+  ['a context of its own', [CONTEXT]],
+  ['a context among its own headers', [...around, CONTEXT]],
+])('a late return of a message with %s', (_what, entries) => {
+  test.each<[string, (bytes: Buffer) => Buffer]>([
+    ['as they were sent', (bytes) => bytes],
+    ['sorted', sortedHeader],
+  ])('gives the app back just that, headers %s', async (_order, handedOut) => {
+    const pair = await bench.open();
+    bench.write('app', pair, Buffer.concat([opened(), ...publish('late', entries), qos]));
+    await until(() => headersOf(pair).length === 1, 'the broker has it');
+    await say(pair, openOk, qosOk);
+    const first = method(1, 60, 50, u16(312), short('NO_ROUTE'), short('late'), short('key'));
+    await say(pair, first, handedOut(headersOf(pair)[0]));
+    await bench.finish(pair);
+    const got = split(pair.app.received).frames.filter((frame) => frame[0] === 2);
+    expect(got).toEqual([handedOut(header(1, 0, entries))]);
+  });
 });
 
 test('with confirms the ack decides, and a return in front of it makes it a loss', async () => {
