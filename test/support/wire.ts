@@ -128,10 +128,12 @@ export function decodeHeader(bytes: Buffer): Header {
   };
 }
 
-/** A content header with its entries sorted by their keys, as RabbitMQ 4 hands it out. */
+/** By their keys: the order in which RabbitMQ 4 hands out headers, whatever they were published in. */
+export const sortedEntries = (entries: Entry[]): Entry[] => entries.toSorted((a, b) => Buffer.compare(a.key, b.key));
+
 export function sortedHeader(bytes: Buffer): Buffer {
   const parts = decodeHeader(bytes);
-  return encodeHeader({ ...parts, entries: parts.entries?.toSorted((a, b) => Buffer.compare(a.key, b.key)) });
+  return encodeHeader({ ...parts, entries: parts.entries && sortedEntries(parts.entries) });
 }
 
 const FIXED: Record<string, number> = {
