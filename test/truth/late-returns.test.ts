@@ -1,10 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { opened, openOk } from '../identity/by-hand.ts';
 import { Bench, type Pair } from '../identity/replay.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { until } from '../support/wait.ts';
 import {
   bits,
   type Entry,
+  entry,
   header,
   isMethod,
   method,
@@ -114,6 +118,25 @@ describe.each<[string, Entry[] | undefined]>([
     const got = split(pair.app.received).frames.filter((frame) => frame[0] === 2);
     expect(got).toEqual([handedOut(header(1, 0, entries))]);
   });
+});
+
+test('a late return of a message to which nothing is added keeps what its app copied from another', async () => {
+  const folder = temporaryFolder('late-returns');
+  onTestFinished(() => folder.remove());
+  const config = join(folder.path, 'tracehare.yaml');
+  writeFileSync(config, 'rules: [{ match: { exchange: late }, propagate: false }]\n');
+  const other = await Bench.start(['--loss', 'off', '--config', config]);
+  onTestFinished(() => other.stop());
+  const pair = await other.open();
+  const [asked, sent] = publish('late', [entry('x-tracehare-sent', 'l', u64(3)), CONTEXT]);
+  other.write('app', pair, Buffer.concat([opened(), asked, sent, qos]));
+  await until(() => headersOf(pair).length === 1, 'the broker has it');
+  expect(headersOf(pair)).toEqual([sent]);
+  other.write('broker', pair, Buffer.concat([openOk, qosOk]));
+  await other.read();
+  other.write('broker', pair, giveBack(pair, 'late', 0));
+  await other.finish(pair);
+  expect(split(pair.app.received).frames.filter((frame) => frame[0] === 2)).toEqual([sent]);
 });
 
 test('with confirms the ack decides, and a return in front of it makes it a loss', async () => {
