@@ -2,9 +2,10 @@
 //
 //   node scripts/rabbitmq4.mjs      prints the folder of its rabbitmq-server and rabbitmqctl
 //
-// Where the machine's own RabbitMQ is 4 or later, that is the one. Elsewhere it is the package of Debian trixie
-// (4.0.5) with all it depends on, in a folder that the programs take for their root (chroot): that needs root, Debian
-// (or a relative), once a minute, and 400 MB in ~/.cache/tracehare, which may be deleted when no test runs.
+// Where the machine's own RabbitMQ, or the one whose folder BROKER_PROGRAMS names, is 4 or later, that is the one.
+// Elsewhere it is the package of Debian trixie (4.0.5) with all it depends on, in a folder that the programs take for
+// their root (chroot): that needs root, Debian (or a relative), a minute once, and 400 MB in ~/.cache/tracehare, which
+// may be deleted when no test runs.
 // Plain JavaScript, so that any Node can say what is missing.
 import { spawnSync } from 'node:child_process';
 import {
@@ -35,7 +36,7 @@ const folder = join(cache, 'rabbitmq4');
  * Throws an Error of one line when none can be had here.
  */
 export function provideRabbitmq4() {
-  const own = rabbitmqFolder();
+  const own = process.env.BROKER_PROGRAMS ?? rabbitmqFolder();
   if (own !== undefined && majorVersion(own) >= 4) return own;
   checkPrivileges();
   if (!existsSync(folder)) build();
@@ -49,7 +50,7 @@ function majorVersion(programs) {
 
 /** The programs see folders of ours by mounts that only they see, which not every container allows. */
 function checkPrivileges() {
-  const needed = 'no RabbitMQ 4 here: install one (its rabbitmq-server is found on PATH)';
+  const needed = 'no RabbitMQ 4 here: install one, or name the folder of its programs in BROKER_PROGRAMS';
   if (process.platform !== 'linux' || process.getuid() !== 0) throw new Error(`${needed}, or be root on Debian`);
   if (spawnSync('unshare', ['--mount', 'true']).status !== 0)
     throw new Error(`${needed}, or allow this container to mount (CAP_SYS_ADMIN)`);
