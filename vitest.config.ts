@@ -11,7 +11,9 @@ export default defineConfig({
     hookTimeout: 180_000,
     // Real processes on a machine that others use too: one more try, and .ci/run names each test that took it.
     retry: process.env.CI ? 1 : 0,
-    // .ci/run reads its figures from the file.
-    reporters: process.env.CI ? ['default', ['json', { outputFile: '.vitest/results.json' }]] : ['default'],
+    // .ci/run reads its figures from the file, and names another for each run.
+    reporters: process.env.CI
+      ? ['default', ['json', { outputFile: process.env.RESULTS ?? '.vitest/results.json' }]]
+      : ['default'],
   },
 });

@@ -1,9 +1,9 @@
 // Makes sure the programs that tests and demo need are installed.
 //
 //   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [openssl] [systemd]
-//                              [kubernetes-tools]
+//                              [kubernetes-tools] [debootstrap]
 //
-// Without names: all of them. On Debian (or a relative) as root, what is missing is installed with
+// Without names: all that `npm test` needs, which is all but the last. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
 // Plain JavaScript, so that any Node can say what is missing before anything else works.
 import { spawnSync } from 'node:child_process';
@@ -46,13 +46,18 @@ const PROGRAMS = {
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },
   // what it takes to unpack them
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
+  // for rabbitmq4.mjs
+  debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
 };
+
+/** What `npm test` needs. */
+const FOR_TESTS = Object.keys(PROGRAMS).filter((name) => name !== 'debootstrap');
 
 /**
  * Installs what is missing of the named programs.
  * Throws an Error of one line when something is missing and cannot be installed here.
  */
-export function provision(names = Object.keys(PROGRAMS)) {
+export function provision(names = FOR_TESTS) {
   const unknown = names.filter((name) => !(name in PROGRAMS));
   if (unknown.length > 0) {
     throw new Error(`unknown program ${unknown.join(', ')}: known are ${Object.keys(PROGRAMS).join(', ')}`);

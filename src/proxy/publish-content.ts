@@ -10,7 +10,6 @@ import { type Interceptor, SENT, TRACEPARENT, X_DELAY } from './interceptor.ts';
 import type { PublishTally } from './observer.ts';
 import type { Plane, Scope } from './plane.ts';
 import {
-  LATE,
   MANDATORY,
   type Publishing,
   RETURN_IS_EMPTY,
@@ -103,7 +102,7 @@ export class PublishContent {
     publish.time = now;
     publish.size = header.bodySize;
     publish.fault = '';
-    publish.stamp = sent.write(view, at, now, (bits & SHADOW) !== 0);
+    sent.write(view, at, now);
     context.ratio = route.treatment.sample;
     const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
     publish.bits =
@@ -113,6 +112,7 @@ export class PublishContent {
       (header.hasTable ? 0 : TABLE_ADDED) |
       (route.answers ? RETURN_IS_EMPTY : 0) |
       (context.traced ? TRACED : 0);
+    publish.stamp = sent.finish(view, at, publish.bits);
     publish.detail = undefined;
     if (context.traced && context.sampled) {
       publish.bits |= SAMPLED;
@@ -169,9 +169,8 @@ export class PublishContent {
     const publish = this.#publish;
     const { treatment } = publish.route;
     edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
-    const stamp = sent.write(edit.view, 0, now, (publish.bits & SHADOW) !== 0);
+    sent.write(edit.view, 0, now);
     edit.added = sent.bytes;
-    // ours come in this order, sent and then traceparent: a returned message tells by it whose is whose
     context.ratio = treatment.sample;
     const headers =
       middleware === undefined ? treatment.headers : middleware.onPublish(header, publish.route, this.#scope, context);
@@ -182,7 +181,8 @@ export class PublishContent {
       if (context.sampled) publish.detail = this.#detail(header);
     }
     const { propagate } = treatment;
-    const traceAdded = edit.added > sent.bytes;
+    const ours = SENT_ADDED | (edit.added > sent.bytes ? TRACE_ADDED : 0) | (header.hasTable ? 0 : TABLE_ADDED);
+    const stamp = sent.finish(edit.view, 0, publish.bits | ours);
     if (!propagate) {
       publish.stamp = header.integer(SENT);
       if (headers === undefined) return false;
@@ -200,7 +200,7 @@ export class PublishContent {
     }
     if (propagate) {
       publish.stamp = stamp;
-      publish.bits |= SENT_ADDED | (traceAdded ? TRACE_ADDED : 0) | (header.hasTable ? 0 : TABLE_ADDED);
+      publish.bits |= ours;
     }
     return true;
   }
@@ -297,17 +297,13 @@ export function readReturn(buf: Uint8Array, start: number, end: number) {
 }
 
 /**
- * What to take out of a returned message so that the app gets back what it sent: by the publish's
- * own bits, or, if its record is gone (LATE), by the order in which we add. Observed headers as a
- * bit set.
+ * What to take out of a returned message so that the app gets back what it sent, by what is known of its publish.
+ * Observed headers as a bit set.
  */
 export function addedHeaders(header: ContentHeader, bits: number): { remove: number; dropTable: boolean } {
-  const sent = header.value(SENT);
-  const known = (bits & LATE) === 0;
-  const trace = header.value(TRACEPARENT);
-  const traceAdded = trace >= 0 && (known ? (bits & TRACE_ADDED) !== 0 : sent >= 0 && trace > sent);
-  const sentAdded = sent >= 0 && (!known || (bits & SENT_ADDED) !== 0);
+  const sentAdded = (bits & SENT_ADDED) !== 0 && header.value(SENT) >= 0;
+  const traceAdded = (bits & TRACE_ADDED) !== 0 && header.value(TRACEPARENT) >= 0;
   const remove = (sentAdded ? 1 << SENT : 0) | (traceAdded ? 1 << TRACEPARENT : 0);
-  const dropTable = remove !== 0 && header.hasOnly(remove) && (!known || (bits & TABLE_ADDED) !== 0);
+  const dropTable = remove !== 0 && (bits & TABLE_ADDED) !== 0 && header.hasOnly(remove);
   return { remove, dropTable };
 }

@@ -39,6 +39,3 @@ export interface Returned {
   code: number;
   reply: string;
 }
-
-/** `Publishes.returned`: the outcome was counted before, so the publish's bits are gone. */
-export const LATE = 1024;

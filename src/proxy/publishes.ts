@@ -222,8 +222,8 @@ export class Publishes {
   }
 
   /**
-   * basic.return. Returns the publish's bits; if its outcome was already counted, LATE and whether
-   * it was us who asked (SHADOW).
+   * basic.return. Returns the publish's bits; if its outcome was already counted, those of them that can
+   * still be known.
    */
   returned(message: Returned, now: number): number {
     return this.#returns.returned(message, now);

@@ -4,11 +4,11 @@ import { type Awaiting, type AwaitingReturn, sameContext, sameNames } from './aw
 import { PLAIN_PUBLISH } from './detail.ts';
 import type { FlushTimes } from './flush-times.ts';
 import type { PublishTally } from './observer.ts';
-import { LATE, MANDATORY, RETURN_IS_EMPTY, RETURNED, type Returned, SHADOW } from './publish.ts';
+import { MANDATORY, RETURN_IS_EMPTY, RETURNED, type Returned, SHADOW } from './publish.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
 import type { Route } from './routes.ts';
-import { isShadowStamp } from './sent-stamp.ts';
+import { bitsOfStamp } from './sent-stamp.ts';
 import { type Detail, IDS, type Window } from './window.ts';
 
 /**
@@ -46,8 +46,8 @@ export class Returns {
   }
 
   /**
-   * A message came back. Returns the publish's bits; if its outcome was already counted, LATE and
-   * whether it was us who asked (SHADOW).
+   * A message came back. Returns the publish's bits; if its outcome was already counted, those of them that can
+   * still be known: whether it was us who asked (SHADOW), and what of its headers is ours.
    */
   returned(message: Returned, now: number): number {
     const awaiting = this.#awaiting.find(message);
@@ -88,13 +88,9 @@ export class Returns {
       const traceId = ids === undefined ? '' : hexOf(ids, 0, 4);
       this.#outcomes.lostLate(route, 'unroutable', route.routingKey, traceId, now);
     }
-    return LATE | (this.#wasShadow(message) ? SHADOW : 0);
-  }
-
-  /** Of a return whose publish is no longer known: whether the app never asked for it. */
-  #wasShadow({ route, stamp }: Returned): boolean {
-    if (!this.#asksForReturns) return true;
-    return route.treatment.propagate && !Number.isNaN(stamp) && isShadowStamp(stamp);
+    if (!this.#asksForReturns) return SHADOW;
+    // without propagation the stamp is one that the app copied along
+    return route.treatment.propagate && !Number.isNaN(message.stamp) ? bitsOfStamp(message.stamp) : 0;
   }
 
   /** The sequence of one in the window, or -1. */

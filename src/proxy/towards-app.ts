@@ -10,7 +10,7 @@ import { SENT, TRACEPARENT } from './interceptor.ts';
 import type { DeliveryTally, PublishTally } from './observer.ts';
 import type { Output } from './output.ts';
 import type { Pacing } from './pacing.ts';
-import { LATE, SHADOW } from './publish.ts';
+import { SHADOW } from './publish.ts';
 import { addedHeaders, readReturn } from './publish-content.ts';
 import type { Route } from './routes.ts';
 import type { Session } from './session.ts';
@@ -295,7 +295,7 @@ export class TowardsApp implements FrameVisitor {
     const { plane } = this.#session;
     const { header } = plane;
     channel.returning = undefined;
-    let bits = LATE;
+    let bits = 0;
     let strip = NOTHING_ADDED;
     let readable = false;
     try {

@@ -46,10 +46,14 @@ bothWays((broker) => {
       expect(await echo({ [name]: given })).toEqual({ [name]: read });
     });
 
-    test('all of them together keep their order', async () => {
+    test('all of them together keep their order, or that in which RabbitMQ 4 sorts them', async () => {
       const pairs = Object.entries(FIELDS);
       const headers = await echo(Object.fromEntries(pairs.map(([name, [given]]) => [name, given])));
-      expect(Object.entries(headers)).toEqual(pairs.map(([name, [given, read = given]]) => [name, read]));
+      const asWritten = pairs.map(([name, [given, read = given]]) => [name, read]);
+      const sorted = asWritten.toSorted(([a], [b]) =>
+        Buffer.compare(Buffer.from(a as string), Buffer.from(b as string)),
+      );
+      expect([asWritten, sorted]).toContainEqual(Object.entries(headers));
     });
 
     test('an own traceparent and tracestate pass as they are', async () => {

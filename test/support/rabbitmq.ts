@@ -44,10 +44,11 @@ export interface RabbitMQ {
 
 /**
  * Starts a RabbitMQ of our own on free ports, with its data in a private folder, and waits until
- * it accepts connections. Users: guest/guest, from anywhere.
+ * it accepts connections. Users: guest/guest, from anywhere. It is the installed one, or that of the folder of
+ * programs which BROKER_PROGRAMS names (scripts/test-rabbitmq4.mjs).
  */
 export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<RabbitMQ> {
-  const programs = rabbitmqFolder();
+  const programs = process.env.BROKER_PROGRAMS ?? rabbitmqFolder();
   if (programs === undefined) throw new Error('no rabbitmq-server found: run `node scripts/provision.mjs rabbitmq`');
   const folder = temporaryFolder('rabbitmq');
   const [port, tlsPort, managementPort, epmdPort, distributionPort] = await freePorts(5);

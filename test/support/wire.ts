@@ -128,6 +128,14 @@ export function decodeHeader(bytes: Buffer): Header {
   };
 }
 
+/** By their keys: the order in which RabbitMQ 4 hands out headers, whatever they were published in. */
+export const sortedEntries = (entries: Entry[]): Entry[] => entries.toSorted((a, b) => Buffer.compare(a.key, b.key));
+
+export function sortedHeader(bytes: Buffer): Buffer {
+  const parts = decodeHeader(bytes);
+  return encodeHeader({ ...parts, entries: parts.entries && sortedEntries(parts.entries) });
+}
+
 const FIXED: Record<string, number> = {
   V: 0,
   t: 1,

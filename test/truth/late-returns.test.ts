@@ -1,7 +1,25 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { opened, openOk } from '../identity/by-hand.ts';
 import { Bench, type Pair } from '../identity/replay.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { until } from '../support/wait.ts';
-import { bits, header, isMethod, method, short, split, u16, u32, u64 } from '../support/wire.ts';
+import {
+  bits,
+  type Entry,
+  entry,
+  header,
+  isMethod,
+  method,
+  short,
+  sortedHeader,
+  split,
+  string,
+  u16,
+  u32,
+  u64,
+} from '../support/wire.ts';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -9,9 +27,9 @@ beforeAll(async () => {
 });
 afterAll(() => bench?.stop());
 
-const publish = (exchange: string) => [
+const publish = (exchange: string, entries?: Entry[]) => [
   method(1, 60, 40, u16(0), short(exchange), short('key'), bits(true)),
-  header(1, 0),
+  header(1, 0, entries),
 ];
 const qos = method(1, 60, 10, u32(0), u16(1), bits(false));
 const qosOk = method(1, 60, 11);
@@ -76,6 +94,50 @@ test('a return behind the reply that had settled its publish: lost all the same,
   expect(await figures('tardy')).toEqual({ success: 3, failed: 0, lost: 1, unknown: 0 });
   await bench.finish(pair);
   expect(returned(pair)).toBe(1);
+});
+
+const CONTEXT = string('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+const around = [string('a', '1'), string('trace', 'x'), string('z', '2')];
+describe.each<[string, Entry[] | undefined]>([
+  ['no headers', undefined],
+  ['an empty table of headers', []],
+  ['headers of its own', around],
+  ['a context of its own', [CONTEXT]],
+  ['a context among its own headers', [...around, CONTEXT]],
+])('a late return of a message with %s', (_what, entries) => {
+  test.each<[string, (bytes: Buffer) => Buffer]>([
+    ['as they were sent', (bytes) => bytes],
+    ['sorted', sortedHeader],
+  ])('gives the app back just that, headers %s', async (_order, handedOut) => {
+    const pair = await bench.open();
+    bench.write('app', pair, Buffer.concat([opened(), ...publish('late', entries), qos]));
+    await until(() => headersOf(pair).length === 1, 'the broker has it');
+    await say(pair, openOk, qosOk);
+    const first = method(1, 60, 50, u16(312), short('NO_ROUTE'), short('late'), short('key'));
+    await say(pair, first, handedOut(headersOf(pair)[0]));
+    await bench.finish(pair);
+    const got = split(pair.app.received).frames.filter((frame) => frame[0] === 2);
+    expect(got).toEqual([handedOut(header(1, 0, entries))]);
+  });
+});
+
+test('a late return of a message to which nothing is added keeps what its app copied from another', async () => {
+  const folder = temporaryFolder('late-returns');
+  onTestFinished(() => folder.remove());
+  const config = join(folder.path, 'tracehare.yaml');
+  writeFileSync(config, 'rules: [{ match: { exchange: late }, propagate: false }]\n');
+  const other = await Bench.start(['--loss', 'off', '--config', config]);
+  onTestFinished(() => other.stop());
+  const pair = await other.open();
+  const [asked, sent] = publish('late', [entry('x-tracehare-sent', 'l', u64(3)), CONTEXT]);
+  other.write('app', pair, Buffer.concat([opened(), asked, sent, qos]));
+  await until(() => headersOf(pair).length === 1, 'the broker has it');
+  expect(headersOf(pair)).toEqual([sent]);
+  other.write('broker', pair, Buffer.concat([openOk, qosOk]));
+  await other.read();
+  other.write('broker', pair, giveBack(pair, 'late', 0));
+  await other.finish(pair);
+  expect(split(pair.app.received).frames.filter((frame) => frame[0] === 2)).toEqual([sent]);
 });
 
 test('with confirms the ack decides, and a return in front of it makes it a loss', async () => {

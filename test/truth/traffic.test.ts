@@ -194,6 +194,6 @@ test('every message, confirm, delivery and settlement is counted, and every body
   expect(metrics.sum('tracehare_unobserved_total')).toBe(0);
   expect(metrics.sum('tracehare_negative_latency_total')).toBe(0);
   expect(metrics.sum('tracehare_observer_failures_total')).toBe(0);
-}, 120_000);
+}, 300_000);
 
 const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);

@@ -1,0 +1,1 @@
+export function provideRabbitmq4(): string;
