@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: 'test/support/shared-broker.ts',
+    globalSetup: 'testing/shared-broker.ts',
     pool: 'forks',
     maxWorkers: 2,
     // what waits for a condition says itself which one it was; these only end what hangs, on a machine with other work too

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { startRabbitMQ } from '../test/support/rabbitmq.ts';
+import { startRabbitMQ } from '../testing/rabbitmq.ts';
 import { defaults, type LoadResult, type LoadSpec } from './load/load.ts';
 import { type Path, type RunningPath, startPath } from './run/paths.ts';
 import { direct, type Load } from './run/plan.ts';

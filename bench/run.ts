@@ -4,7 +4,7 @@ import { cpus, release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type RabbitMQ, startRabbitMQ } from '../test/support/rabbitmq.ts';
+import { type RabbitMQ, startRabbitMQ } from '../testing/rabbitmq.ts';
 import { defaults, type LoadResult, type LoadSpec } from './load/load.ts';
 import { printProfile, profilesIn } from './profile.ts';
 import { judge } from './run/goals.ts';

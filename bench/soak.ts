@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connect } from 'amqplib';
-import { startRabbitMQ } from '../test/support/rabbitmq.ts';
+import { startRabbitMQ } from '../testing/rabbitmq.ts';
 import { defaults, type LoadSpec } from './load/load.ts';
 import { rss } from './load/processes.ts';
 import { startPath } from './run/paths.ts';

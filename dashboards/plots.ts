@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard';
-import type { Prometheus } from '../test/support/prometheus.ts';
+import type { Prometheus } from '../testing/prometheus.ts';
 import { dashboards } from './generate.ts';
 import { type Answer, ask, askMarks } from './plots/ask.ts';
 import { picture } from './plots/picture.ts';

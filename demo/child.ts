@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { end, ended, signal, start } from '../test/support/processes.ts';
+import { end, ended, signal, start } from '../testing/processes.ts';
 
 const KEPT_LINES = 20;
 

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { provision } from '../scripts/provision.mjs';
-import { startRabbitMQ } from '../test/support/rabbitmq.ts';
+import { startRabbitMQ } from '../testing/rabbitmq.ts';
 import { type Child, startChild } from './child.ts';
 import { Figures } from './figures.ts';
 import { type Sidecar, startSidecar } from './sidecar.ts';

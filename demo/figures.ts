@@ -1,4 +1,4 @@
-import type { Metrics } from '../test/support/metrics.ts';
+import type { Metrics } from '../testing/metrics.ts';
 
 /** What the sidecars counted until `at` (ms), added up. */
 interface Counted {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Metrics } from '../test/support/metrics.ts';
+import { Metrics } from '../testing/metrics.ts';
 import { type Child, startChild } from './child.ts';
 
 const START_TIMEOUT_MS = 15_000;

@@ -52,7 +52,7 @@ function notice(folder: string): string {
 
 await build({
   cwd: fileURLToPath(new URL('..', import.meta.url)),
-  input: ['src/main.ts', 'src/traffic.ts'],
+  input: ['src/main.ts', 'src/threads/traffic.ts'],
   platform: 'node',
   output: { dir: 'dist', cleanDir: true, entryFileNames: '[name].js', chunkFileNames: '[name].js', sourcemap: true },
   treeshake: { propertyReadSideEffects: false },

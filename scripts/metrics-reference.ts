@@ -1,8 +1,8 @@
 import type { Config } from '../src/config/config.ts';
 import { loadConfig } from '../src/config/load.ts';
-import type { Declaration } from '../src/telemetry/metrics/exposition/declaration.ts';
-import { Exposition } from '../src/telemetry/metrics/exposition/exposition.ts';
-import { REGISTERED } from '../src/telemetry/metrics/exposition/sidecar-metrics.ts';
+import type { Declaration } from '../src/telemetry/exposition/declaration.ts';
+import { Exposition } from '../src/telemetry/exposition/exposition.ts';
+import { REGISTERED } from '../src/telemetry/exposition/sidecar-metrics.ts';
 
 const HEAD = `# Metrics
 

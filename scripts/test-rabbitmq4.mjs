@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { provideRabbitmq4 } from './rabbitmq4.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const BROKERS = ['test/support/rabbitmq.ts', 'test/support/vhost.ts'].map((file) => join(root, file));
+const BROKERS = ['testing/rabbitmq.ts', 'testing/vhost.ts'].map((file) => join(root, file));
 /** They look at what is made of our figures, at our configuration or at what we cost: nothing of it hangs on the broker. */
 const ELSEWHERE = ['alerts', 'dashboards', 'deploy', 'perf', 'plugins', 'reload'];
 

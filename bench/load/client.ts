@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { app, PROTOCOL } from '../wire.ts';
+import { app, PROTOCOL } from '../../testing/peer-frames.ts';
 
 const METHOD = 1;
 const BODY = 3;

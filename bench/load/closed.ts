@@ -1,4 +1,4 @@
-import { added, app, publish } from '../wire.ts';
+import { added, app, publish } from '../../testing/peer-frames.ts';
 import { Client } from './client.ts';
 import type { LoadSpec } from './load.ts';
 import { exchangeOf, pairsOf, queueOf } from './topology.ts';

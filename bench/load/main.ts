@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { app } from '../wire.ts';
+import { app } from '../../testing/peer-frames.ts';
 import { Client } from './client.ts';
 import { encode, Pair } from './closed.ts';
 import { all, defaults, type LoadResult, type LoadSpec, measured, percentiles } from './load.ts';

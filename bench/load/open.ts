@@ -1,7 +1,7 @@
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { added, publish } from '../wire.ts';
+import { added, publish } from '../../testing/peer-frames.ts';
 import { Client } from './client.ts';
 import type { LoadSpec } from './load.ts';
 import { exchangeOf, queueOf } from './topology.ts';

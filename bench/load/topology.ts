@@ -1,4 +1,4 @@
-import { app } from '../wire.ts';
+import { app } from '../../testing/peer-frames.ts';
 import { Client } from './client.ts';
 import type { LoadSpec } from './load.ts';
 

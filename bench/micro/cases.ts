@@ -5,14 +5,14 @@ import { FrameDecoder, type FrameVisitor } from '../../src/amqp/frames.ts';
 import { MAX_RECORD, RecordEncoder } from '../../src/events/codec.ts';
 import { HAS_SPAN, newPassage, type Passage, SAMPLED, TRACED } from '../../src/events/passage.ts';
 import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
-import { observedHeaders } from '../../src/proxy/interceptor.ts';
-import { observedFromBroker } from '../../src/proxy/towards-app.ts';
-import { observedFromApp } from '../../src/proxy/towards-broker.ts';
-import { CONTEXT_WORDS } from '../../src/telemetry/tracing/ids.ts';
-import { SpanRequest } from '../../src/telemetry/tracing/otlp.ts';
-import { PlainSpans } from '../../src/telemetry/tracing/plain-spans.ts';
-import { ProtobufWriter } from '../../src/telemetry/tracing/protobuf.ts';
-import { identify } from '../../src/telemetry/tracing/spans.ts';
+import { observedHeaders } from '../../src/proxy/ports/interceptor.ts';
+import { observedFromApp } from '../../src/proxy/scanning/from-app.ts';
+import { observedFromBroker } from '../../src/proxy/scanning/from-broker.ts';
+import { SpanRequest } from '../../src/telemetry/export/otlp.ts';
+import { PlainSpans } from '../../src/telemetry/export/plain-spans.ts';
+import { ProtobufWriter } from '../../src/telemetry/export/protobuf.ts';
+import { identify } from '../../src/telemetry/export/spans.ts';
+import { CONTEXT_WORDS } from '../../src/telemetry/propagation/ids.ts';
 import {
   app,
   broker,
@@ -23,9 +23,9 @@ import {
   PROTOCOL,
   publish,
   stamp,
-} from '../wire.ts';
+} from '../../testing/peer-frames.ts';
+import { createRig, emptyRing, handshake, type Rig } from '../../testing/plane-rig.ts';
 import type { Step } from './measure.ts';
-import { createRig, emptyRing, handshake, type Rig } from './plane.ts';
 
 export interface CaseOptions {
   /** loss modes to try */

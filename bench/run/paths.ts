@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { commandPath } from '../../scripts/provision.mjs';
-import { temporaryFolder } from '../../test/support/folder.ts';
-import { freePort } from '../../test/support/ports.ts';
-import { end, ended, signal, start } from '../../test/support/processes.ts';
-import { until } from '../../test/support/wait.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { freePort } from '../../testing/ports.ts';
+import { end, ended, signal, start } from '../../testing/processes.ts';
+import { until } from '../../testing/wait.ts';
 import type { LoadSpec } from '../load/load.ts';
 
 /** A way from the apps to the broker. */

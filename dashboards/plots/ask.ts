@@ -1,6 +1,6 @@
 import type { AnnotationQuery, Panel } from '@grafana/grafana-foundation-sdk/dashboard';
 import type { Dataquery } from '@grafana/grafana-foundation-sdk/prometheus';
-import type { Prometheus } from '../../test/support/prometheus.ts';
+import type { Prometheus } from '../../testing/prometheus.ts';
 
 export interface Line {
   /** as the panel's legend has it */

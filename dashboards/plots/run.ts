@@ -4,10 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from '../../demo/child.ts';
 import { startSidecar } from '../../demo/sidecar.ts';
-import { temporaryFolder } from '../../test/support/folder.ts';
-import { startOtlpReceiver } from '../../test/support/otlp.ts';
-import { type Prometheus, startPrometheus } from '../../test/support/prometheus.ts';
-import { type RabbitMQ, startRabbitMQ } from '../../test/support/rabbitmq.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { startOtlpReceiver } from '../../testing/otlp.ts';
+import { type Prometheus, startPrometheus } from '../../testing/prometheus.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
 
 /** What goes wrong, when. Beside it the demo's own: wrong routing keys, rejects, requeues. */
 const SCRIPT: { at: number; what: string; act(run: Cast): Promise<unknown> | unknown }[] = [

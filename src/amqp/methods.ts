@@ -38,7 +38,7 @@ export type Arguments<M extends MethodName> = Typed<(typeof methods)[M]['args']>
 /**
  * The arguments of the method frame at buf[start, end), by the table. For methods that pass a few
  * times in a connection's life; those that pass with every message are read in place
- * (proxy/channel.ts). Throws MalformedError when an argument runs over the frame.
+ * (proxy/session/channel.ts). Throws MalformedError when an argument runs over the frame.
  */
 export function readMethod<M extends MethodName>(name: M, buf: Uint8Array, start: number, end: number): Arguments<M> {
   const args: Record<string, unknown> = {};

@@ -17,7 +17,7 @@ export async function main(argv: string[]): Promise<void> {
     process.stdout.write(`${version}\n`);
   } else if (command === 'run') {
     // first of all: it loads while this thread reads the configuration
-    const { loadTraffic } = await import('../traffic-thread.ts');
+    const { loadTraffic } = await import('../threads/traffic-thread.ts');
     const traffic = loadTraffic();
     const { run } = await import('./run.ts');
     await run(rest, traffic);

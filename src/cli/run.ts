@@ -1,10 +1,10 @@
 import process from 'node:process';
 import type { Worker } from 'node:worker_threads';
-import type { RunningApp } from '../app.ts';
+import type { RunningApp } from '../app/app.ts';
+import type { Logger } from '../app/log.ts';
 import { misspelt } from '../config/given.ts';
 import { ConfigError, type Loaded, load } from '../config/load.ts';
 import { ReadFiles } from '../config/read-files.ts';
-import type { Logger } from '../log.ts';
 import { PLUGIN_ERROR, startError } from './start-error.ts';
 
 /** `tracehare [run]`: until a signal ends it. Exit 0 after a drain, 1 on failure, 2 on wrong flags or configuration. */
@@ -13,12 +13,12 @@ export async function run(argv: string[], traffic: Worker): Promise<void> {
   const loaded = configure(argv, files);
   if (loaded === undefined) return;
   const { config } = loaded;
-  const { createLog } = await import('../log.ts');
+  const { createLog } = await import('../app/log.ts');
   const log = createLog(config.log.level);
   for (const warning of misspelt(process.env)) log.warn(warning);
   process.on('uncaughtException', (error) => fail(log, error, 'uncaught exception'));
 
-  const { start } = await import('../app.ts');
+  const { start } = await import('../app/app.ts');
   const again = (files: ReadFiles) => load({ argv, env: process.env, check: true, files });
   const starting = start({ loaded, files, traffic, load: again, log });
   obey(starting, log);

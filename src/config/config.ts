@@ -1,5 +1,5 @@
 import type { PluginSettings } from '../plugins/load.ts';
-import type { ClientMatch, LossMode } from '../proxy/treatment.ts';
+import type { ClientMatch, LossMode } from '../proxy/routing/treatment.ts';
 import type { Rule } from '../rules/rule.ts';
 
 /** The configuration as the program uses it: checked, complete, frozen. Durations are milliseconds; host '' is all interfaces. */

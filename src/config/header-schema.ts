@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { observedHeaders } from '../proxy/interceptor.ts';
+import { observedHeaders } from '../proxy/ports/interceptor.ts';
 import { addedBytes, compileHeaders } from '../rules/header-change.ts';
 import { atLeastOne, optional } from './declare.ts';
 import { pattern } from './pattern-schema.ts';

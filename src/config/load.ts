@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type Bound, namesItself } from '../own-address.ts';
 import { isPath } from '../plugins/name.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './error.ts';
 import { type ConfigFile, parseConfigFile, unreadable } from './file.ts';
 import { fromFlags, fromVariables } from './given.ts';
 import { merge } from './merge.ts';
+import { type Bound, namesItself } from './own-address.ts';
 import { problemAt, problemsOf, type Sources } from './problems.ts';
 import { ReadFiles } from './read-files.ts';
 import { type Checked, schema } from './schema.ts';

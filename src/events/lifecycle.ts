@@ -2,7 +2,7 @@
  * What happened, told after the fact: the one vocabulary between the data plane and every sink.
  *
  * Messages appear here once, when their passage ends, and only if sampled or gone wrong; exact
- * counts never depend on these events (they live in tallies, proxy/observer.ts), so a full ring
+ * counts never depend on these events (they live in tallies, proxy/ports/observer.ts), so a full ring
  * may drop events without making a figure untrue.
  *
  * Times are microseconds since the epoch. Ids are lowercase hex, '' for none.

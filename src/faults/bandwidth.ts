@@ -1,4 +1,4 @@
-import type { Verdict } from '../proxy/fault.ts';
+import type { Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 
 /** The message's bytes take the time they would on a line of `rate` kilobytes (1000 bytes) per second. */

@@ -1,4 +1,4 @@
-import type { Ending, Verdict } from '../proxy/fault.ts';
+import type { Ending, Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 import type { FaultSpec } from './spec.ts';
 

@@ -1,4 +1,4 @@
-import type { Verdict } from '../proxy/fault.ts';
+import type { Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 
 /** The publish is not forwarded. An app that waits for its confirm gets a nack: the truth. */

@@ -1,4 +1,4 @@
-import { KEPT_WHOLE_BYTES, type Struck, type Verdict } from '../proxy/fault.ts';
+import { KEPT_WHOLE_BYTES, type Struck, type Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 
 /** The publish is sent twice; the app gets one confirm, the first one's. */

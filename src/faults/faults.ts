@@ -1,4 +1,4 @@
-import type { Fault } from '../proxy/fault.ts';
+import type { Fault } from '../proxy/ports/verdict.ts';
 import { Bandwidth } from './bandwidth.ts';
 import { CloseChannel } from './close-channel.ts';
 import { CloseConnection } from './close-connection.ts';

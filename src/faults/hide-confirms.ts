@@ -1,4 +1,4 @@
-import type { Struck, Verdict } from '../proxy/fault.ts';
+import type { Struck, Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 
 /** The app hears of the publish's confirm when the fault ends; our own figures have it at once. */

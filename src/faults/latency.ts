@@ -1,4 +1,4 @@
-import type { Verdict } from '../proxy/fault.ts';
+import type { Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 
 /** Holds the message for `latency`, give or take up to `jitter`; what follows on its channel stays behind it. */

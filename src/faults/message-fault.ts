@@ -1,4 +1,4 @@
-import type { Fault, Struck, Verdict } from '../proxy/fault.ts';
+import type { Fault, Struck, Verdict } from '../proxy/ports/verdict.ts';
 import type { FaultAttributes, FaultSpec } from './spec.ts';
 
 /** What all faults of messages have in common. */

@@ -1,4 +1,4 @@
-import type { Struck, Verdict } from '../proxy/fault.ts';
+import type { Struck, Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 
 /** The publish is not forwarded and nacked; one whose app waits for no confirm is left alone. */

@@ -1,4 +1,4 @@
-import type { Verdict } from '../proxy/fault.ts';
+import type { Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 
 const ENDING = { what: 'connection', how: 'reset', code: 0, text: 'fault: reset' } as const;

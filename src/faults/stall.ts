@@ -1,4 +1,4 @@
-import type { Verdict } from '../proxy/fault.ts';
+import type { Verdict } from '../proxy/ports/verdict.ts';
 import { MessageFault } from './message-fault.ts';
 
 /** The message, and what follows it on its channel in this direction, waits until the fault ends. */

@@ -1,6 +1,6 @@
 import type { ContentHeader } from '../amqp/content.ts';
-import { observedHeaders } from '../proxy/interceptor.ts';
-import type { HeaderChange } from '../proxy/treatment.ts';
+import { observedHeaders } from '../proxy/ports/interceptor.ts';
+import type { HeaderChange } from '../proxy/routing/treatment.ts';
 import { compileHeaders } from '../rules/header-change.ts';
 import type { HeaderDecision } from './plugin.ts';
 

@@ -2,10 +2,10 @@ import type { ContentHeader } from '../amqp/content.ts';
 import type { FieldTable } from '../amqp/fields.ts';
 import { type Properties, readHeaders, readProperties } from '../amqp/properties.ts';
 import { hexOf } from '../events/hex.ts';
-import { TRACEPARENT } from '../proxy/interceptor.ts';
-import type { Scope } from '../proxy/plane.ts';
-import type { Route } from '../proxy/routes.ts';
-import { FLAG_SAMPLED, parseTraceparent } from '../telemetry/tracing/traceparent.ts';
+import type { Scope } from '../proxy/plane/plane.ts';
+import { TRACEPARENT } from '../proxy/ports/interceptor.ts';
+import type { Route } from '../proxy/routing/routes.ts';
+import { FLAG_SAMPLED, parseTraceparent } from '../telemetry/propagation/traceparent.ts';
 import type { Message, Trace } from './plugin.ts';
 
 /** trace id and span id */

@@ -1,6 +1,6 @@
 import { writeKey } from '../amqp/content.ts';
 import { writeU32 } from '../amqp/fields.ts';
-import type { HeaderChange } from '../proxy/treatment.ts';
+import type { HeaderChange } from '../proxy/routing/treatment.ts';
 import type { RuleHeaders } from './rule.ts';
 
 /** What a rule says of headers, as the bytes that go on the wire; values are of type S, which all clients read as text. */

@@ -1,5 +1,5 @@
 import type { FaultSpec } from '../faults/spec.ts';
-import type { LossMode } from '../proxy/treatment.ts';
+import type { LossMode } from '../proxy/routing/treatment.ts';
 
 /** One rule as the file says it, checked; plain data that survives a structured clone. Patterns are still text. */
 export interface Rule {
@@ -25,7 +25,7 @@ export interface RuleMatch {
   /** never matches a publish */
   queue?: string;
   side?: 'publish' | 'consume';
-  /** the app's name (proxy/app-name.ts) */
+  /** the app's name (proxy/session/app-name.ts) */
   app?: string;
   /** client property connection_name */
   connection?: string;

@@ -1,6 +1,14 @@
 import type { FaultSpec } from '../faults/spec.ts';
-import type { Fault } from '../proxy/fault.ts';
-import type { ByMessage, Client, HeaderChange, LossMode, PassageNames, Rules, Treatment } from '../proxy/treatment.ts';
+import type { Fault } from '../proxy/ports/verdict.ts';
+import type {
+  ByMessage,
+  Client,
+  HeaderChange,
+  LossMode,
+  PassageNames,
+  Rules,
+  Treatment,
+} from '../proxy/routing/treatment.ts';
 import { compileClientMatch } from './clients.ts';
 import { compileHeaders } from './header-change.ts';
 import { compileMessageMatch, type MessageMatch } from './message.ts';

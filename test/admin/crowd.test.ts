@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Crowd } from '../../src/admin/crowd.ts';
 import { Places } from '../../src/admin/places.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { ask, start } from './serving.ts';
 
 const MAX_CONNECTIONS = 128;

@@ -1,5 +1,5 @@
 import { runInNewContext } from 'node:vm';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { ask } from './serving.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { startAdmin } from '../../src/admin/server.ts';
+import { wordsOf } from '../../testing/passages.ts';
+import { startPrometheus } from '../../testing/prometheus.ts';
+import { until } from '../../testing/wait.ts';
 import { rig } from '../metrics/rig.ts';
-import { wordsOf } from '../support/passages.ts';
-import { startPrometheus } from '../support/prometheus.ts';
-import { until } from '../support/wait.ts';
 
 test("a real Prometheus scrapes it all, exemplars too, and answers DESIGN's queries", async () => {
   const { recorder, exposition } = rig();

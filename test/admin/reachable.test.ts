@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Logger } from '../../src/app/log.ts';
+import { Upstreams } from '../../src/app/upstreams.ts';
 import type { Config } from '../../src/config/config.ts';
-import type { Logger } from '../../src/log.ts';
-import { Upstreams } from '../../src/upstreams.ts';
-import { freePort } from '../support/ports.ts';
+import { freePort } from '../../testing/ports.ts';
 
 const log = { info: vi.fn(), warn: vi.fn() } as unknown as Logger;
 let dials = 0;

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { startAdmin } from '../../src/admin/server.ts';
 import type { AdminSources } from '../../src/admin/sources.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { showPage } from './page-rig.ts';
 import { ask, inPieces, STATE, start } from './serving.ts';
 

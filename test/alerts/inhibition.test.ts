@@ -10,14 +10,14 @@ import {
   startAlertmanager,
   startWebhookReceiver,
   type WebhookReceiver,
-} from '../support/alertmanager.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { shortened } from '../support/observed-traffic.ts';
-import { freePort } from '../support/ports.ts';
-import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+} from '../../testing/alertmanager.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { shortened } from '../../testing/observed-traffic.ts';
+import { freePort } from '../../testing/ports.ts';
+import { type Prometheus, startPrometheus } from '../../testing/prometheus.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { alerts, prometheusFolder, textOf } from './rule-files.ts';
 
 // A real broker behind a port that can be closed, a real sidecar, Prometheus with the rules (shortened),

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../support/folder.ts';
-import { type ObservedTraffic, shortened, startObservedTraffic } from '../support/observed-traffic.ts';
-import type { Series } from '../support/prometheus.ts';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { until } from '../support/wait.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { type ObservedTraffic, shortened, startObservedTraffic } from '../../testing/observed-traffic.ts';
+import type { Series } from '../../testing/prometheus.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { until } from '../../testing/wait.ts';
 import { ruleFiles, rulesOf, textOf } from './rule-files.ts';
 
 // Rules are executed with windows of seconds for minutes, hours and days (`shortened`); with their own

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { FieldValue } from '../../src/amqp/fields.ts';
-import { type Entry, entryBytes, type Header, long, short, u8, u16, u32, u64 } from '../support/wire.ts';
+import { type Entry, entryBytes, type Header, long, short, u8, u16, u32, u64 } from '../../testing/wire.ts';
 
 /** A field as RabbitMQ writes it, and what it means. */
 export interface Field {

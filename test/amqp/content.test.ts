@@ -15,7 +15,7 @@ import {
   string,
   table,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 import { contentHeader, KNOWN } from './arbitraries.ts';
 
 const TRACEPARENT = 0;

@@ -15,7 +15,7 @@ import {
   u16,
   u32,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 
 const NONE = Buffer.alloc(0);
 const credentials = Buffer.from('\0guest\0guest');

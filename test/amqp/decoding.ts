@@ -1,6 +1,6 @@
 import { FrameDecoder, type FrameVisitor, type Opening } from '../../src/amqp/frames.ts';
 import { keyOf, type MethodName } from '../../src/amqp/spec.ts';
-import { BODY, HEADER, METHOD, PROTOCOL } from '../support/wire.ts';
+import { BODY, HEADER, METHOD, PROTOCOL } from '../../testing/wire.ts';
 
 export const observed = new Set(
   (['connection.start-ok', 'basic.publish', 'basic.deliver', 'basic.ack', 'queue.declare'] as MethodName[]).map(keyOf),

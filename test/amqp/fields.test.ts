@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
 import { MalformedError, readTable, skipValue } from '../../src/amqp/fields.ts';
-import { entry, long, table, u8 } from '../support/wire.ts';
+import { entry, long, table, u8 } from '../../testing/wire.ts';
 import { field, meaningOf, namedFields, tableOf } from './arbitraries.ts';
 
 /** `bytes` in the middle of others, so that whoever reads too far reads something. */

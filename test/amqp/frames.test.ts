@@ -15,7 +15,7 @@ import {
   PROTOCOL,
   u16,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 import { fromApp, fromBroker, head, methodHead, publish, withEnd } from './corpus.ts';
 import { decode, everyByte, expected, heldBack, observed, Recorder } from './decoding.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ContentHeader, MARKED } from '../../src/amqp/content.ts';
-import { decodeHeader, type Entry, encodeHeader, entry, entryBytes, string, u64 } from '../support/wire.ts';
+import { decodeHeader, type Entry, encodeHeader, entry, entryBytes, string, u64 } from '../../testing/wire.ts';
 import { contentHeader, KNOWN } from './arbitraries.ts';
 
 const name = fc.constantFrom('a', 'b', 'tenant', 'tenants', 'ü', '', 'x'.repeat(255));

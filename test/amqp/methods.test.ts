@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { MalformedError } from '../../src/amqp/fields.ts';
 import { closeFrame, emptyFrame, readMethod } from '../../src/amqp/methods.ts';
 import { keyOf, type MethodName, methodNames, methods } from '../../src/amqp/spec.ts';
-import { long, method, short, u8, u16, u32, u64 } from '../support/wire.ts';
+import { long, method, short, u8, u16, u32, u64 } from '../../testing/wire.ts';
 import { meaningOf, namedFields, tableOf } from './arbitraries.ts';
 
 /**

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FrameDecoder, type FrameVisitor } from '../../src/amqp/frames.ts';
-import { PROTOCOL } from '../support/wire.ts';
+import { PROTOCOL } from '../../testing/wire.ts';
 import { fromApp } from './corpus.ts';
 import { observed } from './decoding.ts';
 

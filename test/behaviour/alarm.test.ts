@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { confirmChannel, connection } from './amqplib.ts';
 import { bothWays } from './ways.ts';
 

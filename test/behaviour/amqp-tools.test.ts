@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { run } from '../support/processes.ts';
+import { run } from '../../testing/processes.ts';
 import { confirmChannel, consumer, get, text } from './amqplib.ts';
 import { bothWays } from './ways.ts';
 

@@ -1,6 +1,6 @@
 import type { ConfirmChannel, Message } from 'amqplib';
 import { describe, expect, test } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { closeOf, confirmChannel, connection } from './amqplib.ts';
 import { bothWays } from './ways.ts';
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelModel, connect, credentials } from 'amqplib';
 import { describe, expect, test } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { confirmChannel, connection, consumer, get, text } from './amqplib.ts';
 import { bothWays } from './ways.ts';
 

@@ -7,7 +7,7 @@ import {
   type GetMessage,
 } from 'amqplib';
 import { onTestFinished } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 
 /** A connection that is closed when the test has finished, if it isn't by then. */
 export async function connection(url: string, options = {}): Promise<ChannelModel> {

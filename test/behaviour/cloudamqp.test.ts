@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type AMQPChannel, AMQPClient, type AMQPMessage } from '@cloudamqp/amqp-client';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { bothWays } from './ways.ts';
 
 async function connection(url: string): Promise<AMQPClient> {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { pikaPython } from '../../scripts/provision.mjs';
-import { run } from '../support/processes.ts';
+import { run } from '../../testing/processes.ts';
 import { bothWays } from './ways.ts';
 
 const python = pikaPython() ?? 'python3';

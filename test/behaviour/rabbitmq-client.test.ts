@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type AsyncMessage, Connection, ConsumerStatus, type Publisher, type ReturnedMessage } from 'rabbitmq-client';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { bothWays } from './ways.ts';
 
 bothWays((broker) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
 
 /** How a client reaches the broker. All ways have to show it the same. */
 export interface Way {

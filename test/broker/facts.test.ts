@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { nameOf, publish, RawClient, request } from '../support/raw-client.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { nameOf, publish, RawClient, request } from '../../testing/raw-client.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import {
   bits,
   body,
@@ -19,7 +19,7 @@ import {
   u16,
   u32,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 
 // What docs/broker-facts.md says of RabbitMQ, asked of RabbitMQ itself, without Tracehare. Where a newer broker fails
 // one of these, code that hangs on the fact has to be looked at: the page says which.

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { type Result, run } from '../support/processes.ts';
+import { type Result, run } from '../../testing/processes.ts';
 
 /** The built program (`npm run build` comes first). */
 export const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));

@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { settings } from '../../src/config/settings.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { run } from '../support/processes.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { run } from '../../testing/processes.ts';
 import { program, tracehare } from './built.ts';
 
 const folder = temporaryFolder('cli');

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { run } from '../support/processes.ts';
+import { run } from '../../testing/processes.ts';
 
-const log = fileURLToPath(new URL('../../src/log.ts', import.meta.url));
+const log = fileURLToPath(new URL('../../src/app/log.ts', import.meta.url));
 
 /** The lines that a process of its own logs. */
 async function logged(code: string) {

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
-import { end, signal, start } from '../support/processes.ts';
-import { until } from '../support/wait.ts';
+import { end, signal, start } from '../../testing/processes.ts';
+import { until } from '../../testing/wait.ts';
 import { program, tracehare } from './built.ts';
 
 const closing: (() => unknown)[] = [];

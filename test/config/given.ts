@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { ConfigError, loadConfig } from '../../src/config/load.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
 
 export interface Sources {
   /** text of the YAML file */

@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { FileWatch } from '../../src/config/watch.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { until } from '../support/wait.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { until } from '../../testing/wait.ts';
 
 const folder = temporaryFolder('watch');
 const at = (...names: string[]) => join(folder.path, ...names);

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ObservedTraffic, startObservedTraffic } from '../support/observed-traffic.ts';
-import type { Series } from '../support/prometheus.ts';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { until } from '../support/wait.ts';
+import { type ObservedTraffic, startObservedTraffic } from '../../testing/observed-traffic.ts';
+import type { Series } from '../../testing/prometheus.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { until } from '../../testing/wait.ts';
 import { type Asked, committed, labelValuesOf, marksOf, panelsOf, queriesOf } from './committed.ts';
 import { type Oddities, startOddities } from './oddities.ts';
 

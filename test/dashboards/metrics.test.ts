@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
-import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
-import { REGISTERED } from '../../src/telemetry/metrics/exposition/sidecar-metrics.ts';
+import { Exposition } from '../../src/telemetry/exposition/exposition.ts';
+import { REGISTERED } from '../../src/telemetry/exposition/sidecar-metrics.ts';
 import { textOf } from '../metrics/rig.ts';
 import { committed, labelValuesOf, marksOf, panelsOf, queriesOf } from './committed.ts';
 

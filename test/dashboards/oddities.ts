@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
-import { temporaryFolder } from '../support/folder.ts';
-import type { RabbitMQ } from '../support/rabbitmq.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import type { RabbitMQ } from '../../testing/rabbitmq.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 
 /** What is rare: limits so low that they bite at once, and rules that expect something. */
 const CONFIG = `

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { commandPath } from '../../scripts/provision.mjs';
-import { run } from '../support/processes.ts';
+import { run } from '../../testing/processes.ts';
 
 interface Service {
   image: string;

@@ -4,11 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { temporaryFolder } from '../support/folder.ts';
-import { end } from '../support/processes.ts';
-import { reapWithUs } from '../support/reaper.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { end } from '../../testing/processes.ts';
+import { reapWithUs } from '../../testing/reaper.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 
 const program = fileURLToPath(new URL('../../demo/demo.ts', import.meta.url));
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Figures } from '../../demo/figures.ts';
-import { Metrics } from '../support/metrics.ts';
+import { Metrics } from '../../testing/metrics.ts';
 
 function scrape(counts: { publishes: number; deliveries: number; lost?: number; unknown?: number; within?: number[] }) {
   const { publishes, deliveries, lost = 0, unknown = 0, within = [0, 0, 0] } = counts;

@@ -2,10 +2,10 @@ import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../support/folder.ts';
-import { freePort } from '../support/ports.ts';
-import { end, run, signal, start } from '../support/processes.ts';
-import { until } from '../support/wait.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { freePort } from '../../testing/ports.ts';
+import { end, run, signal, start } from '../../testing/processes.ts';
+import { until } from '../../testing/wait.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8').replaceAll('\\\n', ' ');

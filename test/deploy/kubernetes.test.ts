@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { settings } from '../../src/config/settings.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
 import { tracehare } from '../cli/built.ts';
-import { temporaryFolder } from '../support/folder.ts';
 import { problems } from './kubernetes-schema.ts';
 import {
   CLOSING,

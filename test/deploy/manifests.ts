@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments, stringify } from 'yaml';
 import { kubernetesTools } from '../../scripts/kubernetes-tools.mjs';
-import { temporaryFolder } from '../support/folder.ts';
-import { run } from '../support/processes.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { run } from '../../testing/processes.ts';
 
 /** What the tests look at of a container. */
 export interface Container {

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { commandPath } from '../../scripts/provision.mjs';
 import { loadConfig } from '../../src/config/load.ts';
 import { configFile } from '../../src/config/settings.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { run } from '../support/processes.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { run } from '../../testing/processes.ts';
 import { CLOSING, deploy } from './manifests.ts';
 
 const unit = readFileSync(join(deploy, 'systemd/tracehare.service'), 'utf8');

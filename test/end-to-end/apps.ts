@@ -1,7 +1,7 @@
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
-import { startTracehare, type Tracehare, type TracehareOptions } from '../support/tracehare.ts';
-import type { Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { startTracehare, type Tracehare, type TracehareOptions } from '../../testing/tracehare.ts';
+import type { Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 
 /** What a test file has running: all of it ends with `stop`, what was started last first. */
 export class Site {

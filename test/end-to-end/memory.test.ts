@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { publish, RawClient, request } from '../support/raw-client.ts';
-import type { Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
-import { entry, string, table } from '../support/wire.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { publish, RawClient, request } from '../../testing/raw-client.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
+import { entry, string, table } from '../../testing/wire.ts';
 import { Site } from './apps.ts';
 
 const MiB = 2 ** 20;

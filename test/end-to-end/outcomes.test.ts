@@ -1,10 +1,10 @@
 import type { ConsumeMessage } from 'amqplib';
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import type { Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { Site } from './apps.ts';
 
 let broker: RabbitMQ;

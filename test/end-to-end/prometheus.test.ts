@@ -1,10 +1,10 @@
 import type { Channel, ConfirmChannel } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
-import type { Tracehare } from '../support/tracehare.ts';
-import { consumeAll } from '../support/traffic.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { type Prometheus, startPrometheus } from '../../testing/prometheus.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { consumeAll } from '../../testing/traffic.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { Site, take } from './apps.ts';
 import { Spans } from './spans.ts';
 

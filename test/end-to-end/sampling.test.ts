@@ -2,11 +2,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../support/ports.ts';
-import type { Tracehare, TracehareOptions } from '../support/tracehare.ts';
-import { publishAndConsume } from '../support/traffic.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { freePort } from '../../testing/ports.ts';
+import type { Tracehare, TracehareOptions } from '../../testing/tracehare.ts';
+import { publishAndConsume } from '../../testing/traffic.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { Site, traceparent } from './apps.ts';
 import { Spans } from './spans.ts';
 

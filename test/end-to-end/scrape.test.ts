@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Channel } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../support/ports.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { freePort } from '../../testing/ports.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { Site } from './apps.ts';
 
 const TOPICS = 500;

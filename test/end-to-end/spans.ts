@@ -1,5 +1,5 @@
-import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
-import { until } from '../support/wait.ts';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../testing/otlp.ts';
+import { until } from '../../testing/wait.ts';
 
 /** What sidecars and apps export, to be asked for by topic. */
 export class Spans {

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TopologyAnswer } from '../../src/admin/sources.ts';
-import { startPrometheus } from '../support/prometheus.ts';
-import type { Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { startPrometheus } from '../../testing/prometheus.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { Site } from './apps.ts';
 
 let vhost: Vhost;

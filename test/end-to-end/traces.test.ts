@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ReceivedSpan } from '../support/otlp.ts';
-import { run } from '../support/processes.ts';
-import { publish, RawClient } from '../support/raw-client.ts';
-import type { Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
+import type { ReceivedSpan } from '../../testing/otlp.ts';
+import { run } from '../../testing/processes.ts';
+import { publish, RawClient } from '../../testing/raw-client.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import {
   bits,
   decodeHeader,
@@ -16,7 +16,7 @@ import {
   sortedEntries,
   string,
   u16,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 import { get, Site, take, traceparent } from './apps.ts';
 import { Spans } from './spans.ts';
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { EventBus, type EventListener, type EventSource } from '../../src/events/bus.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { EventPump } from '../../src/events/pump.ts';
-import { passageOf } from '../support/passages.ts';
+import { passageOf } from '../../testing/passages.ts';
 import { opened, publish } from '../tracing/fixtures.ts';
 
 class Source implements EventSource {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
-import { hearing, passageOf } from '../support/passages.ts';
+import { hearing, passageOf } from '../../testing/passages.ts';
 import { delivery, identified, opened, publish } from '../tracing/fixtures.ts';
 
 function ring(bytes: number) {

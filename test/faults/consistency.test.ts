@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { consume, type Known, produce } from './consistency.ts';
 import { type Site, startSite } from './site.ts';
 

@@ -1,5 +1,5 @@
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 
 /** What the apps of a run know by themselves. */
 export interface Known {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type OtlpReceiver, startOtlpReceiver } from '../../testing/otlp.ts';
+import { until } from '../../testing/wait.ts';
 import { closeOf, connection, consumer, channel as openChannel, text } from '../behaviour/amqplib.ts';
-import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp.ts';
-import { until } from '../support/wait.ts';
 import { rulesOf, type Site, startSite } from './site.ts';
 
 const deliveries = {

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { publish, RawClient, request } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
 import { confirmChannel } from '../behaviour/amqplib.ts';
-import { publish, RawClient, request } from '../support/raw-client.ts';
-import { until } from '../support/wait.ts';
 import { rulesOf, type Site, startSite } from './site.ts';
 
 async function site(faults: Record<string, string>): Promise<Site> {

@@ -1,7 +1,7 @@
 import { connect } from 'amqplib';
 import { expect, test } from 'vitest';
+import { until } from '../../testing/wait.ts';
 import { confirmChannel } from '../behaviour/amqplib.ts';
-import { until } from '../support/wait.ts';
 import { startPartitioned } from './partitioned.ts';
 
 test('partition: dials are refused, what exists is cut, and it ends', async () => {

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
 
 /** A vhost, and a sidecar whose upstream is partitioned again and again; `attributes` as in the configuration. */
 export async function startPartitioned(attributes: string): Promise<{ vhost: Vhost; sidecar: Tracehare }> {

@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { AMQPClient } from '@cloudamqp/amqp-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { pikaPython } from '../../scripts/provision.mjs';
+import { run } from '../../testing/processes.ts';
+import { until } from '../../testing/wait.ts';
 import { closeOf, confirmChannel, connection, channel as openChannel } from '../behaviour/amqplib.ts';
-import { run } from '../support/processes.ts';
-import { until } from '../support/wait.ts';
 import { rulesOf, type Site, startSite } from './site.ts';
 
 const faults = {

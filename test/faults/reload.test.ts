@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { createVhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { confirmChannel } from '../behaviour/amqplib.ts';
 import { reloaded, startReloadRig } from '../reload/rig.ts';
-import { createVhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
 
 test('a reload ends a fault: what it held goes; faults that stay keep their time', async () => {
   const vhost = await createVhost();

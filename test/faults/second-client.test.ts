@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { AMQPClient } from '@cloudamqp/amqp-client';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { pikaPython } from '../../scripts/provision.mjs';
-import { run } from '../support/processes.ts';
-import { until } from '../support/wait.ts';
+import { run } from '../../testing/processes.ts';
+import { until } from '../../testing/wait.ts';
 import { startPartitioned } from './partitioned.ts';
 import { rulesOf, type Site, startSite } from './site.ts';
 

@@ -1,7 +1,7 @@
 import { connect } from 'amqplib';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 
 /** A sidecar whose faults strike the messages of queues by name, and its vhost. */
 export interface Site {

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { publish, RawClient, request } from '../support/raw-client.ts';
-import { until } from '../support/wait.ts';
-import { isMethod, split } from '../support/wire.ts';
+import { publish, RawClient, request } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
+import { isMethod, split } from '../../testing/wire.ts';
 import { random } from '../truth/bodies.ts';
 import { rulesOf, type Site, startSite } from './site.ts';
 

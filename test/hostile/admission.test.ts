@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { publish as message, RawClient, request } from '../../testing/raw-client.ts';
+import { startTracehare } from '../../testing/tracehare.ts';
+import { createVhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
+import { bits, long, method, PROTOCOL, short, string, table, u16, u32, u64 } from '../../testing/wire.ts';
 import { opened, openOk } from '../identity/by-hand.ts';
 import { Bench, type Pair } from '../identity/replay.ts';
-import { publish as message, RawClient, request } from '../support/raw-client.ts';
-import { startTracehare } from '../support/tracehare.ts';
-import { createVhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
-import { bits, long, method, PROTOCOL, short, string, table, u16, u32, u64 } from '../support/wire.ts';
 
 // Nobody vouches for an app that the broker has not let in. Its bytes pass, for it is the broker who refuses
 // them, but nothing is counted, named or kept for it.

@@ -4,11 +4,11 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
 import { atEnd } from '../process/closing.ts';
 import { fakeBroker } from '../process/peers.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
 
 // A sidecar that has no file descriptor left is at its own limit. It is not the broker's fault, and it passes.
 

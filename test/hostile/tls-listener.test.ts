@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { makeCertificates } from '../../testing/certificates.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
 import { atEnd } from '../process/closing.ts';
 import { type FakeBroker, fakeBroker } from '../process/peers.ts';
-import { makeCertificates } from '../support/certificates.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
 
 // Who connects to the TLS listener and makes no handshake, as TCP health checks do, costs nothing for good.
 

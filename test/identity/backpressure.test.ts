@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { until } from '../support/wait.ts';
-import { body, header, method, short, string, u64 } from '../support/wire.ts';
+import { until } from '../../testing/wait.ts';
+import { body, header, method, short, string, u64 } from '../../testing/wire.ts';
 import { opened, openOk, publish } from './by-hand.ts';
 import { checkUpstream } from './compare.ts';
 import { Bench, type Pair } from './replay.ts';

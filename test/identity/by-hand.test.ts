@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decodeHeader, type Entry, encodeHeader, entry, header, short, string, u64 } from '../../testing/wire.ts';
 import { contentHeader } from '../amqp/arbitraries.ts';
-import { decodeHeader, type Entry, encodeHeader, entry, header, short, string, u64 } from '../support/wire.ts';
 import { opened, openOk, publish, returned } from './by-hand.ts';
 import { checkUpstream, mandatoryHeaders, OURS, returnedHeaders } from './compare.ts';
 import { Bench } from './replay.ts';

@@ -1,4 +1,4 @@
-import { bits, long, method, PROTOCOL, short, table, u16, u32 } from '../support/wire.ts';
+import { bits, long, method, PROTOCOL, short, table, u16, u32 } from '../../testing/wire.ts';
 
 /** What an app says before its first publish on channels 1 and 2, all at once. */
 export const opened = (frameMax = 131_072): Buffer =>

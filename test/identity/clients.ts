@@ -4,7 +4,7 @@ import { AMQPClient } from '@cloudamqp/amqp-client';
 import { connect } from 'amqplib';
 import { Connection } from 'rabbitmq-client';
 import { pikaPython } from '../../scripts/provision.mjs';
-import { run } from '../support/processes.ts';
+import { run } from '../../testing/processes.ts';
 
 /** An unmodified client that does its work at `url` and leaves in order. */
 export interface Client {

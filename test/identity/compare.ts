@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { decodeHeader, type Entry, encodeHeader, entryBytes, HEADER, isMethod, split } from '../support/wire.ts';
+import { decodeHeader, type Entry, encodeHeader, entryBytes, HEADER, isMethod, split } from '../../testing/wire.ts';
 
 /** bytes of `x-tracehare-sent` and `traceparent` as entries of a table that is there */
 export const OURS = 26 + 72;

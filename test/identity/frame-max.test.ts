@@ -1,9 +1,9 @@
 import { connect } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
-import { bytesFrom, startRecorder } from '../support/recorder.ts';
-import { startTracehare } from '../support/tracehare.ts';
-import { createVhost } from '../support/vhost.ts';
-import { HEADER, split } from '../support/wire.ts';
+import { bytesFrom, startRecorder } from '../../testing/recorder.ts';
+import { startTracehare } from '../../testing/tracehare.ts';
+import { createVhost } from '../../testing/vhost.ts';
+import { HEADER, split } from '../../testing/wire.ts';
 import { checkUpstream, OURS } from './compare.ts';
 
 const FRAME_MAX = 8192;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bytesFrom, type Recorder, startRecorder } from '../support/recorder.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
-import { sortedHeader } from '../support/wire.ts';
+import { bytesFrom, type Recorder, startRecorder } from '../../testing/recorder.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
+import { sortedHeader } from '../../testing/wire.ts';
 import { clients } from './clients.ts';
 import { checkDownstream, checkUpstream, mandatoryHeaders, returnedHeaders } from './compare.ts';
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'vitest';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
-import { isMethod, split } from '../support/wire.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
+import { isMethod, split } from '../../testing/wire.ts';
 import { opened, openOk } from './by-hand.ts';
 
 /** One end of a connection through the sidecar, as a test moves it. */

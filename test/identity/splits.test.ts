@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bytesFrom, startRecorder } from '../support/recorder.ts';
-import { createVhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { bytesFrom, startRecorder } from '../../testing/recorder.ts';
+import { createVhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { type Client, clients } from './clients.ts';
 import { checkDownstream, checkUpstream } from './compare.ts';
 import { Bench } from './replay.ts';

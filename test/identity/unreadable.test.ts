@@ -13,7 +13,7 @@ import {
   string,
   u16,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 import { opened, openOk, publish, returned } from './by-hand.ts';
 import { checkUpstream } from './compare.ts';
 import { Bench, type Pair } from './replay.ts';

@@ -1,8 +1,8 @@
 import { connect } from 'amqplib';
 import { expect, test } from 'vitest';
-import { startTracehare } from '../support/tracehare.ts';
-import { createVhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { startTracehare } from '../../testing/tracehare.ts';
+import { createVhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 
 test('which messages were lost, asked of a running sidecar', async () => {
   const vhost = await createVhost();

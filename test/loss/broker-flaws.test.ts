@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { request } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
+import { body, header, isMethod, long, method, split, string, table, u8 } from '../../testing/wire.ts';
 import { opened, openOk, publish } from '../identity/by-hand.ts';
 import { Bench } from '../identity/replay.ts';
-import { request } from '../support/raw-client.ts';
-import { until } from '../support/wait.ts';
-import { body, header, isMethod, long, method, split, string, table, u8 } from '../support/wire.ts';
 
 // RabbitMQ 3.9.0 to 3.9.7 never forget a mandatory publish on a channel without confirms: an app that
 // never asked for mandatory must not fill its broker's memory because Tracehare did.

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { publish, RawClient } from '../support/raw-client.ts';
-import { string } from '../support/wire.ts';
+import { publish, RawClient } from '../../testing/raw-client.ts';
+import { string } from '../../testing/wire.ts';
 import { context, inModes, unique } from './rig.ts';
 
 const MAX_MESSAGE_SIZE = 50_000;

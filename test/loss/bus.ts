@@ -2,7 +2,7 @@ import { EventBus } from '../../src/events/bus.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
 import { LossLog } from '../../src/telemetry/loss/log.ts';
 import { observeLosses } from '../../src/telemetry/loss/observe.ts';
-import { tell } from '../support/passages.ts';
+import { tell } from '../../testing/passages.ts';
 
 /** The log as it is after these events. */
 export function logged(events: LifecycleEvent[], capacity = 1000): LossLog {

@@ -1,8 +1,8 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { describe, expect, test } from 'vitest';
-import { RawClient, request } from '../support/raw-client.ts';
-import { until } from '../support/wait.ts';
-import { bits, isMethod, method, u64 } from '../support/wire.ts';
+import { RawClient, request } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
+import { bits, isMethod, method, u64 } from '../../testing/wire.ts';
 import { context, inModes, type Rig, sorted, unique } from './rig.ts';
 
 const CONFIG = `

@@ -1,8 +1,8 @@
 import type { Channel } from 'amqplib';
 import { describe, expect, test } from 'vitest';
-import { nameOf, publish, RawClient, request } from '../support/raw-client.ts';
-import { until } from '../support/wait.ts';
-import { method, string } from '../support/wire.ts';
+import { nameOf, publish, RawClient, request } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
+import { method, string } from '../../testing/wire.ts';
 import { context, inModes, type Named, type Rig, sorted, unique } from './rig.ts';
 
 /** Messages a test published, each with a context of its own; the body is the number. */

@@ -1,9 +1,9 @@
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 
 export type Mode = 'off' | 'returns' | 'confirms';
 export const MODES: Mode[] = ['off', 'returns', 'confirms'];

@@ -1,9 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { opened, openOk } from '../identity/by-hand.ts';
-import { checkDownstream, checkUpstream } from '../identity/compare.ts';
-import { Bench, type Pair } from '../identity/replay.ts';
-import { request } from '../support/raw-client.ts';
-import { until } from '../support/wait.ts';
+import { request } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
 import {
   bits,
   body,
@@ -21,7 +18,10 @@ import {
   u16,
   u32,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
+import { opened, openOk } from '../identity/by-hand.ts';
+import { checkDownstream, checkUpstream } from '../identity/compare.ts';
+import { Bench, type Pair } from '../identity/replay.ts';
 
 const BATCH = 100;
 const select = (channel: number) => request.confirmSelect(channel, true);

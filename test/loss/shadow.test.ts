@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Message, nameOf, publish, RawClient, request } from '../support/raw-client.ts';
-import { until } from '../support/wait.ts';
-import { bits, type Entry, isMethod, method, string, u16, u32 } from '../support/wire.ts';
+import { type Message, nameOf, publish, RawClient, request } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
+import { bits, type Entry, isMethod, method, string, u16, u32 } from '../../testing/wire.ts';
 import { inModes, type Rig, unique } from './rig.ts';
 
 const CONFIG = `

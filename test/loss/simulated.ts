@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { temporaryFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
 
 const RULES = fileURLToPath(new URL('../../dashboards/prometheus/rules/undelivered.yml', import.meta.url));
 const SCRAPE = 15;

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Channel, type ConfirmChannel, connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { temporaryFolder } from '../support/folder.ts';
-import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { type Prometheus, startPrometheus } from '../../testing/prometheus.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 
 const RULES = fileURLToPath(new URL('../../dashboards/prometheus/rules/undelivered.yml', import.meta.url));
 

@@ -1,7 +1,7 @@
 /** Prints the bytes allocated by counting one message in every way there is, once all is warm. */
 import { getHeapStatistics } from 'node:v8';
 import { MessageChannel } from 'node:worker_threads';
-import { Recorder } from '../../src/telemetry/metrics/recording/recorder.ts';
+import { Recorder } from '../../src/telemetry/recording/recorder.ts';
 
 const MESSAGES = 200_000;
 const ROUNDS = 50;

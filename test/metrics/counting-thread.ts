@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { Recorder } from '../../src/telemetry/metrics/recording/recorder.ts';
+import { Recorder } from '../../src/telemetry/recording/recorder.ts';
 
 const { port, shape, count } = workerData;
 const recorder = new Recorder({ ...shape, maxTopics: 500, maxEdges: 1000, idleAfter: 3_600_000, port });

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { EventBus } from '../../src/events/bus.ts';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
-import { observeExemplars } from '../../src/telemetry/metrics/exposition/observe.ts';
-import { Metrics } from '../support/metrics.ts';
-import { tell, wordsOf } from '../support/passages.ts';
+import { observeExemplars } from '../../src/telemetry/exposition/observe.ts';
+import { Metrics } from '../../testing/metrics.ts';
+import { tell, wordsOf } from '../../testing/passages.ts';
 import { delivery } from '../tracing/fixtures.ts';
 import { rig } from './rig.ts';
 

@@ -1,7 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
-import { Exposition, type ExpositionOptions } from '../../src/telemetry/metrics/exposition/exposition.ts';
-import { Recorder, type RecorderOptions } from '../../src/telemetry/metrics/recording/recorder.ts';
-import { Metrics } from '../support/metrics.ts';
+import { Exposition, type ExpositionOptions } from '../../src/telemetry/exposition/exposition.ts';
+import { Recorder, type RecorderOptions } from '../../src/telemetry/recording/recorder.ts';
+import { Metrics } from '../../testing/metrics.ts';
 
 export const SHAPE = {
   buckets: { latency: [0.01, 0.1, 1], confirm: [0.02, 0.2], processing: [0.01, 0.05, 60] },

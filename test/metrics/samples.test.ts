@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
-import { wordsOf } from '../support/passages.ts';
+import { wordsOf } from '../../testing/passages.ts';
 import { rig, textOf } from './rig.ts';
 
 const BOUNDS = [0.01, 0.1, 1];

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
-import { Metrics } from '../support/metrics.ts';
-import { until } from '../support/wait.ts';
+import { Exposition } from '../../src/telemetry/exposition/exposition.ts';
+import { Metrics } from '../../testing/metrics.ts';
+import { until } from '../../testing/wait.ts';
 import { rig, SHAPE, textOf } from './rig.ts';
 
 const SUCCESS = { side: 'publish', status: 'success' };

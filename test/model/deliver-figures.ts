@@ -1,5 +1,5 @@
 import type { DeliveryEnded } from '../../src/events/lifecycle.ts';
-import { Metrics } from '../support/metrics.ts';
+import { Metrics } from '../../testing/metrics.ts';
 import { series, type Told } from './deliver-ledger.ts';
 
 // What the data plane counted and told, in the words of the ledger.

@@ -12,7 +12,7 @@ import {
   u16,
   u32,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 import type { Delivery } from './deliver-ledger.ts';
 import type { Message } from './deliver-operations.ts';
 

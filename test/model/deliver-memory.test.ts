@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { createRig, handshake } from '../../bench/micro/plane.ts';
-import { deliver } from '../../bench/wire.ts';
+import { deliver } from '../../testing/peer-frames.ts';
+import { createRig, handshake } from '../../testing/plane-rig.ts';
 import { app } from './deliver-frames.ts';
 
 // What counts and events cannot show: whether anything is kept of a delivery that has been settled.

@@ -1,7 +1,7 @@
-import { createRig, handshake, type Rig } from '../../bench/micro/plane.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { DeliveryEnded } from '../../src/events/lifecycle.ts';
-import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
+import { Exposition } from '../../src/telemetry/exposition/exposition.ts';
+import { createRig, handshake, type Rig } from '../../testing/plane-rig.ts';
 import { textOf } from '../metrics/rig.ts';
 import { compared, counted, Ids, linesOf } from './deliver-figures.ts';
 import { Ledger } from './deliver-ledger.ts';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, test, vi } from 'vitest';
-import { temporaryFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
 import { ending, operations } from './deliver-operations.ts';
 import type { Settings } from './deliver-site.ts';
 import { World } from './deliver-world.ts';

@@ -4,8 +4,8 @@ import { judge } from '../../bench/run/goals.ts';
 import { plot } from '../../bench/run/plot.ts';
 import { figures, render, tables } from '../../bench/run/report.ts';
 import { type Results, ratios, type Sample, spread } from '../../bench/run/samples.ts';
-import { run } from '../support/processes.ts';
-import { startTracehare } from '../support/tracehare.ts';
+import { run } from '../../testing/processes.ts';
+import { startTracehare } from '../../testing/tracehare.ts';
 
 // The figures are only as good as the tools that make them.
 

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { delivering, publishing } from '../../bench/micro/cases.ts';
-import { createRig, handshake, type Rig } from '../../bench/micro/plane.ts';
-import { deliver, publish } from '../../bench/wire.ts';
 import { FrameDecoder, type FrameVisitor } from '../../src/amqp/frames.ts';
-import { observedFromApp } from '../../src/proxy/towards-broker.ts';
+import { observedFromApp } from '../../src/proxy/scanning/from-app.ts';
+import { deliver, publish } from '../../testing/peer-frames.ts';
+import { createRig, handshake, type Rig } from '../../testing/plane-rig.ts';
 
 // What keeps a message cheap, as counts that hold on any machine: no timing.
 

@@ -4,10 +4,10 @@ import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { connect } from 'amqplib';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { atEnd } from '../process/closing.ts';
 import type { Rig } from '../process/rig.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
 import { startPluginRig } from './rig.ts';
 
 const example = fileURLToPath(new URL('../../examples/plugin/', import.meta.url));

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../testing/folder.ts';
 import { atEnd } from '../process/closing.ts';
 import { type Rig, startRig } from '../process/rig.ts';
-import { temporaryFolder } from '../support/folder.ts';
 
 /** A folder with these files. */
 export function folderOf(files: Record<string, string>): string {

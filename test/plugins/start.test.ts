@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { startTracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
 import { tracehare } from '../cli/built.ts';
 import { atEnd } from '../process/closing.ts';
 import { RESTART, reloaded } from '../reload/rig.ts';
-import { startTracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
 import { folderOf } from './rig.ts';
 
 const none = 'export const onpublish = () => {};';

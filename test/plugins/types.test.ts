@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { run } from '../support/processes.ts';
+import { run } from '../../testing/processes.ts';
 import { folderOf } from './rig.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, connect as netConnect, type Socket } from 'node:net';
 import { connect } from 'amqplib';
 import { expect, test } from 'vitest';
-import { bytesFrom, startRecorder } from '../support/recorder.ts';
-import { startTracehare } from '../support/tracehare.ts';
-import { createVhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { bytesFrom, startRecorder } from '../../testing/recorder.ts';
+import { startTracehare } from '../../testing/tracehare.ts';
+import { createVhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { atEnd } from './closing.ts';
 import { endingOf } from './ending.ts';
 

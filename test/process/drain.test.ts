@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { nameOf, publish, RawClient, request } from '../support/raw-client.ts';
-import { bytesFrom, startRecorder } from '../support/recorder.ts';
-import type { Tracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
-import { isMethod, METHOD, method, PROTOCOL, short, split, string } from '../support/wire.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { nameOf, publish, RawClient, request } from '../../testing/raw-client.ts';
+import { bytesFrom, startRecorder } from '../../testing/recorder.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
+import { isMethod, METHOD, method, PROTOCOL, short, split, string } from '../../testing/wire.ts';
 import { atEnd } from './closing.ts';
 import { endingOf } from './ending.ts';
 import { type Rig, startRig, stored } from './rig.ts';

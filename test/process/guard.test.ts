@@ -1,20 +1,20 @@
 import { connect as netConnect } from 'node:net';
 import { type Channel, type ConsumeMessage, connect } from 'amqplib';
 import { expect, inject, test } from 'vitest';
-import { Clock } from '../../src/proxy/clock.ts';
-import { Dialer } from '../../src/proxy/dial.ts';
-import { guardedInterceptor, guardedObserver } from '../../src/proxy/guard.ts';
-import type { Interceptor } from '../../src/proxy/interceptor.ts';
-import { Listener } from '../../src/proxy/listener.ts';
-import type { DeliveryTally, HopTally, Observer, PublishTally, TrafficTally } from '../../src/proxy/observer.ts';
-import { Plane } from '../../src/proxy/plane.ts';
-import type { LossMode, Rules } from '../../src/proxy/treatment.ts';
+import { Listener } from '../../src/proxy/listening/listener.ts';
+import { guardedInterceptor, guardedObserver } from '../../src/proxy/plane/fail-open.ts';
+import { Plane } from '../../src/proxy/plane/plane.ts';
+import { Clock } from '../../src/proxy/ports/clock.ts';
+import type { Interceptor } from '../../src/proxy/ports/interceptor.ts';
+import type { DeliveryTally, HopTally, Observer, PublishTally, TrafficTally } from '../../src/proxy/ports/observer.ts';
+import type { LossMode, Rules } from '../../src/proxy/routing/treatment.ts';
+import { Dialer } from '../../src/proxy/stream/dial.ts';
 import { compileRules } from '../../src/rules/rules.ts';
+import { bytesFrom, startRecorder } from '../../testing/recorder.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
+import { AMQP_1_0 } from '../../testing/wire.ts';
 import { checkDownstream, checkUpstream } from '../identity/compare.ts';
-import { bytesFrom, startRecorder } from '../support/recorder.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
-import { AMQP_1_0 } from '../support/wire.ts';
 import { atEnd } from './closing.ts';
 
 /** Methods of everything that the data plane calls, events included; called how often, and which of them throw. */

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { end, signal, start } from '../support/processes.ts';
-import { until } from '../support/wait.ts';
+import { end, signal, start } from '../../testing/processes.ts';
+import { until } from '../../testing/wait.ts';
 import { atEnd } from './closing.ts';
 
 export interface FakeBroker {

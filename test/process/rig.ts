@@ -1,7 +1,7 @@
 import { type ChannelModel, connect } from 'amqplib';
-import { startTracehare, type Tracehare, type TracehareOptions } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { startTracehare, type Tracehare, type TracehareOptions } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { atEnd } from './closing.ts';
 
 export interface Rig {

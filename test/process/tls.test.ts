@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pikaPython } from '../../scripts/provision.mjs';
-import type { Metrics } from '../support/metrics.ts';
-import { run } from '../support/processes.ts';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { consumeAll } from '../support/traffic.ts';
+import type { Metrics } from '../../testing/metrics.ts';
+import { run } from '../../testing/processes.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { consumeAll } from '../../testing/traffic.ts';
 import { atEnd } from './closing.ts';
 import { idle } from './rig.ts';
 

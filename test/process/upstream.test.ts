@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, inject, test } from 'vitest';
-import { freePorts } from '../support/ports.ts';
-import { type Recorder, startRecorder } from '../support/recorder.ts';
-import type { Tracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
-import { PROTOCOL } from '../support/wire.ts';
+import { freePorts } from '../../testing/ports.ts';
+import { type Recorder, startRecorder } from '../../testing/recorder.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
+import { PROTOCOL } from '../../testing/wire.ts';
 import { atEnd } from './closing.ts';
 import { connectAndWait, endingOf } from './ending.ts';
 import { blackHole, fakeBroker } from './peers.ts';

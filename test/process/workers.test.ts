@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { type ChannelModel, connect } from 'amqplib';
 import { expect, test } from 'vitest';
+import type { Metrics } from '../../testing/metrics.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
 import { tracehare } from '../cli/built.ts';
-import type { Metrics } from '../support/metrics.ts';
-import type { Tracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
 import { idle, type Rig, startRig } from './rig.ts';
 
 const DEBUG = 'log: { level: debug }\n';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { HAS_PARENT } from '../../src/events/passage.ts';
-import { type Awaiting, AwaitingReturn, type Run } from '../../src/proxy/awaiting-return.ts';
-import { PLAIN_PUBLISH } from '../../src/proxy/detail.ts';
-import type { PublishTally } from '../../src/proxy/observer.ts';
-import { MANDATORY, type Publishing, type Returned, SHADOW } from '../../src/proxy/publish.ts';
-import type { Route } from '../../src/proxy/routes.ts';
-import { IDS } from '../../src/proxy/window.ts';
+import { type Awaiting, AwaitingReturn, type Run } from '../../src/proxy/open-messages/awaiting-return.ts';
+import { PLAIN_PUBLISH } from '../../src/proxy/open-messages/span-detail.ts';
+import { IDS } from '../../src/proxy/open-messages/window.ts';
+import type { PublishTally } from '../../src/proxy/ports/observer.ts';
+import { MANDATORY, type Publishing, type Returned, SHADOW } from '../../src/proxy/publishing/publish.ts';
+import type { Route } from '../../src/proxy/routing/routes.ts';
 
 const LIMIT = 200;
 const routes = ['a', 'b'].map((routingKey) => ({ exchange: 'ex', routingKey }) as Route<PublishTally>);

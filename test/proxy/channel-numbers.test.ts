@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ChannelNumbers, MAX_CHANNEL } from '../../src/proxy/channel-numbers.ts';
+import { ChannelNumbers, MAX_CHANNEL } from '../../src/proxy/session/channel-numbers.ts';
 
 const id = fc.oneof(fc.constantFrom(0, 1, 7, 8, 255, 256, 2047, MAX_CHANNEL), fc.nat(MAX_CHANNEL));
 const step = fc.record({ what: fc.constantFrom('add', 'add', 'delete', 'limit', 'clear'), id });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Clock } from '../../src/proxy/clock.ts';
+import { Clock } from '../../src/proxy/ports/clock.ts';
 
 /** Wall times are told from here on: larger numbers would lose the tenth of a microsecond. */
 const EPOCH = 1_700_000_000_000;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FlushTimes } from '../../src/proxy/flush-times.ts';
+import { FlushTimes } from '../../src/proxy/open-messages/flush-times.ts';
 
 /** Far in the future: what is said of a publish that the kernel has not taken. */
 const NOW = 1e9;

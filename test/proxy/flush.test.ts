@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createRig, handshake } from '../../bench/micro/plane.ts';
-import { deliver } from '../../bench/wire.ts';
+import { deliver } from '../../testing/peer-frames.ts';
+import { createRig, handshake } from '../../testing/plane-rig.ts';
 
 // Deliveries that nobody acknowledges end when the kernel has taken them.
 

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { createRig, handshake } from '../../bench/micro/plane.ts';
-import { deliver, publish } from '../../bench/wire.ts';
+import { deliver, publish } from '../../testing/peer-frames.ts';
+import { createRig, handshake } from '../../testing/plane-rig.ts';
 
 const TAG = 'amq.ctag-test';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
 import { ContentHeader } from '../../src/amqp/content.ts';
-import { Output, Scratch } from '../../src/proxy/output.ts';
+import { Output, Scratch } from '../../src/proxy/stream/output.ts';
 import {
   body,
   decodeHeader,
@@ -13,7 +13,7 @@ import {
   method,
   short,
   string,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 
 // Changed chunks are put together in a scratch buffer, which grows. What comes out must be the same however
 // much room was left in it: also to the byte, where a write goes over the end unless room was made for it.

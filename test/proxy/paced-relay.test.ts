@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createRig, handshake, type NullSocket } from '../../bench/micro/plane.ts';
-import { deliver, publish } from '../../bench/wire.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { deliver, publish } from '../../testing/peer-frames.ts';
+import { createRig, handshake, type NullSocket } from '../../testing/plane-rig.ts';
 
 // A rate limit stops the reading for a while, and so does a socket that can't take more. Whichever of the
 // two ends first must not end the other's.

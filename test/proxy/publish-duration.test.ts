@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createRig, handshake, type RigOptions } from '../../bench/micro/plane.ts';
-import { app, broker, publish } from '../../bench/wire.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { PublishEnded } from '../../src/events/lifecycle.ts';
-import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
+import { Exposition } from '../../src/telemetry/exposition/exposition.ts';
+import { Metrics } from '../../testing/metrics.ts';
+import { app, broker, publish } from '../../testing/peer-frames.ts';
+import { createRig, handshake, type RigOptions } from '../../testing/plane-rig.ts';
+import { bits, method, short, u16 } from '../../testing/wire.ts';
 import { textOf } from '../metrics/rig.ts';
-import { Metrics } from '../support/metrics.ts';
-import { bits, method, short, u16 } from '../support/wire.ts';
 
 // Whether a publish without confirms arrived is known only when no return can come any more. It took no longer
 // than its flush all the same: that is where its span ends, and what the histogram of durations has.

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RouteTables } from '../../src/proxy/route-tables.ts';
-import { type MakeRoute, type Route, RouteTable } from '../../src/proxy/routes.ts';
+import { RouteTables } from '../../src/proxy/routing/route-tables.ts';
+import { type MakeRoute, type Route, RouteTable } from '../../src/proxy/routing/routes.ts';
 
 const made = (limit?: number) => {
   const names: string[] = [];

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { observedHeaders } from '../../bench/micro/plane.ts';
 import { methods } from '../../src/amqp/spec.ts';
 import { rule as ruleSchema } from '../../src/config/rule-schema.ts';
 import { settings as declared, listed } from '../../src/config/settings.ts';
 import { Faults, schedule } from '../../src/faults/faults.ts';
 import { faultTypes } from '../../src/faults/spec.ts';
 import { compileRules } from '../../src/rules/rules.ts';
-import { method, u64 } from '../support/wire.ts';
+import { observedHeaders } from '../../testing/plane-rig.ts';
+import { method, u64 } from '../../testing/wire.ts';
 import {
   actions,
   client,

@@ -18,7 +18,7 @@ import {
   u16,
   u32,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 import type { Peers } from './scanning-peers.ts';
 
 // Frames of an app and of a broker, sensible and not. What one of them depends on, such as the next delivery

@@ -1,9 +1,9 @@
-import { createRig, type Rig } from '../../bench/micro/plane.ts';
-import { app, broker } from '../../bench/wire.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
+import { Exposition } from '../../src/telemetry/exposition/exposition.ts';
+import { app, broker } from '../../testing/peer-frames.ts';
+import { createRig, type Rig } from '../../testing/plane-rig.ts';
+import { bits, long, method, PROTOCOL, short, string, table, u8, u16, u32, u64 } from '../../testing/wire.ts';
 import { textOf } from '../metrics/rig.ts';
-import { bits, long, method, PROTOCOL, short, string, table, u8, u16, u32, u64 } from '../support/wire.ts';
 import { client, fileOf, plugins, type Scenery } from './scanning-config.ts';
 import { CHANNELS, CONSUMERS, type Frame } from './scanning-frames.ts';
 import { Peers } from './scanning-peers.ts';

@@ -1,5 +1,5 @@
 import { type MethodName, methodKey, methods } from '../../src/amqp/spec.ts';
-import { BODY, HEARTBEAT, METHOD, method, short, split, u16, u64 } from '../support/wire.ts';
+import { BODY, HEARTBEAT, METHOD, method, short, split, u16, u64 } from '../../testing/wire.ts';
 import { encode } from './scanning-frames.ts';
 
 const NAMES = new Map(

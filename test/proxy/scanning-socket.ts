@@ -1,4 +1,4 @@
-import { NullSocket } from '../../bench/micro/plane.ts';
+import { NullSocket } from '../../testing/plane-rig.ts';
 
 /** A socket that leads nowhere, but is paused, slow and ended as one of Node's is. */
 export class ScannedSocket extends NullSocket {

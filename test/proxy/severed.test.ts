@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { createRig, handshake, type NullSocket } from '../../bench/micro/plane.ts';
-import { app } from '../../bench/wire.ts';
 import type { PublishEnded } from '../../src/events/lifecycle.ts';
+import { app } from '../../testing/peer-frames.ts';
+import { createRig, handshake, type NullSocket } from '../../testing/plane-rig.ts';
 import {
   BODY,
   bits,
@@ -15,7 +15,7 @@ import {
   method,
   short,
   u16,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
 
 // A fault closes a channel towards both sides. An app that has answered may use the number again at once, before the
 // broker has answered too: what it sends there waits until it has, and nothing of it is lost.

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createRig, handshake, type Rig } from '../../bench/micro/plane.ts';
-import { deliver, stamp } from '../../bench/wire.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { Exposition } from '../../src/telemetry/metrics/exposition/exposition.ts';
+import { Exposition } from '../../src/telemetry/exposition/exposition.ts';
+import { Metrics } from '../../testing/metrics.ts';
+import { deliver, stamp } from '../../testing/peer-frames.ts';
+import { createRig, handshake, type Rig } from '../../testing/plane-rig.ts';
+import { type Entry, string } from '../../testing/wire.ts';
 import { textOf } from '../metrics/rig.ts';
-import { Metrics } from '../support/metrics.ts';
-import { type Entry, string } from '../support/wire.ts';
 
 const SECOND = 1e6;
 const HOUR = 3600 * SECOND;

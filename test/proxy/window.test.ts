@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Route } from '../../src/proxy/routes.ts';
-import { IDS, Window } from '../../src/proxy/window.ts';
+import { IDS, Window } from '../../src/proxy/open-messages/window.ts';
+import type { Route } from '../../src/proxy/routing/routes.ts';
 
 /** What a slot's columns hold for a number: if slots were mixed up, they would show another's. */
 const columns = (number: number) => [number * 2, number + 0.5, number % 1000, number % 256, number % 65_536];

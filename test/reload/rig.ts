@@ -1,10 +1,10 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../testing/folder.ts';
+import type { LogLine, Tracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
 import { atEnd } from '../process/closing.ts';
 import { type Rig, startRig } from '../process/rig.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import type { LogLine, Tracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
 
 export interface ReloadRig extends Rig {
   /** the configuration file */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { counts, ends, RESTART, reloaded, startReloadRig } from './rig.ts';
 
 const topic = (name: string) => `rules: [{ match: { exchange: amq.topic }, topic: ${name} }]\n`;

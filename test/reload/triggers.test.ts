@@ -1,10 +1,10 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { until } from '../../testing/wait.ts';
 import { atEnd } from '../process/closing.ts';
 import { startRig } from '../process/rig.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { until } from '../support/wait.ts';
 import { counts, ends, reloaded, startReloadRig } from './rig.ts';
 
 const topic = (name: string) => `rules: [{ match: { exchange: amq.topic }, topic: ${name} }]\n`;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { confirmChannel, consumer, channel as openChannel } from '../behaviour/amqplib.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
 
 const rules = `rules:
   - match: { exchange: orders, routingKey: '/^(?<kind>[^.]+)\\./' }

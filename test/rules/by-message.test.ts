@@ -1,9 +1,9 @@
 import type { ConfirmChannel, ConsumeMessage, Options } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { connection, consumer } from '../behaviour/amqplib.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
 
 const CONTEXT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-(0[01])$/;
 const OWN = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0';

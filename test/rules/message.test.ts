@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ContentHeader } from '../../src/amqp/content.ts';
-import type { Treatment } from '../../src/proxy/treatment.ts';
+import type { Treatment } from '../../src/proxy/routing/treatment.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { compileRules } from '../../src/rules/rules.ts';
-import { type Entry, entry, header, string, table, u32, u64 } from '../support/wire.ts';
+import { type Entry, entry, header, string, table, u32, u64 } from '../../testing/wire.ts';
 
 const client = { product: 'AMQPLIB', connectionName: 'billing-7d9f8b6c5-x2x4z', user: 'guest' };
 const names = { side: 'publish', vhost: '/', exchange: 'orders', routingKey: 'created', queue: '' } as const;

@@ -1,9 +1,9 @@
 import type { ConfirmChannel } from 'amqplib';
 import { afterEach, expect, test } from 'vitest';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { connection, consumer } from '../behaviour/amqplib.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
 
 let vhost: Vhost;
 let sidecar: Tracehare;

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: this is how a topic refers to a capture
 import { describe, expect, test } from 'vitest';
-import type { PassageNames } from '../../src/proxy/treatment.ts';
+import type { PassageNames } from '../../src/proxy/routing/treatment.ts';
 import { compileClients } from '../../src/rules/clients.ts';
 import { PatternError } from '../../src/rules/pattern-error.ts';
 import type { Rule } from '../../src/rules/rule.ts';

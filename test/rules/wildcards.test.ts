@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compilePattern } from '../../src/rules/pattern.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { confirmChannel, text } from '../behaviour/amqplib.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
 
 /** Few words, so that they match; empty ones and the wildcards themselves are words too. */
 const dotted = fc

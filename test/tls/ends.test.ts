@@ -9,14 +9,14 @@ import {
 } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeCertificates } from '../../testing/certificates.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { until } from '../../testing/wait.ts';
+import { body, header, method, short, u64 } from '../../testing/wire.ts';
 import { opened, openOk, publish } from '../identity/by-hand.ts';
 import { checkUpstream } from '../identity/compare.ts';
 import { End } from '../identity/replay.ts';
-import { makeCertificates } from '../support/certificates.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { until } from '../support/wait.ts';
-import { body, header, method, short, u64 } from '../support/wire.ts';
 
 const folder = temporaryFolder('tls');
 const { ca, server } = makeCertificates(folder.path);

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { type ChannelModel, connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Certificates, makeCertificates } from '../../testing/certificates.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
 import { counts, reloaded } from '../reload/rig.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
 
 let broker: RabbitMQ;
 beforeAll(async () => {

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { type ChannelModel, connect, type SocketOptions } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Certificates, KeyPair } from '../support/certificates.ts';
-import { type RabbitMQ, startRabbitMQ } from '../support/rabbitmq.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { consumeAll } from '../support/traffic.ts';
-import { until } from '../support/wait.ts';
+import type { Certificates, KeyPair } from '../../testing/certificates.ts';
+import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { consumeAll } from '../../testing/traffic.ts';
+import { until } from '../../testing/wait.ts';
 
 let broker: RabbitMQ;
 let certificates: Certificates;

@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp.ts';
-import { passageOf } from '../support/passages.ts';
-import { until } from '../support/wait.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '../../testing/otlp.ts';
+import { passageOf } from '../../testing/passages.ts';
+import { until } from '../../testing/wait.ts';
 import { publish, startSink } from './fixtures.ts';
 
 let receiver: OtlpReceiver;

@@ -1,6 +1,6 @@
 import { envDetector, hostDetector, osDetector, processDetector } from '@opentelemetry/resources';
 import { expect, test } from 'vitest';
-import { wantedDetectors } from '../../src/telemetry/tracing/detectors.ts';
+import { wantedDetectors } from '../../src/telemetry/export/detectors.ts';
 
 const wanted = (OTEL_NODE_RESOURCE_DETECTORS?: string) => wantedDetectors({ OTEL_NODE_RESOURCE_DETECTORS });
 

@@ -4,7 +4,7 @@ import {
   createExportReport,
   reasonOf,
   withoutSecrets,
-} from '../../src/telemetry/tracing/diagnostics.ts';
+} from '../../src/telemetry/export/diagnostics.ts';
 import { recordingLog } from './fixtures.ts';
 
 test('failed exports are logged once a minute, with all that were lost since', () => {

@@ -3,11 +3,11 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { SpanSink } from '../../src/telemetry/tracing/sink.ts';
-import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp.ts';
-import { passageOf } from '../support/passages.ts';
-import { freePort } from '../support/ports.ts';
-import { until } from '../support/wait.ts';
+import type { SpanSink } from '../../src/telemetry/export/sink.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '../../testing/otlp.ts';
+import { passageOf } from '../../testing/passages.ts';
+import { freePort } from '../../testing/ports.ts';
+import { until } from '../../testing/wait.ts';
 import { publish, startSink } from './fixtures.ts';
 
 let receiver: OtlpReceiver;

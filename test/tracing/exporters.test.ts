@@ -1,8 +1,8 @@
 import diagnostics from 'node:diagnostics_channel';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp.ts';
-import { passageOf } from '../support/passages.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '../../testing/otlp.ts';
+import { passageOf } from '../../testing/passages.ts';
 import { publish, recordingLog, SPAN, startSink, TRACE } from './fixtures.ts';
 
 let receiver: OtlpReceiver;

@@ -5,7 +5,7 @@ import type {
   DeliveryEnded,
   PublishEnded,
 } from '../../src/events/lifecycle.ts';
-import { createSpanSink, type SpanSink, type SpanSinkOptions } from '../../src/telemetry/tracing/sink.ts';
+import { createSpanSink, type SpanSink, type SpanSinkOptions } from '../../src/telemetry/export/sink.ts';
 
 export const TRACE = '0af7651916cd43dd8448eb211c80319c';
 export const SPAN = 'b7ad6b7169203331';

@@ -3,18 +3,18 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { DeliveryEnded, PublishEnded } from '../../src/events/lifecycle.ts';
-import { SpanRequest } from '../../src/telemetry/tracing/otlp.ts';
-import { PlainSpans } from '../../src/telemetry/tracing/plain-spans.ts';
-import { ProtobufWriter } from '../../src/telemetry/tracing/protobuf.ts';
+import { SpanRequest } from '../../src/telemetry/export/otlp.ts';
+import { PlainSpans } from '../../src/telemetry/export/plain-spans.ts';
+import { ProtobufWriter } from '../../src/telemetry/export/protobuf.ts';
 import {
   type ConsumerSpans,
   identify,
   PassageSpan,
   type SpanOrigin,
   type SpanSource,
-} from '../../src/telemetry/tracing/spans.ts';
-import { contentOf } from '../support/otlp.ts';
-import { passageOf } from '../support/passages.ts';
+} from '../../src/telemetry/export/spans.ts';
+import { contentOf } from '../../testing/otlp.ts';
+import { passageOf } from '../../testing/passages.ts';
 import { delivery, PARENT, publish } from './fixtures.ts';
 
 // What our serializer makes of our spans is held against what the SDK's makes of them.

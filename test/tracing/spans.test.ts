@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LifecycleEvent } from '../../src/events/lifecycle.ts';
-import type { SpanSinkOptions } from '../../src/telemetry/tracing/sink.ts';
-import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
-import { passageOf, tell } from '../support/passages.ts';
+import type { SpanSinkOptions } from '../../src/telemetry/export/sink.ts';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../testing/otlp.ts';
+import { passageOf, tell } from '../../testing/passages.ts';
 import { delivery, END, identified, opened, PARENT, publish, SPAN, START, startSink, TRACE } from './fixtures.ts';
 
 const nanos = (microseconds: number): bigint => BigInt(microseconds) * 1000n;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
-import { body, header, method, short, u8, u16 } from '../support/wire.ts';
+import { body, header, method, short, u8, u16 } from '../../testing/wire.ts';
 import { bodyOf, random } from './bodies.ts';
 import { Count, type Setting } from './figures.ts';
 

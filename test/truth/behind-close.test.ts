@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { publish, RawClient, request } from '../support/raw-client.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
+import { publish, RawClient, request } from '../../testing/raw-client.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
 import { Count, figuresOf, sorted } from './figures.ts';
 
 let vhost: Vhost;

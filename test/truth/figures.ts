@@ -1,4 +1,4 @@
-import type { Metrics } from '../support/metrics.ts';
+import type { Metrics } from '../../testing/metrics.ts';
 
 /** Counts by sample, `name{label="value",…}` with the labels in order. */
 export type Figures = Map<string, number>;

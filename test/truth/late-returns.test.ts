@@ -1,10 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { opened, openOk } from '../identity/by-hand.ts';
-import { Bench, type Pair } from '../identity/replay.ts';
-import { temporaryFolder } from '../support/folder.ts';
-import { until } from '../support/wait.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
+import { until } from '../../testing/wait.ts';
 import {
   bits,
   type Entry,
@@ -19,7 +17,9 @@ import {
   u16,
   u32,
   u64,
-} from '../support/wire.ts';
+} from '../../testing/wire.ts';
+import { opened, openOk } from '../identity/by-hand.ts';
+import { Bench, type Pair } from '../identity/replay.ts';
 
 let bench: Bench;
 beforeAll(async () => {

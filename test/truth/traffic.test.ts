@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Channel, connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { Arrivals, Consumer, type Consuming, type Destination, getAll, publish } from './apps.ts';
 import { random } from './bodies.ts';
 import { figuresOf, sorted } from './figures.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { publish, RawClient, request } from '../support/raw-client.ts';
-import { startTracehare, type Tracehare } from '../support/tracehare.ts';
-import { createVhost, type Vhost } from '../support/vhost.ts';
-import { until } from '../support/wait.ts';
-import { bits, method, short, u16, u64 } from '../support/wire.ts';
+import { publish, RawClient, request } from '../../testing/raw-client.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
+import { bits, method, short, u16, u64 } from '../../testing/wire.ts';
 import { bodyOf } from './bodies.ts';
 import { Count, figuresOf, sorted } from './figures.ts';
 

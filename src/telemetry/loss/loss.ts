@@ -1,4 +1,4 @@
-import type { LossReason } from '../../proxy/observer.ts';
+import type { LossReason } from '../../proxy/ports/observer.ts';
 
 /** One definite loss. Names are as on the wire, '' where there is none or nobody knows. */
 export interface Loss {

@@ -1,0 +1,297 @@
+import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
+import { startAdmin } from '../admin/server.ts';
+import type { SidecarState } from '../admin/sources.ts';
+import type { Config } from '../config/config.ts';
+import type { Loaded } from '../config/load.ts';
+import type { ReadFiles } from '../config/read-files.ts';
+import { EventBus } from '../events/bus.ts';
+import { EventPump } from '../events/pump.ts';
+import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
+import { Exposition } from '../telemetry/exposition/exposition.ts';
+import { observeExemplars } from '../telemetry/exposition/observe.ts';
+import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
+import { LossLog } from '../telemetry/loss/log.ts';
+import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
+import { observeLosses } from '../telemetry/loss/observe.ts';
+import type { Report } from '../threads/control.ts';
+import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
+import { version } from '../version.ts';
+import { FaultWatch } from './fault-watch.ts';
+import { logLifecycle } from './lifecycle-log.ts';
+import type { Logger } from './log.ts';
+import type { PluginHost } from './plugin-host.ts';
+import { Reloader } from './reload.ts';
+import { listenerSecurity, upstreamSecurity } from './security.ts';
+import { Upstreams } from './upstreams.ts';
+
+const SNAPSHOT_MS = 1000;
+/** A drain lasts drain.timeout, 4 s for connections to close, 5 for spans and 1 for scrapes; what lasts longer hangs. */
+const DRAIN_MARGIN_MS = 15_000;
+
+export interface RunningApp {
+  /** bound addresses, host:port */
+  listen: string;
+  admin: string;
+  /** Resolves when the last connection is gone and everything is closed. */
+  drain(): Promise<void>;
+  /** New connections become plain pipes. */
+  bypass(): void;
+  /** Reads the configuration again, changed or not. Never rejects. */
+  reload(): Promise<void>;
+}
+
+export interface StartOptions {
+  loaded: Loaded;
+  /** what it was made of so far; files of TLS are read through it */
+  files: ReadFiles;
+  /** of loadTraffic */
+  traffic: Worker;
+  /** Reads it all again, files through `files`. Throws ConfigError. */
+  load(files: ReadFiles): Loaded;
+  log: Logger;
+}
+
+/**
+ * The composition root: the only file that knows everyone. The traffic threads move messages; this
+ * thread turns what they count and tell into metrics, spans, logs and answers.
+ */
+export async function start({ loaded, files, traffic, load, log }: StartOptions): Promise<RunningApp> {
+  const started = performance.now();
+  /** at the start; `running` is what holds now */
+  const { config } = loaded;
+  let running = config;
+  /** SIGUSR2 came */
+  let bypassed = false;
+  const upstreams = new Upstreams(config.upstream, log);
+  let draining = false;
+  let descriptorsTold = false;
+  /** traces that maxTracesPerSecond left unsampled, by thread */
+  const limited: number[] = [];
+  const threads: TrafficThread[] = [];
+
+  /** Once: as long as it lasts, every connection meets it, and a metric counts them. */
+  function tellDescriptors(): void {
+    if (descriptorsTold) return;
+    descriptorsTold = true;
+    log.error(
+      { connections: running.limits.connections },
+      'out of file descriptors: connections are refused until some end; allow two for each connection and a hundred more (ulimit -n, LimitNOFILE=), or lower limits.connections',
+    );
+  }
+
+  function onReport(report: Report, from: number): void {
+    if (report.type === 'warning') log.warn(report.message);
+    else if (report.type === 'out of descriptors') tellDescriptors();
+    else if (report.type === 'sampling') limited[from] = report.limited;
+    else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
+    else if (report.type === 'learned') {
+      threads.forEach((thread, index) => {
+        if (index !== from) thread.learn(report.fact);
+      });
+    }
+  }
+
+  const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
+  // before anything listens: a plugin that can't be used is a reason not to start
+  const plugins = await loadPlugins(loaded, workers, log);
+  // the SDK takes longest to load: it must not hold up the traffic
+  const sinkLoading = createSpanSink({
+    env: process.env,
+    consumer: config.tracing.consumer,
+    maxLossSpansPerSecond: config.tracing.maxLossSpansPerSecond,
+    version,
+    log,
+  });
+  sinkLoading.catch(() => {});
+  threads.push(
+    ...(await startTraffic(
+      {
+        config,
+        listen: {
+          host: config.listen.host,
+          port: config.listen.port,
+          shared: false,
+          tls: config.listen.tls && listenerSecurity(config.listen.tls, files),
+        },
+        upstreamSecurity: upstreamSecurity(config.upstream.tls, files),
+        plugins: plugins?.shared,
+        env: samplingVariables(process.env),
+      },
+      workers,
+      traffic,
+      onReport,
+      (error) => {
+        throw error;
+      },
+    )),
+  );
+
+  const faults = new FaultWatch(log);
+  faults.update(config.rules, config.faults.enabled);
+
+  const exposition = exposed(config);
+  for (const { metrics } of threads) exposition.attach(metrics);
+  const sink = await sinkLoading;
+  const bus = new EventBus(
+    () => sink.free(),
+    (error) => log.error({ err: error }, 'an observer of events failed'),
+  );
+  for (const { events } of threads) bus.attach(events);
+  logLifecycle(bus, log);
+  const losses = new LossLog(config.limits.losses);
+  observeLosses(bus, losses);
+  observeExemplars(bus, exposition);
+  observeSpans(bus, sink);
+  plugins?.observe(bus);
+  plugins?.register(exposition);
+
+  const eventsDropped = (): number => sum(threads.map(({ events }) => events.dropped));
+  exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
+  exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
+  exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
+  exposition.register(REGISTERED.eventsDropped, eventsDropped);
+  exposition.register(REGISTERED.tracesLimited, () => sum(limited));
+  exposition.register(REGISTERED.faultsActive, () => faults.counts());
+  exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
+
+  const events = new EventPump(bus);
+  const snapshots = setInterval(() => exposition.snapshot(), SNAPSHOT_MS);
+
+  const { host } = config.listen;
+  const listen = `${host.includes(':') ? `[${host}]` : host}:${threads[0].port}`;
+  const drainTraffic = (timeout: number): Promise<unknown> => Promise.all(threads.map((each) => each.drain(timeout)));
+
+  function look(): SidecarState {
+    const { connections, channels, passed, lossRates, folded } = exposition.figures();
+    return {
+      version,
+      uptime: (performance.now() - started) / 1000,
+      listen,
+      upstreams: upstreams.list(),
+      connections,
+      channels,
+      messages: { published: passed.publish, delivered: passed.consume },
+      lossRates: lossRates.map(({ labels: { topic, pipeline, side }, value }) => ({
+        topic,
+        pipeline,
+        side,
+        rate: value,
+      })),
+      bypass: running.bypass,
+      faults: faults.list(),
+      limits: [
+        ...Object.entries(folded).map(([label, count]) => ({ name: `values of label ${label}`, count })),
+        { name: 'new traces a second', count: sum(limited) },
+        { name: 'events dropped', count: eventsDropped() },
+        { name: 'spans dropped', count: sink.figures().dropped },
+      ].filter(({ count }) => count > 0),
+    };
+  }
+
+  const admin = await startAdmin(config.admin, {
+    metrics: (accept) => exposition.render(accept),
+    ready: () => (draining ? 'draining' : undefined),
+    upstreamReachable: () => upstreams.reachable(),
+    losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
+    topology: (query) => exposition.topology(query),
+    lossReasons: LOSS_REASONS,
+    state: look,
+  }).catch(async (error) => {
+    await drainTraffic(0);
+    throw error;
+  });
+
+  async function apply({ config: next }: Loaded, files: ReadFiles): Promise<void> {
+    const inForce = () => (bypassed ? { ...next, bypass: true } : next);
+    const config = inForce();
+    const { listen, upstream, tracing } = config;
+    const tls = listen.tls && listenerSecurity(listen.tls, files);
+    const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream.tls, files) };
+    await Promise.all(threads.map((thread) => thread.configure(configuration)));
+    running = inForce();
+    faults.update(config.rules, config.faults.enabled);
+    log.level = config.log.level;
+    sink.configure(tracing);
+    upstreams.configure(upstream);
+    admin.configure(config.admin);
+  }
+  const reloader = new Reloader({ running: loaded, files, load, apply, log });
+  exposition.register(REGISTERED.configReloads, () =>
+    Object.entries(reloader.counts).map(([result, value]) => ({ labels: { result }, value })),
+  );
+  exposition.register(REGISTERED.configReloadSucceeded, () => (reloader.succeeded ? 1 : 0));
+  exposition.register(REGISTERED.configReloadSucceededAt, () => reloader.succeededAt);
+
+  return {
+    listen,
+    admin: admin.address,
+    bypass() {
+      bypassed = true;
+      running = { ...running, bypass: true };
+      for (const thread of threads) thread.bypass();
+    },
+    reload: () => reloader.reload(),
+    async drain() {
+      draining = true;
+      let step = 'a reload';
+      const late = setTimeout(() => {
+        log.fatal({ step }, 'drain does not end: killed');
+        // whatever hangs may hang an orderly exit too
+        process.kill(process.pid, 'SIGKILL');
+      }, running.drain.timeout + DRAIN_MARGIN_MS);
+      await reloader.close();
+      step = 'connections';
+      await drainTraffic(running.drain.timeout);
+      step = 'events';
+      await events.drain();
+      clearInterval(snapshots);
+      step = 'spans';
+      await sink.shutdown();
+      step = 'scrapes';
+      await admin.close();
+      clearTimeout(late);
+    },
+  };
+}
+
+/** Imports nothing where there are no plugins. */
+async function loadPlugins(
+  { config: { plugins }, path }: Loaded,
+  threads: number,
+  log: Logger,
+): Promise<PluginHost | undefined> {
+  if (plugins.length === 0 || path === undefined) return undefined;
+  const { PluginHost } = await import('./plugin-host.ts');
+  return PluginHost.load(plugins, { from: path, threads, log });
+}
+
+function exposed({
+  metrics: { buckets, openTelemetryNames, maxTopics, maxEdges },
+  upstream: { servers },
+}: Config): Exposition {
+  const [{ host, port }] = servers;
+  return new Exposition({
+    version,
+    buckets,
+    openTelemetryNames,
+    maxTopics,
+    maxEdges,
+    // with several nobody knows which one a message went to
+    ...(servers.length === 1 && { server: { address: host, port } }),
+  });
+}
+
+function observeSpans(bus: EventBus, sink: SpanSink): void {
+  for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {
+    bus.on(type, (event) => sink.event(event));
+  }
+  bus.onPassage((passage) => sink.passage(passage));
+}
+
+const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0);
+
+function samplingVariables(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  const { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG } = env;
+  return { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG };
+}

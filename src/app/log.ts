@@ -1,0 +1,29 @@
+import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import type { Config } from '../config/config.ts';
+
+export type { Logger } from 'pino';
+
+/** Redacted wherever they appear, should a caller ever log an object that holds one. */
+const secrets = ['password', 'token', 'secret', 'authorization'].flatMap((name) => [
+  name,
+  name[0].toUpperCase() + name.slice(1),
+]);
+const deepest = 5;
+const redacted = Array.from({ length: deepest }, (_, depth) => secrets.map((name) => `${'*.'.repeat(depth)}${name}`));
+
+/**
+ * JSON lines on stderr: `level` as a word, `time` in ISO 8601, `msg`. Written at once, so that the
+ * last line before an exit is not lost. Callers log no payloads and no credentials at any level.
+ */
+export function createLog(level: Config['log']['level']): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: redacted.flat(),
+    },
+    destination({ dest: 2, sync: true }),
+  );
+}

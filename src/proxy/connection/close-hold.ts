@@ -1,0 +1,62 @@
+import type { Session } from '../session/session.ts';
+
+/** One closing of the app that waits. */
+interface Held {
+  /** 0: the connection */
+  channel: number;
+  go(): void;
+}
+
+/**
+ * Closings of the app that wait for outstanding shadow confirms: the broker drops the confirms of a channel that
+ * closes, and a client that publishes and leaves is the commonest of all. The end of a connection also waits for what
+ * the app sent before it on a channel number that is not free yet. Each waits for at most `settleOnClose`, and they leave in the order in which they came.
+ */
+export class CloseHold {
+  readonly #session: Session;
+  #held: Held[] = [];
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  get isEmpty(): boolean {
+    return this.#held.length === 0;
+  }
+
+  /**
+   * Calls `go` as soon as nothing is awaited on `channel` (0: on none), or time is up; at once if
+   * that is so already, and then returns false.
+   */
+  wait(channel: number, go: () => void): boolean {
+    if (!this.#isAwaited(channel)) {
+      go();
+      return false;
+    }
+    const held = { channel, go };
+    this.#held.push(held);
+    setTimeout(() => this.#release(held), this.#session.plane.options.settleOnClose);
+    return true;
+  }
+
+  /** What was awaited came in: lets go what waited for it. */
+  settled(): void {
+    for (const held of [...this.#held]) if (!this.#isAwaited(held.channel)) this.#release(held);
+  }
+
+  #isAwaited(channel: number): boolean {
+    return this.#session.awaitsShadow(channel) || (channel === 0 && this.#session.reuses);
+  }
+
+  /** Nothing that comes can be told apart any more. */
+  releaseAll(): void {
+    for (const { go } of this.#held.splice(0)) go();
+  }
+
+  /** Lets `held` go, and whatever came before it. */
+  #release(held: Held): void {
+    const at = this.#held.indexOf(held);
+    if (at < 0) return;
+    for (const each of this.#held.splice(0, at + 1)) each.go();
+  }
+}

@@ -1,0 +1,198 @@
+import type { ContentHeader } from '../../amqp/content.ts';
+import type { Flushing } from '../open-messages/flushing.ts';
+import { lasting, type Passed } from '../open-messages/window.ts';
+import type { HeaderEdit } from '../ports/interceptor.ts';
+import type { PublishTally, TrafficTally } from '../ports/observer.ts';
+import { type Fault, judge, Verdict } from '../ports/verdict.ts';
+import type { Publishing } from '../publishing/publish.ts';
+import type { Publishes } from '../publishing/publish-tracker.ts';
+import { DelayLine, type FrameSink, type Leaving, type Wire } from '../stream/delay-line.ts';
+
+/** A publish that later ones may overtake. */
+interface Overtaken {
+  frames: Uint8Array[];
+  sequence: number;
+  /** publishes that may still overtake it */
+  left: number;
+  delay: number;
+  rate: number;
+  notBefore: number;
+  leaving: Leaving;
+  timer: NodeJS.Timeout;
+}
+
+/**
+ * The way of one channel's frames to the broker from the first fault on: publishes that are left
+ * out, repeated or overtaken, and all else in order behind what is delayed.
+ */
+export class PublishPath implements FrameSink {
+  readonly line: DelayLine;
+  readonly #wire: Wire;
+  readonly #publishes: Publishes;
+  readonly #flushing: Flushing<PublishTally>;
+  /** on the publish at hand */
+  readonly verdict = new Verdict();
+  /** frames of the publish at hand, if they are needed again */
+  #collected: Uint8Array[] | undefined;
+  #overtaken: Overtaken[] = [];
+  #inside = false;
+
+  constructor(wire: Wire, publishes: Publishes, flushing: Flushing<PublishTally>) {
+    this.#wire = wire;
+    this.#publishes = publishes;
+    this.#flushing = flushing;
+    this.line = new DelayLine(wire);
+  }
+
+  /** The header of the publish at hand has been read; none of its frames has been put in yet. Returns what struck. */
+  judge(faults: readonly Fault[], size: number, now: number, traffic: TrafficTally): string {
+    const { verdict } = this;
+    judge(faults, verdict, { confirmed: this.#publishes.numbers.appConfirms, size }, now, traffic);
+    if (verdict.types === '') return '';
+    this.#collected = !verdict.dropped && (verdict.copies > 0 || verdict.overtakenBy > 0) ? [] : undefined;
+    this.line.hold(notBefore(verdict, now), verdict.rate);
+    return verdict.types;
+  }
+
+  /** A publish begins. */
+  begin(): void {
+    this.#inside = true;
+  }
+
+  keep(buf: Uint8Array, start: number, end: number, ended = true): void {
+    if (this.verdict.dropped) return;
+    this.#collected?.push(new Uint8Array(buf.subarray(start, end)));
+    if (this.verdict.overtakenBy === 0) this.line.keep(buf, start, end, ended);
+  }
+
+  splice(header: ContentHeader, edit: HeaderEdit): void {
+    if (this.verdict.dropped) return;
+    if (this.#collected === undefined) {
+      this.line.splice(header, edit);
+      return;
+    }
+    this.#wire.capture.splice(header, edit);
+    const captured = this.#wire.capture.take();
+    if (captured !== undefined) this.keep(captured.bytes, 0, captured.bytes.length);
+  }
+
+  strip(header: ContentHeader, without: { remove: number; dropTable: boolean }): void {
+    this.line.strip(header, without);
+  }
+
+  add(bytes: Uint8Array): void {
+    this.line.add(bytes);
+  }
+
+  /** The last byte of the publish at hand was put in. */
+  ended(publish: Publishing, now: number): void {
+    const { verdict } = this;
+    this.#inside = false;
+    this.line.hold(0, 0);
+    for (const each of this.#overtaken) each.left--;
+    // its channel or connection is the app's answer, if that is what ends
+    if (verdict.dropped) this.#publishes.dropped(publish, verdict.ending === undefined, now);
+    else this.#passed(publish, now);
+    this.#collected = undefined;
+    verdict.clear();
+    this.#sendOvertaken(({ left }) => left <= 0);
+  }
+
+  #passed(publish: Publishing, now: number): void {
+    const { copies, overtakenBy, overtakingFor, confirmHiddenUntil, delay, rate } = this.verdict;
+    const publishes = this.#publishes;
+    const apart = copies > 0 || overtakenBy > 0 || confirmHiddenUntil > 0;
+    const flushed = publishes.passed(publish, { apart, overtaken: overtakenBy > 0 });
+    const { sequence } = publishes.numbers;
+    if (confirmHiddenUntil > now) publishes.apart.hide(sequence, confirmHiddenUntil);
+    const leaving = flushed ? this.#flush(publish, sequence) : this.#written(sequence);
+    const frames = this.#collected ?? [];
+    if (overtakenBy > 0) {
+      const timer = setTimeout(() => {
+        overtaken.left = 0;
+        this.#wire.onceAtBoundary(() => this.#sendOvertaken(({ left }) => left <= 0));
+      }, overtakingFor);
+      const overtaken: Overtaken = {
+        frames,
+        sequence,
+        left: overtakenBy,
+        delay,
+        rate,
+        notBefore: this.verdict.notBefore,
+        leaving,
+        timer,
+      };
+      this.#overtaken.push(overtaken);
+    } else this.line.whenLeft(leaving);
+    for (let copy = 0; copy < copies; copy++) {
+      for (const frame of copyOf(frames)) this.line.add(frame);
+      publishes.apart.repeated();
+    }
+  }
+
+  #flush(publish: Passed<PublishTally>, sequence: number): Leaving {
+    const message = lasting(publish);
+    return {
+      left: () => this.#flushing.add(this.#publishes, message, sequence),
+      kept: (now) => this.#publishes.unflushed(message, sequence, now),
+    };
+  }
+
+  /** One whose outcome is open: how long it takes is told by its flush all the same. */
+  #written(sequence: number): Leaving {
+    return {
+      left: () => {
+        if (this.#publishes.written(sequence)) this.#flushing.watch(this.#publishes);
+      },
+      kept: () => {},
+    };
+  }
+
+  #sendOvertaken(which: (each: Overtaken) => boolean): void {
+    // never between the frames of another publish
+    if (this.#inside || this.#overtaken.length === 0) return;
+    const now = this.#wire.now();
+    const sent = this.#overtaken.filter(which);
+    this.#overtaken = this.#overtaken.filter((each) => !sent.includes(each));
+    for (const each of sent) {
+      clearTimeout(each.timer);
+      this.line.hold(notBefore(each, now), each.rate);
+      for (const frame of each.frames) this.line.add(frame);
+      this.line.hold(0, 0);
+      this.#publishes.apart.deferredSent(each.sequence);
+      this.line.whenLeft(each.leaving);
+    }
+  }
+
+  /** What is not a publish comes: nothing is overtaken by that. */
+  settleOrder(): void {
+    this.#inside = false;
+    this.#sendOvertaken(() => true);
+  }
+
+  /** Everything goes now, in order. */
+  flush(): void {
+    this.settleOrder();
+    this.line.flush();
+  }
+
+  /** Nothing of it will ever go. */
+  discard(): void {
+    const now = this.#wire.now();
+    for (const { leaving, timer } of this.#overtaken.splice(0)) {
+      clearTimeout(timer);
+      leaving.kept(now);
+    }
+    this.line.discard();
+  }
+}
+
+const notBefore = ({ delay, notBefore }: { delay: number; notBefore: number }, now: number): number =>
+  delay === 0 ? notBefore : Math.max(notBefore, now + delay);
+
+/** Without the mandatory bit, the last before the end of the method frame: what comes back is the first one alone. */
+function copyOf([method, ...content]: Uint8Array[]): Uint8Array[] {
+  const copy = new Uint8Array(method);
+  copy[copy.length - 2] &= ~1;
+  return [copy, ...content];
+}

@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
+import { HIGH_WATER_MARK } from '../stream/relay.ts';
+
+/** Whoever says nothing, or says it a byte at a time, is gone after so long. Brokers allow an app 10 s for all of its login. */
+export const HANDSHAKE_MS = 5000;
+
+/** What `listen.tls` is made of: PEM contents, not paths. */
+export type TlsSettings = Pick<TlsOptions, 'cert' | 'key' | 'ca' | 'requestCert' | 'rejectUnauthorized'>;
+
+interface Handshake {
+  resolve(secured: Socket | undefined): void;
+  timer: NodeJS.Timeout;
+}
+
+/**
+ * The TLS handshakes under way. Node's own server would lose sight of a connection that ends or says nothing before
+ * its handshake, and keep its descriptor for good: here each one is held from its first moment to its last.
+ */
+export class Handshakes {
+  /** does not listen: it is given sockets, and makes their encrypted ends */
+  readonly #server: Server;
+  readonly #underWay = new Map<string, Handshake>();
+
+  constructor(tls: TlsSettings) {
+    this.#server = createServer({ ...tls, noDelay: true, pauseOnConnect: true, highWaterMark: HIGH_WATER_MARK });
+    this.#server.on('secureConnection', (secured: TLSSocket) => {
+      // until here the app's end was the end of it; from here on it may end its side and still listen
+      secured.allowHalfOpen = true;
+      const peer = peerOf(secured);
+      const handshake = this.#underWay.get(peer);
+      if (handshake === undefined) secured.destroy();
+      else this.#end(peer, handshake, secured);
+    });
+    // no certificate, one that is not trusted, no TLS at all: nothing of it is to be kept
+    this.#server.on('tlsClientError', (_, secured) => secured.destroy());
+  }
+
+  /** For handshakes to come. */
+  configure(tls: TlsSettings): void {
+    this.#server.setSecureContext(tls);
+  }
+
+  /** The encrypted end of a socket just accepted, paused; undefined if its handshake failed, and then it is closed. */
+  begin(raw: Socket): Promise<Socket | undefined> {
+    const peer = peerOf(raw);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => raw.destroy(), HANDSHAKE_MS);
+      const handshake = { resolve, timer };
+      this.#underWay.set(peer, handshake);
+      raw.once('close', () => this.#end(peer, handshake, undefined));
+      // its peer has reset it already: nobody is there to be told apart from others
+      if (raw.remoteAddress === undefined) raw.destroy();
+      else this.#server.emit('connection', raw);
+    });
+  }
+
+  #end(peer: string, handshake: Handshake, secured: Socket | undefined): void {
+    // the peer may have come again by the same port
+    if (this.#underWay.get(peer) === handshake) this.#underWay.delete(peer);
+    clearTimeout(handshake.timer);
+    handshake.resolve(secured);
+  }
+}
+
+/** Tells the connections of one port apart. */
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

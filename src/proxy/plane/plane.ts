@@ -1,0 +1,250 @@
+import { viewOf } from '../../amqp/bytes.ts';
+import { ContentHeader } from '../../amqp/content.ts';
+import { MalformedError } from '../../amqp/fields.ts';
+import type { Clock } from '../ports/clock.ts';
+import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
+import type { Middleware } from '../ports/middleware.ts';
+import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
+import { SentStamp } from '../ports/sent-stamp.ts';
+import { RouteTables } from '../routing/route-tables.ts';
+import { type Route, type RouteTable, Variants } from '../routing/routes.ts';
+import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
+import { Output, Scratch } from '../stream/output.ts';
+
+export interface PlaneOptions {
+  /** value of the pipeline label; undefined: the connection's vhost */
+  pipeline: string | undefined;
+  windowPerChannel: number;
+  connections: number;
+  /** ms an app's closing waits for outstanding shadow confirms */
+  settleOnClose: number;
+  /** clients that are never shadowed */
+  exempt(client: Client): boolean;
+  /** times at which the broker is out of reach on purpose */
+  outages?: readonly Outage[];
+}
+
+/** A partition: times in ms of the monotonic clock. */
+export interface Outage {
+  readonly existing: 'keep' | 'stall' | 'cut';
+  /** probability that a connection which exists is struck */
+  readonly toxicity: number;
+  isActive(now: number): boolean;
+  /** Whether one dial is refused. */
+  refuses(now: number): boolean;
+}
+
+/** What configuration says of messages and connections: one snapshot, replaced as a whole. */
+export interface PlaneSettings {
+  interceptor: Interceptor;
+  rules: Rules;
+  options: PlaneOptions;
+  /** a fault ends by it: what faults hold back is not held any longer */
+  releases?: boolean;
+}
+
+/** Whose messages: connections of one vhost and app share their routes, if the same rules fit their clients. */
+export interface Scope {
+  readonly vhost: string;
+  readonly pipeline: string;
+  /** as app-name.ts has it */
+  readonly app: string;
+  readonly client: Client;
+}
+
+/** Something learned from one connection that matters to others, also to those of other threads. */
+export interface Fact {
+  /** a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms */
+  kind: 'dead-letters' | 'delays' | 'conflicts';
+  /** vhost and name, or the client, joined by NUL */
+  name: string;
+}
+
+/** Answers to a request over direct reply-to; the rest of the routing key is the asker's. */
+const REPLY_TO = 'amq.rabbitmq.reply-to.';
+
+const MAX_FACTS = 4096;
+/** Beyond, a topic's fan-out is shown until the topic is idle, whatever a reload says. */
+const MAX_FANOUTS = 32_768;
+
+/** What all connections of one traffic thread share. */
+export class Plane {
+  readonly observer: Observer;
+  readonly clock: Clock;
+  #settings: PlaneSettings;
+  /** scratch for the message at hand: only one is ever at hand on a thread */
+  readonly header = new ContentHeader(observedHeaders);
+  readonly context: TraceContext = {
+    ids: new Uint32Array(8),
+    traced: false,
+    hasParent: false,
+    sampled: false,
+    ratio: undefined,
+  };
+  /** frames that are changed and not sent at once; empty between messages */
+  readonly capture = new Output(new Scratch());
+  readonly edit: HeaderEdit = headerEdit();
+  readonly sent: SentStamp;
+  readonly #publishes = new RouteTables<PublishTally>();
+  readonly #deliveries = new RouteTables<DeliveryTally>();
+  /** a route of each topic and pipeline that a fan-out was told of */
+  readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
+  readonly #facts: Record<Fact['kind'], Set<string>> = {
+    'dead-letters': new Set(),
+    delays: new Set(),
+    conflicts: new Set(),
+  };
+  /** told of what this thread finds out; what others found out goes to `learn` */
+  onFact: (fact: Fact) => void = () => {};
+  /** every new connection is a plain pipe */
+  bypass = false;
+  /** code of the user's; undefined: there is none */
+  middleware: Middleware | undefined;
+
+  constructor(observer: Observer, interceptor: Interceptor, clock: Clock, rules: Rules, options: PlaneOptions) {
+    this.observer = observer;
+    this.clock = clock;
+    this.#settings = { interceptor, rules, options };
+    this.sent = new SentStamp(clock);
+  }
+
+  get interceptor(): Interceptor {
+    return this.#settings.interceptor;
+  }
+
+  get options(): PlaneOptions {
+    return this.#settings.options;
+  }
+
+  /**
+   * From the next message on another configuration holds; what was learned stays. Whoever keeps
+   * tables or routes of this plane for messages to come must ask for them anew (Listener.configure).
+   */
+  configure(settings: PlaneSettings): void {
+    this.#settings = settings;
+    this.#publishes.clear();
+    this.#deliveries.clear();
+    const told = [...this.#fanouts.values()];
+    this.#fanouts.clear();
+    for (const { tally } of told) tally.fanout(Number.NaN);
+    // a fan-out that is still configured must not wait for the next message to be shown again
+    for (const { scope, key } of told) this.publishRoutes(scope).find(key, 0, key.length, undefined);
+  }
+
+  /** Forgets routes that were not used since the call before. Whoever keeps tables or routes must ask anew (Listener.age). */
+  age(): void {
+    this.#publishes.age();
+    this.#deliveries.age();
+  }
+
+  publishRoutes(scope: Scope): RouteTable<PublishTally> {
+    const { vhost, pipeline, app, client } = scope;
+    const { rules } = this.#settings;
+    const group = rules.group(client);
+    return this.#publishes.of([vhost, pipeline, app, group], (exchange, routingKey, key) => {
+      // an answer that nobody waits for any more is returned and delivered alike (FACTS, 0)
+      const answers = exchange === '' && routingKey.startsWith(REPLY_TO);
+      const mayShadow = !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
+      const names = { key, exchange, routingKey, queue: '', answers };
+      const passage = { side: 'publish', vhost, exchange, routingKey, queue: '' } as const;
+      const treatment = rules.treat({ ...passage, group });
+      return withVariants(treatment, (treatment) => {
+        const { topic, fanout } = treatment;
+        const label = treatment.pipeline ?? pipeline;
+        const tally = this.observer.publishes(topic, label);
+        if (fanout !== undefined) this.#tellFanout(fanout, `${topic}\0${label}`, { scope, key, tally });
+        const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const shadow = treatment.loss !== 'off' && mayShadow;
+        const isPlain = plain(treatment);
+        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, isPlain, shadow };
+      });
+    });
+  }
+
+  deliveryRoutes({ vhost, pipeline, app, client }: Scope, queue: string): RouteTable<DeliveryTally> {
+    const { rules } = this.#settings;
+    const group = rules.group(client);
+    return this.#deliveries.of([vhost, pipeline, app, group, queue], (exchange, routingKey, key) => {
+      const names = { key, exchange, routingKey, queue, answers: false, shadow: false };
+      const passage = { side: 'consume', vhost, exchange, routingKey, queue } as const;
+      const treatment = rules.treat({ ...passage, group });
+      return withVariants(treatment, (treatment) => {
+        const { topic } = treatment;
+        const label = treatment.pipeline ?? pipeline;
+        const tally = this.observer.deliveries(topic, label, queue);
+        const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const isPlain = plain(treatment);
+        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, isPlain };
+      });
+    });
+  }
+
+  #tellFanout(fanout: number, name: string, told: { scope: Scope; key: Uint8Array; tally: PublishTally }): void {
+    told.tally.fanout(fanout);
+    if (this.#fanouts.size < MAX_FANOUTS) this.#fanouts.set(name, told);
+  }
+
+  /** An exchange of type x-delayed-message returns every mandatory message: ours would all look lost. */
+  noteDelaying(vhost: string, exchange: string): void {
+    this.#note({ kind: 'delays', name: `${vhost}\0${exchange}` });
+  }
+
+  /** Another thread's finding. */
+  learn({ kind, name }: Fact): void {
+    const names = this.#facts[kind];
+    if (names.size >= MAX_FACTS) names.clear();
+    names.add(name);
+    if (kind !== 'delays') return;
+    const [vhost, exchange] = name.split('\0');
+    for (const route of this.#publishes.routes(vhost)) if (route.exchange === exchange) route.shadow = false;
+  }
+
+  #note(fact: Fact): void {
+    if (this.#facts[fact.kind].has(fact.name)) return;
+    this.learn(fact);
+    this.onFact(fact);
+  }
+
+  /** How far this client may be shadowed, whatever its messages' rules allow. */
+  shadowing(client: Client): LossMode {
+    if (this.options.exempt(client)) return 'off';
+    return this.#facts.conflicts.has(keyOf(client)) ? 'returns' : 'confirms';
+  }
+
+  /** This client uses tx where we had selected confirms: that is not done to it again. */
+  noteConflict(client: Client): void {
+    this.observer.traffic.shadowConflict();
+    this.#note({ kind: 'conflicts', name: keyOf(client) });
+  }
+
+  /** A queue seen to dead-letter, by its declaration or by an x-death that names it. */
+  noteDeadLettering(vhost: string, queue: string): void {
+    this.#note({ kind: 'dead-letters', name: `${vhost}\0${queue}` });
+  }
+
+  deadLetters(vhost: string, queue: string): boolean {
+    return this.#facts['dead-letters'].has(`${vhost}\0${queue}`);
+  }
+
+  /** Reading a frame failed: it passes unread, and this is counted. */
+  failed(error: unknown): void {
+    this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
+  }
+}
+
+const plain = ({ byMessage, mayStrike, faults, rateLimit }: Treatment): boolean =>
+  byMessage === undefined && !mayStrike && faults === undefined && rateLimit === undefined;
+
+function headerEdit(): HeaderEdit {
+  const entries = Buffer.alloc(4096);
+  return { entries, view: viewOf(entries), added: 0, remove: 0 };
+}
+
+function withVariants<T>(treatment: Treatment, make: (treatment: Treatment) => Route<T>): Route<T> {
+  const base = make(treatment);
+  const { byMessage } = treatment;
+  if (byMessage !== undefined) base.variants = new Variants(byMessage, base, make);
+  return base;
+}
+
+const keyOf = ({ product, connectionName, user }: Client): string => [product, connectionName, user].join('\0');

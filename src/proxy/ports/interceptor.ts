@@ -1,0 +1,53 @@
+import type { ContentHeader } from '../../amqp/content.ts';
+
+/** The message headers located in every content header, by position in `observedHeaders`. */
+export const TRACEPARENT = 0;
+export const TRACESTATE = 1;
+export const SENT = 2;
+export const X_DEATH = 3;
+export const X_DELAY = 4;
+export const observedHeaders = ['traceparent', 'tracestate', 'x-tracehare-sent', 'x-death', 'x-delay'] as const;
+
+/** Room for what an interceptor adds to a message without observed headers. */
+export const MOST_BARE_BYTES = 256;
+
+/** What an interceptor wants done to the headers of the publish at hand. Reused for every message. */
+export interface HeaderEdit {
+  /** whole table entries to add, in entries[0, added) */
+  readonly entries: Uint8Array;
+  /** the same bytes */
+  readonly view: DataView;
+  added: number;
+  /** observed headers to take away: a bit per position */
+  remove: number;
+}
+
+/** The trace of the message at hand. Reused for every message. */
+export interface TraceContext {
+  /** trace id in words 0–3, this passage's span id in 4–5, the parent's in 6–7; meaningless unless `traced` */
+  readonly ids: Uint32Array;
+  /** the ids hold */
+  traced: boolean;
+  /** the message came with a context of its own: words 6–7 name its span */
+  hasParent: boolean;
+  sampled: boolean;
+  /** told by the data plane: the share of new traces that a rule samples; undefined: none says so */
+  ratio: number | undefined;
+}
+
+/**
+ * Touches a message before it is forwarded: synchronous, on the traffic thread, no allocation per
+ * message. One that throws is counted and the message passes untouched.
+ */
+export interface Interceptor {
+  /** Fills trace id and parent from the message's own headers; no decision, no ids drawn. */
+  readContext(header: ContentHeader, context: TraceContext): void;
+  onPublish(header: ContentHeader, context: TraceContext, edit: HeaderEdit, now: number): void;
+  /**
+   * `onPublish` for a message without any of the observed headers: writes the entries it adds to
+   * `view` at `at`, at most MOST_BARE_BYTES, and returns their bytes.
+   */
+  onBarePublish(context: TraceContext, view: DataView, at: number, now: number): number;
+  /** `autoAck`: nothing but a span can come of this delivery, so an unsampled one needs no ids. */
+  onDeliver(header: ContentHeader, context: TraceContext, autoAck: boolean, now: number): void;
+}

@@ -1,0 +1,148 @@
+import type { ClosedBy, OtherEvent } from '../../events/lifecycle.ts';
+import type { Passage } from '../../events/passage.ts';
+
+/**
+ * What the data plane tells, and all it knows of whoever listens.
+ *
+ * Everything here is called on the traffic thread, in the middle of a chunk: no call may block,
+ * allocate per message or wait. Calls that throw are counted and change nothing for the message
+ * (proxy/plane/fail-open.ts). Durations are seconds.
+ */
+export interface Observer {
+  /** The tally of one topic's publishes; asked once per route and then kept. */
+  publishes(topic: string, pipeline: string): PublishTally;
+  /** The tally of one topic's deliveries out of one queue. */
+  deliveries(topic: string, pipeline: string, queue: string): DeliveryTally;
+  /** The tally of one step of the service map; asked once per route and then kept. */
+  hop(hop: Hop): HopTally;
+  /** Details, for those who can live with gaps: bounded, dropped and counted when full. */
+  emit(event: OtherEvent): void;
+  /** The same for the end of a message's passage. `passage` holds until this returns. */
+  ended(passage: Passage): void;
+  readonly traffic: TrafficTally;
+}
+
+/** Definite losses and unknowns by reason, DESIGN's outcome table. */
+export type LossReason =
+  | 'nacked'
+  | 'unroutable'
+  | 'rejected'
+  | 'too_large'
+  | 'access_refused'
+  | 'no_exchange'
+  | 'autoack_undelivered'
+  | 'fault';
+export type UnknownReason = 'unconfirmed_at_close' | 'connection_lost' | 'channel_error' | 'autoack_in_flight';
+export type RequeueReason = 'reject' | 'nack' | 'recover' | 'channel_closed' | 'connection_closed';
+
+/** Messages under a rate limit (proxy/routing/rate-limit.ts). */
+export interface PacedTally {
+  /** One came faster than the limit of its rule. */
+  overRate(): void;
+  /** Reading stopped behind a message for so long. */
+  heldBack(seconds: number): void;
+}
+
+/** `count`, 1 unless given: how many had all of it in common; `bodyBytes` is then of all of them. */
+export interface PublishTally extends PacedTally {
+  /** A whole publish went towards the broker. */
+  passed(bodyBytes: number, count?: number): void;
+  succeeded(seconds: number, count?: number): void;
+  /** Definitely lost. Counted once as failed and once as lost. */
+  lost(reason: LossReason, seconds: number): void;
+  /** A return that came after its publish had counted as success: lost, but no second outcome. */
+  lostLate(reason: LossReason): void;
+  unknown(reason: UnknownReason, count?: number): void;
+  /** The broker acked or nacked, `seconds` after the publish passed. */
+  confirmed(seconds: number, count?: number): void;
+  /** Unroutable where configuration expects it: no outcome, no loss, counted apart. */
+  unroutedAsExpected(): void;
+  /** First deliveries configuration expects of each publish of this topic; told once per route. */
+  fanout(deliveries: number): void;
+}
+
+/** `count` as in PublishTally. */
+export interface DeliveryTally extends PacedTally {
+  /** A whole delivery or get-ok went towards the app. */
+  passed(bodyBytes: number, redelivered: boolean, get: boolean, count?: number): void;
+  /**
+   * First delivery of a message stamped by a Tracehare: neither redelivered nor dead-lettered.
+   * `seconds` since its publish; NaN when its stamp tells no latency.
+   */
+  first(seconds: number, count?: number): void;
+  /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
+  succeeded(seconds: number, autoAck: boolean, count?: number): void;
+  /**
+   * Rejected or nacked without requeue, `lost` unless the queue is known to dead-letter; or lost
+   * under auto-ack: then `seconds` is NaN.
+   */
+  failed(reason: LossReason, seconds: number, lost: boolean): void;
+  requeued(reason: RequeueReason): void;
+  unknown(reason: UnknownReason, count?: number): void;
+  deadLettered(fromQueue: string, reason: string): void;
+  /** Change of the number of deliveries awaiting settlement. */
+  unsettled(change: number): void;
+}
+
+/** What one app sends to an exchange, or gets out of a queue. */
+export interface Hop {
+  side: 'publish' | 'consume';
+  vhost: string;
+  pipeline: string;
+  /** as app-name.ts has it */
+  app: string;
+  exchange: string;
+  routingKey: string;
+  /** '' for publishes */
+  queue: string;
+}
+
+export interface HopTally {
+  /** One message took it; a redelivered one was routed to its queue before. */
+  passed(redelivered: boolean, count?: number): void;
+  /** One of them is definitely lost. */
+  lost(): void;
+}
+
+export type Direction = 'upstream' | 'downstream';
+
+/** Why something was passed on without being observed, or without being injected into. */
+export type Unobserved =
+  | 'unknown_protocol'
+  | 'bypass'
+  | 'frame_error'
+  | 'malformed_method'
+  | 'malformed_content'
+  | 'frame_max'
+  | 'window_full'
+  | 'internal_error';
+
+/** The sidecar itself: figures without a topic. */
+export interface TrafficTally {
+  connections(change: 1 | -1): void;
+  /** counted apart from `connections`: a plain pipe */
+  bypassed(reason: 'unknown_protocol' | 'bypass' | 'frame_error'): void;
+  connectionClosed(by: ClosedBy, code: number): void;
+  /** refused because of a limit or an unreachable upstream */
+  connectionRefused(reason: 'limit' | 'upstream_unreachable' | 'tls_handshake'): void;
+  channels(change: number): void;
+  upstreamUp(upstream: string, up: boolean): void;
+  /** bytes read from one side and handed to the other */
+  bytes(direction: Direction, count: number): void;
+  /** chunk read to chunk handed to the kernel */
+  added(direction: Direction, seconds: number): void;
+  /** one stretch of connection.blocked ended, or goes on: seconds since last told */
+  blocked(seconds: number): void;
+  unobserved(why: Unobserved): void;
+  /** an observer or interceptor threw */
+  observerFailed(): void;
+  /** a first delivery stamped `seconds` later than now, `nowMs` of a steady clock: counted instead of observed */
+  negativeLatency(seconds: number, nowMs: number): void;
+  /** a first delivery whose stamp can't be when its publish passed: it has no latency */
+  implausibleStamp(why: 'past' | 'future' | 'unreadable'): void;
+  /** a client that selected tx after our confirm.select: it is not shadowed again */
+  shadowConflict(): void;
+  clockReanchored(): void;
+  /** a fault of configuration struck a message, a dial or a connection */
+  faultInjected(type: string): void;
+}

@@ -1,0 +1,74 @@
+import { copyWords, viewOf } from '../../amqp/bytes.ts';
+import { writeKey } from '../../amqp/content.ts';
+import { writeU64 } from '../../amqp/fields.ts';
+import { SENT_ADDED, SHADOW, TABLE_ADDED, TRACE_ADDED } from '../publishing/publish.ts';
+import type { Clock } from './clock.ts';
+
+const NAME = 'x-tracehare-sent';
+
+// What the last two bits of a stamp say of its publish, for a return that comes when nothing is remembered of that.
+/** the app asked for the return, and its message had a table and a context of its own, or got none from us */
+const ONLY_STAMPED = 0;
+/** it was us who asked for the return, so the app never sees it, whatever of its headers is ours */
+const ASKED_BY_US = 1;
+/** traceparent is ours too */
+const CONTEXT_IS_OURS = 2;
+/** the message came without a table: all of it is ours */
+const TABLE_IS_OURS = 3;
+const ORIGINS = 4;
+
+/**
+ * The x-tracehare-sent entry, first among those we add: microseconds since the epoch. Messages of one
+ * chunk were read at one time, so the number is made once for all of them.
+ *
+ * Its last two bits tell what of the publish is ours (three microseconds more or less say nothing else):
+ * the order of the headers can't, because RabbitMQ 4 sorts them.
+ */
+export class SentStamp {
+  /** of the entry, behind which others may be added */
+  readonly bytes: number;
+  readonly #entry = Buffer.alloc(2 + NAME.length + 8);
+  readonly #view = viewOf(this.#entry);
+  readonly #value: number;
+  readonly #clock: Clock;
+  #now = Number.NaN;
+  #time = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#value = writeKey(this.#entry, 0, NAME, 'l');
+    this.bytes = this.#entry.length;
+  }
+
+  /** Writes the entry for a publish read at `now` to `view` at `at`; `finish` is to follow. */
+  write(view: DataView, at: number, now: number): void {
+    if (now !== this.#now) {
+      const micros = this.#clock.micros(now);
+      this.#now = now;
+      this.#time = micros - (micros % ORIGINS);
+      writeU64(this.#entry, this.#value, this.#time);
+    }
+    copyWords(this.#view, 0, this.bytes, view, at);
+  }
+
+  /** Completes the entry that was just written there, once `bits` say what of the publish is ours. Returns the stamp. */
+  finish(view: DataView, at: number, bits: number): number {
+    const origin = originOf(bits);
+    view.setUint8(at + this.bytes - 1, this.#entry[this.bytes - 1] | origin);
+    return this.#time + origin;
+  }
+}
+
+function originOf(bits: number): number {
+  if ((bits & SHADOW) !== 0) return ASKED_BY_US;
+  if ((bits & TABLE_ADDED) !== 0) return TABLE_IS_OURS;
+  return (bits & TRACE_ADDED) !== 0 ? CONTEXT_IS_OURS : ONLY_STAMPED;
+}
+
+/** What a stamp of ours tells of its publish: SHADOW, or what we added to the headers of one that the app asked to get back. */
+export function bitsOfStamp(stamp: number): number {
+  const origin = stamp % ORIGINS;
+  if (origin === ASKED_BY_US) return SHADOW;
+  if (origin === TABLE_IS_OURS) return SENT_ADDED | TRACE_ADDED | TABLE_ADDED;
+  return origin === CONTEXT_IS_OURS ? SENT_ADDED | TRACE_ADDED : SENT_ADDED;
+}

@@ -1,0 +1,116 @@
+import type { Window } from '../open-messages/window.ts';
+import type { PublishTally } from '../ports/observer.ts';
+import { ConfirmTags } from './confirm-tags.ts';
+import type { PublishNumbers } from './publish-numbers.ts';
+
+/** A confirm that the app hears of at `until`, ms of the monotonic clock. */
+interface Withheld {
+  tag: number;
+  ack: boolean;
+  until: number;
+}
+
+/**
+ * What an app hears of confirms while a fault keeps the broker's count of a channel's publishes from
+ * agreeing with the app's: each by itself, some of them later.
+ */
+export class ConfirmsApart {
+  readonly #numbers: PublishNumbers;
+  readonly #open: Window<PublishTally>;
+  readonly #answer: (tag: number, ack: boolean) => void;
+  /** while how far the broker's tags lag behind is not the same for all that await a confirm */
+  #tags: ConfirmTags | undefined;
+  /** publishes to be sent after later ones */
+  #deferred = 0;
+  /** confirms that the app must not hear of yet, by sequence: ms of the monotonic clock */
+  readonly #hidden = new Map<number, number>();
+  #withheld: Withheld[] = [];
+
+  /** `answer` tells the app of a confirm in its own numbers. */
+  constructor(numbers: PublishNumbers, open: Window<PublishTally>, answer: (tag: number, ack: boolean) => void) {
+    this.#numbers = numbers;
+    this.#open = open;
+    this.#answer = answer;
+  }
+
+  /** The broker's confirms can't be passed on as they are. */
+  get isOn(): boolean {
+    return this.#tags !== undefined;
+  }
+
+  /** A publish is not going the way of its channel: from here on tags are kept one by one, until they agree again. */
+  begin(): void {
+    const { mode, sequence, plainUntil, behind } = this.#numbers;
+    if (mode !== 'confirm' || this.#tags !== undefined) return;
+    const base = plainUntil + behind;
+    this.#tags = new ConfirmTags(sequence - base + 1);
+    for (let n = this.#open.first(plainUntil + 1); n >= 0; n = this.#open.first(n + 1)) this.#tags.awaits(n - base, n);
+  }
+
+  /** Over, if no confirm is awaited: the counts differ by the same for all that come. */
+  endIfSettled(): void {
+    const tags = this.#tags;
+    if (tags === undefined || !tags.isSettled || this.#deferred > 0 || this.#withheld.length > 0) return;
+    this.#numbers.behind = this.#numbers.sequence - this.#numbers.plainUntil - (tags.next - 1);
+    this.#tags = undefined;
+  }
+
+  /** A publish is to be sent after later ones: `sent` tells when it is. */
+  deferred(): void {
+    this.#deferred++;
+  }
+
+  deferredSent(sequence: number): void {
+    this.#deferred--;
+    this.sent(sequence);
+  }
+
+  sent(sequence: number): void {
+    this.#tags?.sent(sequence);
+  }
+
+  /** The publish before is sent once more: the broker's confirm of that is nobody's. */
+  repeated(): void {
+    this.sent(0);
+  }
+
+  /** The app hears of the confirm of `sequence` at `until`, ms of the monotonic clock, at the earliest. */
+  hide(sequence: number, until: number): void {
+    if (this.#tags !== undefined) this.#hidden.set(sequence, until);
+  }
+
+  /** Confirms that were hidden until now. */
+  reveal(now: number): void {
+    if (this.#withheld.length === 0) return;
+    const due = this.#withheld.filter(({ until }) => until <= now);
+    this.#withheld = this.#withheld.filter(({ until }) => until > now);
+    for (const { tag, ack } of due) this.#answer(tag, ack);
+  }
+
+  /** Nothing is hidden any more. */
+  revealAll(): void {
+    this.#hidden.clear();
+    this.reveal(Number.POSITIVE_INFINITY);
+  }
+
+  /** The sequences that a confirm of the broker settles; 0: a copy, which nobody waits for. */
+  take(tag: number, multiple: boolean): number[] {
+    return this.#tags?.take(tag, multiple) ?? [];
+  }
+
+  /** The broker confirmed `sequence`: the app hears of it, now or once it is no longer hidden. */
+  confirmed(sequence: number, ack: boolean, now: number): void {
+    const until = this.#hidden.get(sequence) ?? 0;
+    this.#hidden.delete(sequence);
+    const tag = sequence - this.#numbers.appFrom;
+    if (!(tag > 0)) return;
+    if (until > now) this.#withheld.push({ tag, ack, until });
+    else this.#answer(tag, ack);
+  }
+
+  /** No confirm of the broker will come: an app that waits for one gets a nack of ours. */
+  nack(sequence: number): void {
+    const tag = sequence - this.#numbers.appFrom;
+    if (tag > 0) this.#answer(tag, false);
+  }
+}

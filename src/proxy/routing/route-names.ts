@@ -1,0 +1,50 @@
+import type { Names } from '../../events/passage.ts';
+import type { Detail } from '../open-messages/window.ts';
+import type { Route } from './routes.ts';
+
+let made = 0;
+
+/** The names of one channel's passages in one direction: made once for each route, mostly. */
+export class PassageNames {
+  readonly #connection: number;
+  readonly #channel: number;
+  readonly #known = new WeakMap<Route<unknown>, Names>();
+  #last: Names | undefined;
+  #route: Route<unknown> | undefined;
+
+  constructor(connection: number, channel: number) {
+    this.#connection = connection;
+    this.#channel = channel;
+  }
+
+  of(route: Route<unknown>, detail: Detail): Names {
+    if (route === this.#route && fits(this.#last, detail)) return this.#last;
+    let names = this.#known.get(route);
+    if (!fits(names, detail)) {
+      names = this.#make(route, detail);
+      this.#known.set(route, names);
+    }
+    this.#route = route;
+    this.#last = names;
+    return names;
+  }
+
+  #make(route: Route<unknown>, { via, consumerTag }: Detail): Names {
+    const { exchange, routingKey, topic, pipeline, queue } = route;
+    return {
+      via,
+      number: made++,
+      connection: this.#connection,
+      channel: this.#channel,
+      exchange,
+      routingKey,
+      topic,
+      pipeline,
+      queue,
+      consumerTag,
+    };
+  }
+}
+
+const fits = (names: Names | undefined, { via, consumerTag }: Detail): names is Names =>
+  names !== undefined && names.via === via && names.consumerTag === consumerTag;

@@ -1,0 +1,384 @@
+import type { FrameVisitor } from '../../amqp/frames.ts';
+import { FRAME_HEAD, keyOf, type MethodName, methods } from '../../amqp/spec.ts';
+import type { Delivering } from '../delivering/delivery-tracker.ts';
+import type { Severed } from '../fault-path/severed-channel.ts';
+import type { Flushing } from '../open-messages/flushing.ts';
+import { lasting } from '../open-messages/window.ts';
+import { SENT, TRACEPARENT } from '../ports/interceptor.ts';
+import type { DeliveryTally, PublishTally } from '../ports/observer.ts';
+import { type Ending, judge, Verdict } from '../ports/verdict.ts';
+import { SHADOW } from '../publishing/publish.ts';
+import { addedHeaders, readReturn } from '../publishing/publish-frames.ts';
+import type { Pacing } from '../routing/rate-limit.ts';
+import type { Route } from '../routing/routes.ts';
+import type { Channel } from '../session/channel.ts';
+import type { Session } from '../session/session.ts';
+import { type Chunk, headerFollows, noChunk, type Returning } from '../stream/chunk.ts';
+import { DelayLine, type FrameSink } from '../stream/delay-line.ts';
+import type { DirectionWire } from '../stream/frame-boundary.ts';
+import type { Output } from '../stream/output.ts';
+import { WholeDeliveries } from './scan-deliveries.ts';
+
+const RETURN = keyOf('basic.return');
+const ACK = keyOf('basic.ack');
+const NACK = keyOf('basic.nack');
+const DELIVER = keyOf('basic.deliver');
+const CONFIRM_SELECT_OK = keyOf('confirm.select-ok');
+const NOTHING_ADDED = { remove: 0, dropTable: false };
+const CHANNEL_CLOSE = keyOf('channel.close');
+const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
+const CONNECTION_CLOSE = keyOf('connection.close');
+const CONNECTION_CLOSE_OK = keyOf('connection.close-ok');
+
+/** What still tells an outcome when nothing is forwarded any more. */
+const OUTCOMES: ReadonlySet<number> = new Set([ACK, NACK, RETURN, CONNECTION_CLOSE_OK]);
+
+/** Methods a broker sends that are looked at. */
+export const observedFromBroker: ReadonlySet<number> = new Set(
+  (Object.keys(methods) as MethodName[])
+    .filter((name) => !/^(connection\.(secure|update|start-ok|tune-ok)|channel\.open)/.test(name))
+    .map(keyOf),
+);
+
+/** For an app that our connection.close went to. */
+const NOWHERE: FrameSink = { keep() {}, splice() {}, strip() {}, add() {} };
+
+/** Who decides how a connection ends, frame by frame. */
+export interface Endings {
+  /** A frame ended: now our own connection.close can go to the app. */
+  frameEnded(): void;
+  /** It waits for the end of a frame. */
+  readonly isDue: boolean;
+  /** What the app is owed can be given to it. */
+  answer(): void;
+  /** Confirms came in, or never will: a close that waited for them can go. */
+  confirmed(): void;
+  /** connection.close-ok of the broker: true if it answers our close. */
+  brokerClosed(): boolean;
+  /** A fault on a message of `channel` ends more than that. */
+  faultEnds(channel: number, ending: Ending): void;
+  /** The broker closes a channel that a fault has closed: it is owed an answer. */
+  owesCloseOk(side: 'app' | 'broker', channel: number): void;
+  /** Both sides have answered the close of a channel by a fault. */
+  severed(channel: number): void;
+}
+
+/** Follows the broker's frames and lets them through, without our headers in returns. */
+export class TowardsApp implements FrameVisitor {
+  readonly #session: Session;
+  readonly #wire: DirectionWire;
+  readonly #verdict = new Verdict();
+  readonly #output: Output;
+  readonly #flushing: Flushing<DeliveryTally>;
+  readonly #drain: Endings;
+  readonly #pacing: Pacing;
+  readonly #lost: (why: 'protocol' | 'frame') => void;
+  readonly #deliveries: WholeDeliveries;
+  #lastReturned: Route<PublishTally> | undefined;
+  /** our connection.close went to the app: nothing follows it, but outcomes still count */
+  muted = false;
+  /** of the chunk at hand, ms of the monotonic clock */
+  now = 0;
+  readonly chunk: Chunk = noChunk();
+
+  constructor(
+    session: Session,
+    wire: DirectionWire,
+    flushing: Flushing<DeliveryTally>,
+    drain: Endings,
+    pacing: Pacing,
+    lost: (why: 'protocol' | 'frame') => void,
+  ) {
+    this.#session = session;
+    this.#wire = wire;
+    this.#output = wire.output;
+    this.#flushing = flushing;
+    this.#drain = drain;
+    this.#pacing = pacing;
+    this.#lost = lost;
+    this.#deliveries = new WholeDeliveries(session, wire.output, flushing);
+  }
+
+  whole(buf: Uint8Array, start: number, end: number): number {
+    const { bytes, view } = this.chunk;
+    if (buf !== bytes || this.muted || this.#wire.isDue || this.#drain.isDue) return start;
+    if (view.getUint32(start + FRAME_HEAD) !== DELIVER) return start;
+    return this.#deliveries.pass(buf, view, start, end, this.now);
+  }
+
+  /** The plane's tables of routes are others now. */
+  rerouted(): void {
+    this.#lastReturned = undefined;
+  }
+
+  method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
+    let forward = true;
+    // a delivery that nobody is there for is none
+    if (this.muted && !OUTCOMES.has(key)) return;
+    try {
+      if (id !== 0) forward = this.#channelMethod(key, id, buf, start, end);
+      else if (key === CONNECTION_CLOSE) {
+        this.#session.close('broker', buf, start, end, this.now);
+        this.#drain.confirmed();
+      } else if (key === CONNECTION_CLOSE_OK) {
+        forward = !this.#drain.brokerClosed();
+        this.#session.closed(this.now);
+      } else this.#session.fromBroker(key, buf, start, end, this.now);
+    } catch (error) {
+      this.#session.plane.failed(error);
+    }
+    if (forward) this.#keep(id, buf, start, end);
+    this.#frameEnded();
+  }
+
+  #frameEnded(): void {
+    this.#drain.frameEnded();
+    if (this.#wire.isDue) this.#wire.frameEnded();
+  }
+
+  /** Where frames of this channel go. */
+  sink(channel: Channel | undefined): FrameSink {
+    if (this.muted) return NOWHERE;
+    return channel?.incoming ?? this.#output;
+  }
+
+  #channelMethod(key: number, id: number, buf: Uint8Array, start: number, end: number): boolean {
+    const session = this.#session;
+    const channel = session.channel(id);
+    if (channel?.severed?.brokerTold) {
+      const passes = this.#severed(channel, channel.severed, key, buf, start, end);
+      if (passes !== undefined) return passes;
+    }
+    if (key === ACK || key === NACK) {
+      const forward = channel?.confirm(key === ACK, buf, start, end, this.now) ?? true;
+      if (!forward) channel?.giveAnswers(this.sink(channel));
+      this.#drain.confirmed();
+      return forward;
+    }
+    // nothing may overtake what the app is owed
+    channel?.giveAnswers(this.sink(channel));
+    if (key === RETURN) return this.#return(id, buf, start, end);
+    if (key === CHANNEL_CLOSE) {
+      session.closeChannel(id, buf, start, end, this.now);
+      this.#drain.confirmed();
+    } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('broker', id, this.now);
+    else if (channel !== undefined) {
+      channel.fromBroker(key, buf, start, end, this.now);
+      if (key === CONFIRM_SELECT_OK) this.#drain.answer();
+      if (channel.delivering.mayStrike) {
+        channel.incoming ??= new DelayLine(this.#wire);
+        channel.incoming.await();
+      }
+    }
+    return true;
+  }
+
+  /** A method on a channel that a fault closed; undefined: it is still treated as any other. */
+  #severed(
+    channel: Channel,
+    severed: Severed,
+    key: number,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean | undefined {
+    if (key === CHANNEL_CLOSE_OK) {
+      severed.brokerDone = true;
+      this.#session.severedByBroker(channel, this.now);
+      if (severed.appDone) this.#drain.severed(channel.id);
+      return false;
+    }
+    if (key === CHANNEL_CLOSE) {
+      this.#drain.owesCloseOk('broker', channel.id);
+      return false;
+    }
+    if (!severed.appTold) return undefined;
+    if (key === ACK || key === NACK) channel.confirm(key === ACK, buf, start, end, this.now);
+    return false;
+  }
+
+  /** False: the frame waits for its header. */
+  #return(id: number, buf: Uint8Array, start: number, end: number): boolean {
+    const { plane } = this.#session;
+    const channel = this.#session.channel(id);
+    if (channel === undefined) return true;
+    this.#release(channel);
+    const { code, reply, key, keyEnd } = readReturn(buf, start, end);
+    const route = plane.publishRoutes(this.#session).find(buf, key, keyEnd, this.#lastReturned);
+    this.#lastReturned = route;
+    const held = headerFollows(this.chunk, buf, end, id)
+      ? { frame: buf, start, end }
+      : { frame: new Uint8Array(buf.subarray(start, end)), start: 0, end: end - start };
+    channel.returning = { route, code, reply, ...held };
+    return false;
+  }
+
+  /** A return whose header did not come: the app shall see what the broker sent. */
+  #release(channel: Channel): void {
+    const { returning } = channel;
+    if (returning === undefined) return;
+    channel.returning = undefined;
+    this.#keep(channel.id, returning.frame, returning.start, returning.end);
+  }
+
+  /** Frames held for a header that won't be read any more. */
+  letGo(): void {
+    for (const channel of this.#session.channels()) {
+      this.#release(channel);
+      channel.incoming?.flush();
+    }
+  }
+
+  header(id: number, buf: Uint8Array, start: number, end: number): void {
+    const { plane } = this.#session;
+    const channel = this.#session.channel(id);
+    if (channel?.returning !== undefined) {
+      this.#returned(channel, channel.returning, buf, start, end);
+      this.#frameEnded();
+      return;
+    }
+    if (this.muted || channel?.severed?.appTold) return;
+    try {
+      if (channel !== undefined) {
+        const readable = plane.header.read(buf, start, end);
+        const { delivering } = channel;
+        if (readable) delivering.resolve();
+        const time = channel.incoming?.isAwaiting ? this.#judge(channel, channel.incoming, readable) : this.now;
+        delivering.header(readable, time);
+        if (this.#verdict.ending !== undefined) {
+          this.#withdraw(channel, this.#verdict.ending);
+          return;
+        }
+      }
+    } catch (error) {
+      plane.failed(error);
+    }
+    this.sink(channel).keep(buf, start, end);
+    if (channel !== undefined) this.#ended(channel);
+    this.#frameEnded();
+  }
+
+  /** Decides for how long the delivery at hand, whose method frame is held, is kept back: until when, ms of the clock. */
+  #judge(channel: Channel, incoming: DelayLine, readable: boolean): number {
+    const { plane } = this.#session;
+    const { delivering } = channel;
+    const verdict = this.#verdict;
+    const size = plane.header.bodySize;
+    if (readable && delivering.faults !== undefined && channel.severed === undefined) {
+      judge(delivering.faults, verdict, { confirmed: false, size }, this.now, plane.observer.traffic);
+    }
+    if (verdict.ending !== undefined) return this.now;
+    const notBefore = Math.max(verdict.notBefore, this.now + verdict.delay);
+    const leaves = incoming.settle(verdict.types === '' ? 0 : notBefore, verdict.rate);
+    // a stall without an end
+    const time = leaves === Number.POSITIVE_INFINITY ? this.now : leaves;
+    if (verdict.types !== '') delivering.struck(verdict.types, time);
+    return time;
+  }
+
+  /** In place of the delivery at hand comes the end of its channel or connection. */
+  #withdraw(channel: Channel, ending: Ending): void {
+    this.#verdict.clear();
+    const delivery = channel.delivering.withdraw();
+    channel.incoming?.withdraw();
+    // the broker has done with it
+    if (delivery.noAck) {
+      delivery.route.tally.passed(delivery.size, delivery.redelivered, delivery.get);
+      channel.deliveries.unflushed(delivery, delivery.tag, this.now);
+    }
+    if (delivery.size > 0) channel.swallowing = delivery.size;
+    this.#drain.faultEnds(channel.id, ending);
+  }
+
+  /** The header of a returned message: which publish it was, who asked for it, and what of it is ours. */
+  #returned(channel: Channel, returning: Returning, buf: Uint8Array, start: number, end: number): void {
+    const { plane } = this.#session;
+    const { header } = plane;
+    channel.returning = undefined;
+    let bits = 0;
+    let strip = NOTHING_ADDED;
+    let readable = false;
+    try {
+      readable = header.read(buf, start, end);
+      bits = this.#findReturned(channel, returning, readable);
+      if (readable) strip = addedHeaders(header, bits);
+    } catch (error) {
+      plane.failed(error);
+    }
+    if ((bits & SHADOW) !== 0) {
+      if (header.bodySize > 0) channel.swallowing = header.bodySize;
+      return;
+    }
+    if (this.muted) return;
+    const sink = this.sink(channel);
+    sink.keep(returning.frame, returning.start, returning.end);
+    if (strip.remove !== 0) sink.strip(header, strip);
+    else sink.keep(buf, start, end);
+  }
+
+  #findReturned(channel: Channel, { route, code, reply }: Returning, readable: boolean): number {
+    const { header, context, interceptor } = this.#session.plane;
+    const traced = readable && header.value(TRACEPARENT) >= 0;
+    if (traced) interceptor.readContext(header, context);
+    const ids = traced && context.traced ? context.ids : undefined;
+    const stamp = readable ? header.integer(SENT) : Number.NaN;
+    return channel.publishes.returned({ route, ids, stamp, size: header.bodySize, code, reply }, this.now);
+  }
+
+  body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
+    const channel = this.#session.channel(id);
+    if (channel !== undefined && channel.swallowing > 0) {
+      if (payload < 0) return;
+      channel.swallowing -= payload;
+      this.#frameEnded();
+      return;
+    }
+    if (this.muted || channel?.severed?.appTold) return;
+    if (channel?.incoming === undefined) this.#output.keep(buf, start, end);
+    else channel.incoming.keep(buf, start, end, payload >= 0);
+    if (payload < 0) return;
+    if (channel !== undefined) {
+      channel.delivering.body(payload);
+      this.#ended(channel);
+    }
+    this.#frameEnded();
+  }
+
+  #ended(channel: Channel): void {
+    const delivery = channel.delivering.ended();
+    if (delivery === undefined) return;
+    const { deliveries, incoming } = channel;
+    incoming?.hold(0, 0);
+    if (deliveries.passed(delivery)) this.#flush(channel, delivery);
+    const { rateLimit } = delivery.route.treatment;
+    if (rateLimit !== undefined) this.#pacing.passed(rateLimit, delivery.route.tally, this.now);
+  }
+
+  /** Its outcome is that the kernel takes it, which may be later. */
+  #flush({ deliveries, incoming }: Channel, delivery: Delivering): void {
+    if (incoming === undefined || incoming.isEmpty) {
+      this.#flushing.add(deliveries, delivery, delivery.tag);
+      return;
+    }
+    const { tag } = delivery;
+    const message = lasting(delivery);
+    incoming.whenLeft({
+      left: () => this.#flushing.add(deliveries, message, tag),
+      kept: (now) => deliveries.unflushed(message, tag, now),
+    });
+  }
+
+  raw(buf: Uint8Array, start: number, end: number): void {
+    if (!this.muted) this.#output.keep(buf, start, end);
+    // unobserved frames come whole or in pieces: only the decoder knows, so no drain starts here
+    if (this.#wire.isDue) this.#wire.frameEnded();
+  }
+
+  #keep(id: number, buf: Uint8Array, start: number, end: number): void {
+    this.sink(id === 0 ? undefined : this.#session.channel(id)).keep(buf, start, end);
+  }
+
+  lost(why: 'protocol' | 'frame'): void {
+    this.#lost(why);
+  }
+}

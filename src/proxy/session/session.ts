@@ -1,0 +1,357 @@
+import { type FieldValue, text } from '../../amqp/fields.ts';
+import { readMethod } from '../../amqp/methods.ts';
+import { keyOf, methodKey } from '../../amqp/spec.ts';
+import type { ClosedBy } from '../../events/lifecycle.ts';
+import { InFlight } from '../delivering/auto-ack-in-flight.ts';
+import type { Plane } from '../plane/plane.ts';
+import type { UnknownReason } from '../ports/observer.ts';
+import type { PublishMode } from '../publishing/publish-numbers.ts';
+import type { Client, LossMode } from '../routing/treatment.ts';
+import { appName } from './app-name.ts';
+import { leaksMandatory } from './broker-flaws.ts';
+import { Channel } from './channel.ts';
+import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
+
+const START = keyOf('connection.start');
+const START_OK = keyOf('connection.start-ok');
+const TUNE = keyOf('connection.tune');
+const TUNE_OK = keyOf('connection.tune-ok');
+const OPEN = keyOf('connection.open');
+const PUBLISH = keyOf('basic.publish');
+const TX_SELECT = keyOf('tx.select');
+const OPEN_OK = keyOf('connection.open-ok');
+const BLOCKED = keyOf('connection.blocked');
+const UNBLOCKED = keyOf('connection.unblocked');
+
+export interface Closing {
+  by: ClosedBy;
+  code: number;
+  text: string;
+}
+
+/** Characters of a name that a client gives itself: of more it is not worth keeping anything, for whom nobody knows yet. */
+const MAX_NAME = 255;
+
+const string = (value: FieldValue | undefined): string => (typeof value === 'string' ? cut(value) : '');
+
+/** A copy: a part of a string would keep the whole of it. */
+const cut = (name: string): string =>
+  name.length <= MAX_NAME ? name : Buffer.from(name.slice(0, MAX_NAME), 'utf8').toString('utf8');
+
+const NOBODY: Client = { product: '', connectionName: '', user: '' };
+
+/**
+ * What is known of one AMQP connection: who the app is, what was negotiated, its channels.
+ *
+ * Until the broker says connection.open-ok, nobody has vouched for the app. All of its bytes pass, for it is the
+ * broker who refuses them, but of what it says no more is kept than its names, what it negotiates and the numbers of
+ * the channels that it asks for. Each is taken from the first frame that says it: to a second one the broker
+ * answers by ending the connection.
+ */
+export class Session {
+  readonly plane: Plane;
+  readonly id: number;
+  frameMax = 0;
+  /** connection.open-ok passed: the broker has let the app in */
+  isOpen = false;
+  /** the first connection.close, whoever sent it */
+  closing: Closing | undefined;
+  readonly inFlight = new InFlight();
+  /** called when a channel has answers of ours for the app */
+  onAnswer: () => void = () => {};
+  /** called when the broker has let the app in */
+  onOpen: () => void = () => {};
+  /** how far this client may be shadowed */
+  shadowing: LossMode = 'off';
+  #client = NOBODY;
+  readonly #pipeline: string | undefined;
+  #library = { version: '', platform: '' };
+  #vhost = '';
+  #app = '';
+  /** what the broker says it is, `product version` */
+  #broker = '';
+  #leaksMandatory = false;
+  #blockedSince = Number.NaN;
+  /** highest number of a channel as each side has it; undefined before it said so */
+  #brokerChannelMax: number | undefined;
+  #appChannelMax: number | undefined;
+  #channelMax = MAX_CHANNEL;
+  /** numbers of open channels; before open-ok, of those that are open if the broker lets the app in */
+  readonly #open = new ChannelNumbers();
+  /** those of them that the app has used */
+  readonly #channels = new Map<number, Channel>();
+  #last: Channel | undefined;
+
+  constructor(plane: Plane, id: number) {
+    this.plane = plane;
+    this.id = id;
+    this.#pipeline = plane.options.pipeline;
+  }
+
+  /** The plane has another configuration. */
+  reconfigured(): void {
+    if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
+    this.rerouted();
+  }
+
+  /** The plane's tables of routes are others now. */
+  rerouted(): void {
+    for (const channel of this.#channels.values()) channel.rerouted();
+  }
+
+  /** Whether we may make publishes mandatory, on a channel in this mode. */
+  shadowsMandatory(mode: PublishMode): boolean {
+    return this.shadowing !== 'off' && (mode !== 'plain' || !this.#leaksMandatory);
+  }
+
+  get pipeline(): string {
+    return this.#pipeline ?? this.#vhost;
+  }
+
+  get vhost(): string {
+    return this.#vhost;
+  }
+
+  /** As app-name.ts has it; '' before the broker has let the app in. */
+  get app(): string {
+    return this.#app;
+  }
+
+  get client(): Client {
+    return this.#client;
+  }
+
+  /** Publishes on this channel, or on any (0), that only we await confirms for. */
+  awaitsShadow(id: number): boolean {
+    if (id !== 0) return this.channel(id)?.publishes.awaitsShadow ?? false;
+    for (const { publishes } of this.#channels.values()) if (publishes.awaitsShadow) return true;
+    return false;
+  }
+
+  /** The app has sent something on the number of a channel that a fault has closed, and it was not passed on yet. */
+  get reuses(): boolean {
+    for (const { severed } of this.#channels.values()) if (severed !== undefined && severed.waiting > 0) return true;
+    return false;
+  }
+
+  /** Channels in use, in their order, e.g. to let go what each holds. */
+  channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  /** A channel that is in use. */
+  channel(id: number): Channel | undefined {
+    const last = this.#last;
+    if (last !== undefined && last.id === id) return last;
+    const channel = this.#channels.get(id);
+    if (channel !== undefined) this.#last = channel;
+    return channel;
+  }
+
+  /** The channel, which the app uses now: the first time it is made. Undefined: what happens on it is not followed. */
+  use(id: number): Channel | undefined {
+    const known = this.channel(id);
+    if (known !== undefined || !this.#open.has(id)) return known;
+    if (!this.isOpen) {
+      // nothing is counted or kept of it, so what it does later can't be told either
+      this.#open.delete(id);
+      return undefined;
+    }
+    const { plane, id: connection, vhost, pipeline, app, client, inFlight } = this;
+    const answering = (): void => this.onAnswer();
+    const channel = new Channel(id, { plane, connection, vhost, pipeline, app, client, inFlight, answering });
+    this.#channels.set(id, channel);
+    return channel;
+  }
+
+  /** The app opens a channel: until it uses it, its number is all there is of it. */
+  openChannel(id: number): void {
+    if (id > this.#channelMax || !this.#open.add(id) || !this.isOpen) return;
+    // another connection of the same client may have had a conflict
+    this.shadowing = this.plane.shadowing(this.#client);
+    this.plane.observer.traffic.channels(1);
+  }
+
+  /** A channel.close of the broker that passed: it is the end. */
+  closeChannel(id: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    if (!this.isOpen || !this.#open.has(id)) return;
+    const channel = this.channel(id);
+    const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
+    if (channel === undefined) this.forgetChannel(id);
+    else {
+      const failed = methodKey(failedClassId, failedMethodId);
+      if (failed === PUBLISH) channel.publishes.refused(replyCode, replyText, now);
+      if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
+        this.plane.noteConflict(this.#client);
+        this.shadowing = this.plane.shadowing(this.#client);
+      }
+      channel.end('channel_error', 'channel_closed', now, replyCode, replyText);
+      channel.publishes.discarded = 'channel_error';
+    }
+    this.#tellClosed(id, { by: 'broker', code: replyCode, text: replyText }, now);
+  }
+
+  /** A channel.close-ok that passed: the broker's ends the channel, the app's forgets it. */
+  channelClosed(by: 'app' | 'broker', id: number, now: number): void {
+    if (!this.isOpen || !this.#open.has(id)) return;
+    if (by === 'broker') {
+      const channel = this.channel(id);
+      channel?.closed(now);
+      channel?.end('unconfirmed_at_close', 'channel_closed', now);
+      this.#tellClosed(id, { by: 'app', code: 0, text: '' }, now);
+    }
+    this.forgetChannel(id);
+  }
+
+  /** Its number can be used again. */
+  forgetChannel(id: number): void {
+    const channel = this.#channels.get(id);
+    channel?.outgoing?.discard();
+    channel?.incoming?.discard();
+    this.#channels.delete(id);
+    this.#last = undefined;
+    if (this.#open.delete(id)) this.plane.observer.traffic.channels(-1);
+  }
+
+  /** channel.close-ok of the broker to our own close. */
+  severedByBroker(channel: Channel, now: number): void {
+    const { code = 0, text = '' } = channel.severed ?? {};
+    channel.end('channel_error', 'channel_closed', now, code, text);
+    this.#tellClosed(channel.id, { by: 'tracehare', code, text }, now);
+  }
+
+  #tellClosed(channel: number, { by, code, text }: Closing, now: number): void {
+    const { plane, id: connection } = this;
+    plane.observer.emit({
+      type: 'channel.closed',
+      at: plane.clock.micros(now),
+      connection,
+      channel,
+      by,
+      code,
+      text,
+    });
+  }
+
+  /** A connection method of the app, on channel 0. Throws MalformedError. */
+  fromApp(key: number, buf: Uint8Array, start: number, end: number): void {
+    if (this.isOpen) return;
+    if (key === START_OK && this.#client === NOBODY) {
+      const { clientProperties, mechanism, response } = readMethod('connection.start-ok', buf, start, end);
+      const { product, connection_name, version, platform } = clientProperties;
+      this.#library = { version: string(version), platform: string(platform) };
+      this.#client = {
+        product: string(product),
+        connectionName: string(connection_name),
+        user: mechanism === 'PLAIN' ? cut(plainUser(response)) : '',
+      };
+    } else if (key === TUNE_OK && this.#appChannelMax === undefined) {
+      const { channelMax, frameMax } = readMethod('connection.tune-ok', buf, start, end);
+      this.#appChannelMax = channelMax;
+      this.frameMax = frameMax;
+    } else if (key === OPEN && this.#vhost === '') {
+      this.#vhost = readMethod('connection.open', buf, start, end).virtualHost;
+    }
+  }
+
+  /** A connection method of the broker, on channel 0. Throws MalformedError. */
+  fromBroker(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    const { plane, id: connection } = this;
+    const at = plane.clock.micros(now);
+    if (key === START) {
+      const { product, version } = readMethod('connection.start', buf, start, end).serverProperties;
+      this.#broker = `${string(product)} ${string(version)}`.trim();
+      this.#leaksMandatory = leaksMandatory(this.#broker);
+    } else if (key === TUNE) {
+      this.#brokerChannelMax ??= readMethod('connection.tune', buf, start, end).channelMax;
+    } else if (key === OPEN_OK) {
+      if (this.isOpen) return;
+      this.isOpen = true;
+      this.#app = appName(this.#client);
+      this.shadowing = plane.shadowing(this.#client);
+      // 0 is for no limit
+      this.#channelMax = Math.min(this.#appChannelMax || MAX_CHANNEL, this.#brokerChannelMax || MAX_CHANNEL);
+      this.#open.limit(this.#channelMax);
+      plane.observer.traffic.channels(this.#open.size);
+      this.onOpen();
+      plane.observer.emit({
+        type: 'connection.identified',
+        at,
+        connection,
+        vhost: this.#vhost,
+        user: this.#client.user,
+        name: this.#client.connectionName,
+        product: this.#client.product,
+        ...this.#library,
+        broker: this.#broker,
+      });
+    } else if (key === BLOCKED) {
+      if (Number.isNaN(this.#blockedSince)) this.#blockedSince = now;
+      const { reason } = readMethod('connection.blocked', buf, start, end);
+      plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: true, reason });
+    } else if (key === UNBLOCKED) {
+      this.#tellBlocked(now);
+      this.#blockedSince = Number.NaN;
+      plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: false, reason: '' });
+    }
+  }
+
+  /** connection.close, from either side; only the first counts as the cause. Throws MalformedError. */
+  close(by: 'app' | 'broker', buf: Uint8Array, start: number, end: number, now: number): void {
+    const { replyCode: code, replyText } = readMethod('connection.close', buf, start, end);
+    this.closing ??= { by, code, text: replyText };
+    // the broker drops what it has not read, and answers nothing any more
+    if (by === 'broker') this.end('connection_lost', now);
+  }
+
+  /** connection.close-ok of the broker: all returns of all channels have come before it. */
+  closed(now: number): void {
+    for (const { publishes } of this.#channels.values()) publishes.barrier(publishes.numbers.sequence, now);
+    this.end('unconfirmed_at_close', now);
+  }
+
+  /** The connection is gone; every open message gets its outcome. May be called again. */
+  end(unknown: UnknownReason, now: number): void {
+    this.#tellBlocked(now);
+    this.#blockedSince = Number.NaN;
+    const { code, text } = this.closing ?? { code: 0, text: '' };
+    for (const channel of this.#channels.values()) {
+      channel.end(unknown, 'connection_closed', now, code, text);
+      channel.publishes.discarded ??= unknown;
+    }
+  }
+
+  /** No frame will come any more. */
+  forget(): void {
+    for (const { outgoing, incoming } of this.#channels.values()) {
+      outgoing?.discard();
+      incoming?.discard();
+    }
+    if (this.isOpen) this.plane.observer.traffic.channels(-this.#open.size);
+    this.#open.clear();
+    this.#channels.clear();
+    this.#last = undefined;
+  }
+
+  /** Every quarter of a second or so: what time alone decides. */
+  sweep(now: number): void {
+    for (const { publishes } of this.#channels.values()) {
+      publishes.apart.reveal(now);
+      publishes.sweep(now);
+    }
+    if (Number.isNaN(this.#blockedSince)) return;
+    this.#tellBlocked(now);
+    this.#blockedSince = now;
+  }
+
+  #tellBlocked(now: number): void {
+    if (!Number.isNaN(this.#blockedSince)) this.plane.observer.traffic.blocked((now - this.#blockedSince) / 1000);
+  }
+}
+
+/** SASL PLAIN: authorization id, NUL, user, NUL, password (RFC 4616). The password is not looked at. */
+function plainUser(response: Uint8Array): string {
+  const from = response.indexOf(0) + 1;
+  const to = response.indexOf(0, from);
+  return from > 0 && to > from ? text(response, from, to) : '';
+}

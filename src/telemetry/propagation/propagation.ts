@@ -1,0 +1,122 @@
+import { copyWords, viewOf } from '../../amqp/bytes.ts';
+import type { ContentHeader } from '../../amqp/content.ts';
+import { writeKey } from '../../amqp/content.ts';
+import type { Interceptor, TraceContext } from '../../proxy/ports/interceptor.ts';
+import { TRACEPARENT, TRACESTATE } from '../../proxy/ports/interceptor.ts';
+import type { IdPool } from './ids.ts';
+import type { Sampler } from './sampling.ts';
+import {
+  BLANK_TRACEPARENT,
+  FLAG_SAMPLED,
+  fillTraceparent,
+  parseTraceparent,
+  TRACEPARENT_LENGTH,
+} from './traceparent.ts';
+
+const ZERO = 0x30;
+
+/** Words of TraceContext.ids. */
+const TRACE = 0;
+const SPAN = 4;
+const PARENT = 6;
+
+/** Key, type S (the only one every client reads as a string) and length: only the value changes. */
+const VALUE_AT = 17;
+const ENTRY_BYTES = VALUE_AT + TRACEPARENT_LENGTH;
+const ENTRY = Buffer.alloc(ENTRY_BYTES);
+ENTRY.writeUInt32BE(TRACEPARENT_LENGTH, writeKey(ENTRY, 0, 'traceparent', 'S'));
+ENTRY.write(BLANK_TRACEPARENT, VALUE_AT, 'latin1');
+const ENTRY_VIEW = viewOf(ENTRY);
+
+export interface PropagationOptions {
+  sampler: Sampler;
+  ids: IdPool;
+  /** messages of unsampled traces get a context with flag 00 */
+  injectUnsampled: boolean;
+}
+
+/**
+ * Trace context in message headers: continues the app's own, starts and injects one where there is
+ * none or an invalid one, and decides whether the message is sampled.
+ */
+export function createPropagation({ sampler, ids, injectUnsampled }: PropagationOptions): Interceptor {
+  /** trace id and span id as a traceparent holds them */
+  const words = new Uint32Array(6);
+
+  /** The flags of the message's own context, in `context.ids` then; -1 without a valid one. */
+  function own(header: ContentHeader, context: TraceContext): number {
+    const at = header.stringAt(TRACEPARENT);
+    if (at < 0) return -1;
+    const flags = parseTraceparent(header.buf as Buffer, at, header.stringLength(TRACEPARENT), words, 0);
+    if (flags < 0) return -1;
+    for (let i = 0; i < 4; i++) context.ids[TRACE + i] = words[i];
+    context.ids[PARENT] = words[4];
+    context.ids[PARENT + 1] = words[5];
+    context.hasParent = true;
+    context.traced = true;
+    return flags;
+  }
+
+  /** By the last digit alone: good enough to skip what would not be exported whatever it turned out to be. */
+  function saysUnsampled(header: ContentHeader): boolean {
+    const at = header.stringAt(TRACEPARENT);
+    return (
+      at >= 0 &&
+      header.stringLength(TRACEPARENT) === TRACEPARENT_LENGTH &&
+      header.buf[at + TRACEPARENT_LENGTH - 1] === ZERO
+    );
+  }
+
+  function start(context: TraceContext, now: number): void {
+    ids.traceId(context.ids, TRACE);
+    context.hasParent = false;
+    context.sampled = sampler.root(context.ids, TRACE, now, context.ratio);
+  }
+
+  /** The message has no valid context. Returns the bytes written to `view` at `at`. */
+  function begin(context: TraceContext, view: DataView, at: number, now: number): number {
+    ids.spanId(context.ids, SPAN);
+    start(context, now);
+    context.traced = true;
+    if (!context.sampled && !injectUnsampled) return 0;
+    copyWords(ENTRY_VIEW, 0, ENTRY_BYTES, view, at);
+    fillTraceparent(context.ids, TRACE, context.sampled, view, at + VALUE_AT);
+    return ENTRY_BYTES;
+  }
+
+  return {
+    readContext(header, context) {
+      context.traced = false;
+      own(header, context);
+    },
+
+    onPublish(header, context, edit, now) {
+      const flags = own(header, context);
+      if (flags >= 0) {
+        ids.spanId(context.ids, SPAN);
+        context.sampled = sampler.child((flags & FLAG_SAMPLED) !== 0, context.ids, TRACE, now);
+        return;
+      }
+      const added = begin(context, edit.view, edit.added, now);
+      if (added === 0) return;
+      edit.added += added;
+      // an invalid context is none (W3C): ours replaces it, and its tracestate belongs to nothing
+      if (header.value(TRACEPARENT) >= 0) edit.remove |= 1 << TRACEPARENT;
+      if (header.value(TRACESTATE) >= 0) edit.remove |= 1 << TRACESTATE;
+    },
+
+    onBarePublish: begin,
+
+    onDeliver(header, context, autoAck, now) {
+      if (autoAck && sampler.byParent && saysUnsampled(header)) return;
+      const flags = own(header, context);
+      if (flags >= 0) context.sampled = sampler.child((flags & FLAG_SAMPLED) !== 0, context.ids, TRACE, now);
+      else {
+        // published past every Tracehare and SDK: the trace starts at its consumer, if it is to be seen at all
+        start(context, now);
+        context.traced = context.sampled;
+      }
+      if (context.sampled) ids.spanId(context.ids, SPAN);
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../proxy/ports/observer.ts';
+import { foldName } from '../metrics/fold.ts';
+import { NONE, observe } from './cells.ts';
+import { Tally, type TallyOwner } from './tally.ts';
+
+const LABELS = ['topic', 'pipeline', 'queue'] as const;
+const SIDE = 'consume';
+/** The header is the publisher's to forge: whatever else it says shares one value. */
+const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
+
+/** One topic's deliveries out of one queue. Nothing here allocates but the first count of a series. */
+export class DeliveryCells extends Tally implements DeliveryTally {
+  readonly #latencyBounds: readonly number[];
+  readonly #processingBounds: readonly number[];
+  #delivered = NONE;
+  #got = NONE;
+  #bytes = NONE;
+  #success = NONE;
+  #failed = NONE;
+  #redelivered = NONE;
+  #first = NONE;
+  #latency = NONE;
+  #processing = NONE;
+  #unsettled = NONE;
+  #overRate = NONE;
+  #heldBack = NONE;
+  /** dead letters by queue, then by reason; most tallies see none */
+  #dead: Map<string, Map<string, number>> | undefined;
+
+  constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
+    super(owner, LABELS, [topic, pipeline, queue]);
+    this.#latencyBounds = owner.store.bounds.latency ?? [];
+    this.#processingBounds = owner.store.bounds.processing ?? [];
+  }
+
+  passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
+    if (this.#bytes === NONE) this.#bytes = this.claim('bytes', this.#topic(SIDE));
+    if (get) {
+      if (this.#got === NONE) this.#got = this.claim('passed', this.#topic('receive'));
+      this.cells[this.#got] += count;
+    } else {
+      if (this.#delivered === NONE) this.#delivered = this.claim('passed', this.#topic('process'));
+      this.cells[this.#delivered] += count;
+    }
+    this.cells[this.#bytes] += bodyBytes;
+    if (!redelivered) return;
+    if (this.#redelivered === NONE) this.#redelivered = this.claim('redelivered', this.#topic());
+    this.cells[this.#redelivered] += count;
+  }
+
+  first(seconds: number, count = 1): void {
+    if (this.#first === NONE) this.#first = this.claim('first', this.#topic());
+    this.cells[this.#first] += count;
+    if (Number.isNaN(seconds)) return;
+    if (this.#latency === NONE) this.#latency = this.claim('latency', this.#topic());
+    observe(this.cells, this.#latency, this.#latencyBounds, seconds, count);
+  }
+
+  succeeded(seconds: number, autoAck: boolean, count = 1): void {
+    if (this.#success === NONE) this.#openOutcomes();
+    this.cells[this.#success] += count;
+    if (autoAck) return;
+    if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
+    observe(this.cells, this.#processing, this.#processingBounds, seconds, count);
+  }
+
+  failed(reason: LossReason, seconds: number, lost: boolean): void {
+    if (this.#failed === NONE) this.#openOutcomes();
+    this.cells[this.#failed] += 1;
+    if (lost) this.cells[this.found('lost', reason) || this.keyed('lost', reason, this.#topic(SIDE, reason))] += 1;
+    if (Number.isNaN(seconds)) return;
+    const at = this.found('processing', reason) || this.keyed('processing', reason, [...this.names, reason]);
+    observe(this.cells, at, this.#processingBounds, seconds, 1);
+  }
+
+  requeued(reason: RequeueReason): void {
+    this.cells[this.found('requeued', reason) || this.keyed('requeued', reason, this.#topic(reason))] += 1;
+  }
+
+  unknown(reason: UnknownReason, count = 1): void {
+    this.cells[this.found('unknown', reason) || this.keyed('unknown', reason, this.#topic(SIDE, reason))] += count;
+  }
+
+  deadLettered(fromQueue: string, reason: string): void {
+    const queue = this.owner.admit('queue', foldName(fromQueue));
+    this.#dead ??= new Map();
+    let reasons = this.#dead.get(queue);
+    if (reasons === undefined) {
+      this.hold('queue', queue);
+      reasons = new Map();
+      this.#dead.set(queue, reasons);
+    }
+    const why = DEATHS.has(reason) ? reason : 'other';
+    let cell = reasons.get(why);
+    if (cell === undefined) {
+      cell = this.claim('dead_lettered', this.#topic(queue, why));
+      reasons.set(why, cell);
+    }
+    this.cells[cell] += 1;
+  }
+
+  unsettled(change: number): void {
+    if (this.#unsettled === NONE) this.#unsettled = this.claim('unsettled', this.names);
+    this.cells[this.#unsettled] += change;
+  }
+
+  overRate(): void {
+    if (this.#overRate === NONE) this.#overRate = this.claim('over_rate', this.#topic(SIDE));
+    this.cells[this.#overRate] += 1;
+  }
+
+  heldBack(seconds: number): void {
+    if (this.#heldBack === NONE) this.#heldBack = this.claim('held_back', this.#topic(SIDE));
+    this.cells[this.#heldBack] += seconds;
+  }
+
+  protected override open(): number {
+    return this.#unsettled === NONE ? 0 : this.cells[this.#unsettled];
+  }
+
+  protected override forget(): void {
+    this.#delivered = this.#got = this.#bytes = this.#success = this.#failed = this.#redelivered = NONE;
+    this.#first = this.#latency = this.#processing = this.#unsettled = this.#overRate = this.#heldBack = NONE;
+    this.#dead = undefined;
+  }
+
+  /** Label values of a series without a queue. */
+  #topic(...more: string[]): string[] {
+    return [this.names[0], this.names[1], ...more];
+  }
+
+  /** Both together: a share of failures can be computed from the first outcome on. */
+  #openOutcomes(): void {
+    this.#success = this.claim('outcomes', this.#topic(SIDE, 'success'));
+    this.#failed = this.claim('outcomes', this.#topic(SIDE, 'failed'));
+  }
+}

@@ -1,0 +1,136 @@
+import type { FamilyName } from '../metrics/families.ts';
+import { type CellStore, NONE } from './cells.ts';
+
+/** The labels whose number of values is limited. */
+export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge';
+
+/** What a tally needs of the recorder that made it. */
+export interface TallyOwner {
+  readonly store: CellStore;
+  /** The value, or OVERFLOW when the label has no place left for it. */
+  admit(label: LimitedLabel, value: string): string;
+  retain(label: LimitedLabel, value: string): void;
+  release(label: LimitedLabel, value: string): void;
+  /** A tally counts again after it was freed. */
+  revive(tally: Tally): void;
+}
+
+/**
+ * Series of one set of names, allocated as they are first counted. An idle tally is freed: its cells
+ * and its places among the label values go, and all its offsets are NONE again, so that whoever
+ * still holds it just allocates anew with the next count.
+ *
+ * A subclass keeps one offset a series, and counts with `cells[this.#x || this.#openX()] += 1`.
+ */
+export abstract class Tally {
+  protected readonly cells: Float64Array;
+  protected readonly owner: TallyOwner;
+  readonly #labels: readonly LimitedLabel[];
+  readonly #wanted: readonly string[];
+  /** #wanted at present: the names themselves or OVERFLOW */
+  #names: readonly string[] = [];
+  #live = false;
+  #claimed: number[] = [];
+  /** most tallies never count any */
+  #keyed: Map<FamilyName, Map<string, number>> | undefined;
+  /** places it holds besides those of its names */
+  #held: [LimitedLabel, string][] | undefined;
+  #counted = Number.NaN;
+  #changedAt = 0;
+
+  /** `names`: values of `labels`. */
+  constructor(owner: TallyOwner, labels: readonly LimitedLabel[], names: readonly string[]) {
+    this.owner = owner;
+    this.cells = owner.store.cells;
+    this.#labels = labels;
+    this.#wanted = names;
+    this.#enlist();
+  }
+
+  /** Values of the labels the tally was made for, in that order. */
+  protected get names(): readonly string[] {
+    if (!this.#live) this.#revive();
+    return this.#names;
+  }
+
+  /** Allocates a series. Off the hot path: called once until the tally is freed. */
+  protected claim(family: FamilyName, labels: readonly string[]): number {
+    const cell = this.owner.store.allocate(family, labels);
+    this.#claimed.push(cell);
+    return cell;
+  }
+
+  /** The series of a family that was claimed under `key`; NONE: it was not yet. For the rarer counts. */
+  protected found(family: FamilyName, key: string): number {
+    return this.#keyed?.get(family)?.get(key) ?? NONE;
+  }
+
+  /** Claims a series that is `found` from now on. */
+  protected keyed(family: FamilyName, key: string, labels: readonly string[]): number {
+    const cell = this.claim(family, labels);
+    this.#keyed ??= new Map();
+    const cells = this.#keyed.get(family) ?? new Map<string, number>();
+    this.#keyed.set(family, cells.set(key, cell));
+    return cell;
+  }
+
+  /** Takes a place for one more label value, until the tally is freed; returns what it is counted under. */
+  protected hold(label: LimitedLabel, value: string): string {
+    const name = this.#place(label, value);
+    this.#held ??= [];
+    this.#held.push([label, name]);
+    return name;
+  }
+
+  /** Set all offsets to NONE. */
+  protected abstract forget(): void;
+
+  /** What is still open and must keep its series; counted as no activity. */
+  protected open(): number {
+    return NONE;
+  }
+
+  /** Whether nothing was counted for `idleAfter` and nothing is open. Call once a sweep. */
+  idle(nowMs: number, idleAfter: number): boolean {
+    const open = this.open();
+    let counted = -open;
+    for (const cell of this.#claimed) counted += this.owner.store.activity(cell);
+    if (counted !== this.#counted) {
+      this.#counted = counted;
+      this.#changedAt = nowMs;
+      return false;
+    }
+    return open === 0 && nowMs - this.#changedAt >= idleAfter;
+  }
+
+  free(): void {
+    this.forget();
+    for (const cell of this.#claimed) this.owner.store.free(cell);
+    for (const [label, value] of this.#held ?? []) this.owner.release(label, value);
+    for (const [i, name] of this.#names.entries()) this.owner.release(this.#labels[i], name);
+    this.#claimed = [];
+    this.#keyed = undefined;
+    this.#held = undefined;
+    this.#names = [];
+    this.#counted = Number.NaN;
+    this.#live = false;
+  }
+
+  #enlist(): void {
+    this.#live = true;
+    const names = this.#wanted.map((name, i) => this.#place(this.#labels[i], name));
+    // mostly they are, and then one array does for both
+    this.#names = names.every((name, i) => name === this.#wanted[i]) ? this.#wanted : names;
+  }
+
+  #place(label: LimitedLabel, value: string): string {
+    const name = this.owner.admit(label, value);
+    this.owner.retain(label, name);
+    return name;
+  }
+
+  #revive(): void {
+    this.#enlist();
+    this.owner.revive(this);
+  }
+}

@@ -1,0 +1,192 @@
+import { isMainThread, parentPort } from 'node:worker_threads';
+import type { Config } from '../config/config.ts';
+import { type Bound, leadsTo } from '../config/own-address.ts';
+import { RingWriter } from '../events/ring.ts';
+import { Faults, schedule } from '../faults/faults.ts';
+import { Listener } from '../proxy/listening/listener.ts';
+import { guardedInterceptor, guardedMiddleware, guardedObserver } from '../proxy/plane/fail-open.ts';
+import { Plane, type PlaneSettings } from '../proxy/plane/plane.ts';
+import { Clock } from '../proxy/ports/clock.ts';
+import type { Middleware } from '../proxy/ports/middleware.ts';
+import { Dialer, nameOf } from '../proxy/stream/dial.ts';
+import { compileClients } from '../rules/clients.ts';
+import { compileRules } from '../rules/rules.ts';
+import { foldName } from '../telemetry/metrics/fold.ts';
+import { createIdPool } from '../telemetry/propagation/ids.ts';
+import { createPropagation } from '../telemetry/propagation/propagation.ts';
+import { createSampler } from '../telemetry/propagation/sampling.ts';
+import { Recorder } from '../telemetry/recording/recorder.ts';
+import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
+
+const SWEEP_MS = 60_000;
+const SECOND_MS = 1000;
+
+/**
+ * The traffic thread's composition root: the data plane, the cells it counts on and the ring its
+ * events leave by. Everything that isn't traffic is on the main thread (app/app.ts).
+ */
+async function runTraffic(options: TrafficOptions, report: (message: Report) => void): Promise<Listener> {
+  const { config, env } = options;
+  const share = (limit: number): number => Math.ceil(limit / options.threads);
+  const ring = new RingWriter(options.ring);
+  const recorder = new Recorder({
+    maxTopics: config.metrics.maxTopics,
+    maxEdges: config.metrics.maxEdges,
+    idleAfter: config.metrics.idleAfter,
+    buckets: config.metrics.buckets,
+    openTelemetryNames: config.metrics.openTelemetryNames,
+    port: options.metrics,
+  });
+  const observer = guardedObserver({
+    publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
+    deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
+    hop: (hop) => recorder.hop(hop),
+    traffic: recorder.traffic,
+    emit: (event) => ring.write(event),
+    ended: (passage) => ring.writePassage(passage),
+  });
+  const sampler = createSampler(env, {
+    maxTracesPerSecond: share(config.tracing.maxTracesPerSecond),
+    // all threads find the same wrong, one says so
+    ...(options.index === 0 && { warn: (message: string) => report({ type: 'warning', message }) }),
+  });
+  const ids = createIdPool();
+  const clock = new Clock();
+  let faults = new Faults([]);
+  const settings = ({ tracing, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+    const before = faults;
+    const now = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
+    faults = now;
+    return {
+      interceptor: guardedInterceptor(
+        createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }),
+        () => observer.traffic.observerFailed(),
+      ),
+      rules: compileRules(rules, {
+        loss: loss.mode,
+        naming: (exchange, routingKey) => exchange || routingKey,
+        fold: foldName,
+        faults: (specs, side) => now.of(specs, side),
+      }),
+      options: {
+        pipeline,
+        windowPerChannel: limits.windowPerChannel,
+        connections: share(limits.connections),
+        settleOnClose: loss.settleOnClose,
+        exempt: compileClients(loss.exempt),
+        outages: now.partitions,
+      },
+      releases: before.lacks(now),
+    };
+  };
+  const { interceptor, rules, options: planeOptions } = settings(config);
+  const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
+  plane.bypass = config.bypass;
+  plane.onFact = (fact) => report({ type: 'learned', fact });
+  let bound: Bound | undefined;
+  const dialer = new Dialer({
+    servers: config.upstream.servers,
+    security: options.upstreamSecurity,
+    timeout: config.upstream.connectTimeout,
+    refusal: () => {
+      if (!faults.partitions.some((outage) => outage.refuses(clock.now()))) return undefined;
+      observer.traffic.faultInjected('partition');
+      return 'fault: partition';
+    },
+    isOurs: (address, port) => bound !== undefined && leadsTo(bound, address, port),
+    result: (upstream, error) => {
+      observer.traffic.upstreamUp(nameOf(upstream), error === undefined);
+      report({ type: 'dialled', upstream: nameOf(upstream), error: error?.message });
+    },
+  });
+  const listener = new Listener(plane, dialer, options.listen.tls, options.index + 1, options.threads);
+
+  /** All of it or, if it throws, nothing. */
+  function configure({ config, tls, upstreamSecurity }: Configuration): void {
+    listener.configure(settings(config), tls);
+    dialer.configure({ security: upstreamSecurity, timeout: config.upstream.connectTimeout });
+    sampler.limit(share(config.tracing.maxTracesPerSecond));
+    plane.bypass = config.bypass;
+  }
+
+  parentPort?.on('message', (command: Command) => {
+    if (command.type === 'bypass') plane.bypass = true;
+    else if (command.type === 'configure') report({ type: 'configured', error: failure(() => configure(command)) });
+    else if (command.type === 'learn') plane.learn(command.fact);
+    else {
+      listener
+        .idle(command.timeout)
+        .then(() => listener.close())
+        .then(() => report({ type: 'drained' }));
+    }
+  });
+  const { idleAfter } = config.metrics;
+  let aged = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    recorder.sweep(now);
+    if (idleAfter === 0 || now - aged < idleAfter) return;
+    aged = now;
+    listener.age();
+  }, SWEEP_MS).unref();
+  let limited = 0;
+  setInterval(() => {
+    recorder.advance(performance.now());
+    if (sampler.limited === limited) return;
+    limited = sampler.limited;
+    report({ type: 'sampling', limited });
+  }, SECOND_MS).unref();
+
+  plane.middleware = await middleware(options, report, () => observer.traffic.observerFailed());
+  listener.onOutOfDescriptors = once(() => report({ type: 'out of descriptors' }));
+  bound = await listener.listen(options.listen);
+  report({ type: 'listening', port: bound.port });
+  return listener;
+}
+
+/** Loads nothing where there are no plugins. */
+async function middleware(
+  { plugins, config, index }: TrafficOptions,
+  report: (message: Report) => void,
+  failed: () => void,
+): Promise<Middleware | undefined> {
+  if (plugins === undefined) return undefined;
+  const { loadPlugins } = await import('../plugins/load.ts');
+  const { PluginFigures } = await import('../plugins/figures.ts');
+  const { middlewareOf } = await import('../plugins/plugins.ts');
+  const loaded = middlewareOf(await loadPlugins(config.plugins, plugins.from), {
+    thread: index + 1,
+    figures: new PluginFigures(plugins.memory, config.plugins.length),
+    report: (message) => report({ type: 'warning', message }),
+  });
+  return loaded && guardedMiddleware(loaded, failed);
+}
+
+function once(call: () => void): () => void {
+  let called = false;
+  return () => {
+    if (!called) call();
+    called = true;
+  };
+}
+
+function failure(attempt: () => void): string | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+if (!isMainThread && parentPort !== null) {
+  const port = parentPort;
+  const report = (message: Report): void => port.postMessage(message);
+  // loaded while the main thread still reads the configuration: that comes as the first message
+  port.once('message', (options: TrafficOptions) => {
+    runTraffic(options, report).catch((error) => {
+      const { message, code, syscall, port, hostname } = error;
+      report({ type: 'failed', error: { message, code, syscall, port, hostname } });
+    });
+  });
+}
