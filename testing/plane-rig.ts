@@ -15,6 +15,7 @@ import { Connection } from '../src/proxy/connection/connection.ts';
 import { guardedInterceptor, guardedMiddleware, guardedObserver } from '../src/proxy/plane/fail-open.ts';
 import { Plane, type PlaneSettings } from '../src/proxy/plane/plane.ts';
 import { Clock } from '../src/proxy/ports/clock.ts';
+import { ScanRuns } from '../src/proxy/scanning/scan-runs.ts';
 import { Scratch } from '../src/proxy/stream/output.ts';
 import { compileClients } from '../src/rules/clients.ts';
 import type { Rule } from '../src/rules/rule.ts';
@@ -230,7 +231,7 @@ export function createRig({
     brokerSocket as unknown as Socket,
     { host: '127.0.0.1', port: 5672, tls: false },
     plane,
-    new Scratch(),
+    { output: new Scratch(), runs: new ScanRuns() },
     () => {},
   );
   let swept = 0;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Pacing } from '../../src/proxy/routing/rate-limit.ts';
+import { RateLimiter } from '../../src/proxy/routing/rate-limit.ts';
 
 /** What a limit said, as a tally hears it. */
 function heard() {
@@ -21,7 +21,7 @@ describe('a rate limit', () => {
     const rates = fc.constantFrom(1, 3, 10, 50, 999, 5000, 100_000);
     fc.assert(
       fc.property(rates, fc.array(fc.nat(30), { minLength: 1, maxLength: 20 }), (perSecond, late) => {
-        const pacing = new Pacing();
+        const pacing = new RateLimiter();
         const { figures, tally } = heard();
         const limit = { perSecond };
         const messages = Math.max(100, perSecond * 2);
@@ -49,7 +49,7 @@ describe('a rate limit', () => {
   test('is not felt by one who sends more slowly', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 1, maxLength: 200 }), (slower) => {
-        const pacing = new Pacing();
+        const pacing = new RateLimiter();
         const { figures, tally } = heard();
         const limit = { perSecond: 10 };
         let now = 0;
@@ -64,7 +64,7 @@ describe('a rate limit', () => {
   });
 
   test('is of its rule alone: messages of another do not use it up', () => {
-    const pacing = new Pacing();
+    const pacing = new RateLimiter();
     const { tally } = heard();
     const [slow, fast] = [{ perSecond: 1 }, { perSecond: 1 }];
     pacing.passed(slow, tally, 0);
@@ -75,7 +75,7 @@ describe('a rate limit', () => {
   });
 
   test('says when reading has to stop, and never again once the connection ends', () => {
-    const pacing = new Pacing();
+    const pacing = new RateLimiter();
     const { tally } = heard();
     let stops = 0;
     pacing.onWait = () => stops++;

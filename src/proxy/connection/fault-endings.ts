@@ -1,10 +1,10 @@
 import { closeFrame, emptyFrame } from '../../amqp/methods.ts';
-import { Severed } from '../fault-path/severed-channel.ts';
+import { SeveredChannel } from '../fault-path/severed-channel.ts';
 import type { Ending } from '../ports/verdict.ts';
 import type { Channel } from '../session/channel.ts';
 import type { Session } from '../session/session.ts';
 import type { FrameSink } from '../stream/delay-line.ts';
-import type { DirectionWire } from '../stream/frame-boundary.ts';
+import type { FrameBoundary } from '../stream/frame-boundary.ts';
 
 /** How a connection ends because of a fault. */
 interface Endable {
@@ -14,22 +14,22 @@ interface Endable {
 
 /** One direction, and where frames of a channel go in it. */
 interface Side {
-  wire: DirectionWire;
-  sink(channel: Channel): FrameSink;
+  readonly boundary: FrameBoundary;
+  readonly follower: { sink(channel: Channel): FrameSink };
 }
 
 /** Connections and channels that a fault ends, and what is told to an app about its publishes. */
 export class FaultEndings {
   readonly #session: Session;
-  readonly #broker: Side;
-  readonly #app: Side;
+  readonly #upstream: Side;
+  readonly #downstream: Side;
   readonly #connection: Endable;
   #answering = false;
 
-  constructor(session: Session, broker: Side, app: Side, connection: Endable) {
+  constructor(session: Session, upstream: Side, downstream: Side, connection: Endable) {
     this.#session = session;
-    this.#broker = broker;
-    this.#app = app;
+    this.#upstream = upstream;
+    this.#downstream = downstream;
     this.#connection = connection;
   }
 
@@ -43,50 +43,56 @@ export class FaultEndings {
 
   #sever(id: number, code: number, text: string): void {
     const channel = this.#session.channel(id);
-    if (channel === undefined || channel.severed !== undefined || channel.publishes.discarded !== undefined) return;
-    const severed = new Severed(code, text);
+    if (channel === undefined || channel.severed !== undefined || !channel.state.isOpen) return;
+    const severed = new SeveredChannel(code, text);
     channel.severed = severed;
     const frame = closeFrame('channel.close', id, code, text);
     const received = (): boolean => channel.delivering.isBetween && channel.returning === undefined;
-    this.#tell(channel, this.#app, frame, received, () => {
+    this.#tell(channel, this.#downstream, frame, received, () => {
       severed.appTold = true;
     });
     this.#tell(
       channel,
-      this.#broker,
+      this.#upstream,
       frame,
       () => channel.publishing.isBetween,
       () => {
         severed.brokerTold = true;
-        channel.publishes.discarded = 'channel_error';
+        channel.state.on('closed by broker');
       },
     );
   }
 
   /** Never between the frames of a message of this channel. */
-  #tell(channel: Channel, { wire, sink }: Side, frame: Uint8Array, isBetween: () => boolean, told: () => void): void {
+  #tell(
+    channel: Channel,
+    { boundary, follower }: Side,
+    frame: Uint8Array,
+    isBetween: () => boolean,
+    told: () => void,
+  ): void {
     const go = (): void => {
       if (this.#session.channel(channel.id) !== channel) return;
       if (!isBetween()) {
-        wire.later(go);
+        boundary.later(go);
         return;
       }
-      sink(channel).add(frame);
+      follower.sink(channel).add(frame);
       told();
     };
-    wire.onceAtBoundary(go);
+    boundary.onceAtBoundary(go);
   }
 
   /** channel.close of a side that we have told the same: it is owed an answer all the same. */
   answerClose(side: 'app' | 'broker', id: number): void {
-    const { wire } = side === 'app' ? this.#app : this.#broker;
-    queueMicrotask(() => wire.onceAtBoundary(() => wire.output.add(emptyFrame('channel.close-ok', id))));
+    const { boundary } = side === 'app' ? this.#downstream : this.#upstream;
+    queueMicrotask(() => boundary.onceAtBoundary(() => boundary.output.add(emptyFrame('channel.close-ok', id))));
   }
 
   /** Both sides have answered: the number is free, and used again if the app has done so already. */
-  over(id: number, replay: (severed: Severed) => void): void {
+  over(id: number, replay: (severed: SeveredChannel) => void): void {
     queueMicrotask(() =>
-      this.#broker.wire.onceAtBoundary(() => {
+      this.#upstream.boundary.onceAtBoundary(() => {
         const severed = this.#session.channel(id)?.severed;
         if (severed === undefined) return;
         this.#session.forgetChannel(id);
@@ -101,8 +107,8 @@ export class FaultEndings {
     this.#answering = true;
     queueMicrotask(() => {
       this.#answering = false;
-      this.#app.wire.onceAtBoundary(() => {
-        for (const channel of this.#session.channels()) channel.giveAnswers(this.#app.sink(channel));
+      this.#downstream.boundary.onceAtBoundary(() => {
+        for (const channel of this.#session.channels()) channel.giveAnswers(this.#downstream.follower.sink(channel));
       });
     });
   }

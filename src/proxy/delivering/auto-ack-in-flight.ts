@@ -17,7 +17,7 @@ const INITIAL = 64;
  * vanishes, nobody can say which of them it had read: an upper bound of these is told as unknown
  * (FACTS, D: a consumer killed after 100 had 3,848 in its socket).
  */
-export class InFlight {
+export class AutoAckInFlight {
   // by run, the oldest first; up to #runs
   #tallies: DeliveryTally[] = [];
   /** when the kernel took the first and the last of them, ms of the monotonic clock */

@@ -1,132 +1,178 @@
-import type { DeliveryEnded } from '../../events/lifecycle.ts';
-import { HAS_SPAN, LOST, NOTHING_MORE, newPassage, SAMPLED, TRACED } from '../../events/passage.ts';
-import { type Detail, IDS, type Passed, Window } from '../open-messages/window.ts';
+import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED } from '../../events/passage.ts';
+import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
+import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
+import type { SpanDetail } from '../open-messages/span-detail.ts';
+import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { DeliveryTally, RequeueReason } from '../ports/observer.ts';
-import { PassageNames } from '../routing/route-names.ts';
-import type { Route, RouteTable } from '../routing/routes.ts';
-import type { InFlight } from './auto-ack-in-flight.ts';
+import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
+import type { DeliveryRun } from './delivery-run.ts';
 
-export interface Consumer {
-  readonly tag: string;
-  /** the tag's bytes, so that a delivery finds its consumer without making a string */
-  readonly key: Uint8Array;
-  readonly queue: string;
-  readonly noAck: boolean;
-  /** of its sampled deliveries of which there is nothing more to tell */
-  readonly plain: Detail;
-  routes: RouteTable<DeliveryTally>;
-  last: Route<DeliveryTally> | undefined;
-}
-
-/** The delivery at hand: between its method frame and its last body byte. */
-export interface Delivering extends Passed<DeliveryTally> {
-  tag: number;
-  noAck: boolean;
-  redelivered: boolean;
-  /** a get-ok, not a basic.deliver */
-  get: boolean;
-  /** faults that struck it, separated by commas */
-  fault: string;
-}
-
-type Settlement = Pick<DeliveryEnded, 'settlement' | 'outcome' | 'reason' | 'lost'>;
-const ACKED: Settlement = { settlement: 'ack', outcome: 'success', reason: '', lost: false };
-const AUTO_ACKED: Settlement = { settlement: 'auto-ack', outcome: 'success', reason: '', lost: false };
-const UNDELIVERED: Settlement = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', lost: true };
+const ACKED: Ending = { settlement: 'ack', outcome: 'success', reason: '', bits: 0 };
+const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason: '', bits: 0 };
+const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
 /** Of one of which nothing was to be told. */
-const UNTOLD: Detail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
+const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
+/** Numbers from the first delivery to the last. */
+const ALL = Number.POSITIVE_INFINITY;
 
-/** An app's basic.ack, basic.reject or basic.nack. */
-export interface Settle {
+/** An app's basic.ack, basic.reject and basic.nack of deliveries with tags in a row. */
+export interface Settlement {
   how: 'ack' | 'reject' | 'nack';
-  tag: number;
-  multiple: boolean;
+  /** 0: all up to `to` */
+  from: number;
+  /** 0, as `from`: all so far */
+  to: number;
   requeue: boolean;
 }
 
 /**
  * The consume side of one channel: keeps the deliveries the app has yet to settle and ends each
- * exactly once (DESIGN, Outcomes).
+ * exactly once (docs/loss.md, Outcomes).
  */
-export class Deliveries {
+export class DeliveryTracker implements Flushable {
   readonly #plane: Plane;
   readonly #vhost: string;
-  readonly #names: PassageNames;
-  readonly #passage = newPassage();
-  readonly #unsettled: Window<DeliveryTally>;
+  readonly #unflushed: Unflushed;
+  readonly #inFlight: AutoAckInFlight;
+  readonly #limit: number;
+  readonly #open = new OpenMessages<DeliveryTally>();
+  readonly #teller: PassageTeller<DeliveryTally>;
   /** in tx: settlements wait for the commit */
-  #uncommitted: Settle[] | undefined;
+  #uncommitted: Settlement[] | undefined;
+  /** the highest delivery tag so far */
   #lastTag = 0;
-  readonly #inFlight: InFlight;
-  /** acks not yet counted: all of one route, delivered and acked at the same times */
-  #ackedRoute: Route<DeliveryTally> | undefined;
-  #ackedTime = 0;
-  #ackedNow = 0;
-  #acked = 0;
+  /** it waits for the next flush */
+  #waits = false;
+  /** of the call at hand, ms of the monotonic clock */
+  #now = 0;
+  readonly #acked = (stretch: Stretch<DeliveryTally>): void => {
+    this.#settled(stretch);
+    stretch.route.tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    this.#tellSampled(stretch, ACKED);
+  };
+  readonly #autoAcked = (stretch: Stretch<DeliveryTally>): void => {
+    const { tally } = stretch.route;
+    let bytes = 0;
+    for (let i = 0; i < stretch.count; i++) bytes += this.#open.sizeOf(stretch, i);
+    tally.succeeded(0, true, stretch.count);
+    this.#inFlight.add(tally, stretch.count, bytes, this.#now);
+    this.#tellSampled(stretch, AUTO_ACKED);
+  };
+  readonly #undelivered = (stretch: Stretch<DeliveryTally>): void => {
+    const { tally, hop } = stretch.route;
+    for (let i = 0; i < stretch.count; i++) {
+      tally.failed('autoack_undelivered', Number.NaN, true);
+      hop.lost();
+      this.#tell(stretch, i, stretch.detail ?? UNTOLD, UNDELIVERED);
+    }
+  };
 
-  constructor(plane: Plane, connection: number, channel: number, vhost: string, inFlight: InFlight) {
+  constructor(
+    plane: Plane,
+    connection: number,
+    channel: number,
+    vhost: string,
+    unflushed: Unflushed,
+    inFlight: AutoAckInFlight,
+  ) {
     this.#plane = plane;
     this.#vhost = vhost;
-    this.#names = new PassageNames(connection, channel);
+    this.#unflushed = unflushed;
     this.#inFlight = inFlight;
-    this.#unsettled = new Window(plane.options.windowPerChannel);
+    this.#limit = plane.options.windowPerChannel;
+    this.#teller = new PassageTeller(this.#open, plane.observer, plane.clock, connection, channel);
   }
 
-  /** tx.select-ok passed. */
+  /** tx.select passed. */
   transactional(): void {
     this.#uncommitted ??= [];
   }
 
-  /** The last byte of a delivery passed. Returns true if its outcome is the flush of the socket. */
-  passed(delivery: Delivering): boolean {
-    const { route, redelivered } = delivery;
-    route.tally.passed(delivery.size, redelivered, delivery.get);
-    route.hop.passed(redelivered);
-    return this.goes(delivery);
-  }
-
-  /** `passed` for one of several of a route, which `went` counts. */
-  goes(delivery: Delivering): boolean {
-    const { route, tag, detail } = delivery;
-    this.#lastTag = tag;
-    if (delivery.noAck) return true;
-    const open = this.#unsettled;
+  /** The last byte of each passed towards the app; `held`: a fault keeps it from the socket, `left` tells when not. */
+  passed(run: DeliveryRun, held = false): void {
+    const { route, tag, count } = run;
+    const { tally, hop } = route;
+    tally.passed(run.bytes, run.redelivered, run.get, count);
+    hop.passed(run.redelivered, count);
+    if (run.isFirst) tally.first(run.latency, count);
+    // one step of a retry loop per delivery; a redelivery shows the same step again
+    if (run.deadLetterQueue !== '' && !run.redelivered) {
+      for (let i = 0; i < count; i++) tally.deadLettered(run.deadLetterQueue, run.deadLetterReason);
+    }
     // a tag that does not grow is no delivery tag we can follow
-    const slot = tag >= open.next ? open.add(tag) : -1;
-    if (slot < 0) {
+    const follows = tag > this.#lastTag;
+    if (follows) this.#lastTag = tag + count - 1;
+    if (run.source.noAck) this.#awaitFlush(run, follows, held);
+    else this.#awaitSettlement(run, follows ? Math.min(count, Math.max(0, this.#limit - this.#open.awaiting)) : 0);
+  }
+
+  #awaitSettlement(run: DeliveryRun, kept: number): void {
+    const { count } = run;
+    for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
+    if (kept === 0) return;
+    this.#open.add(run, 0, kept, run.tag, SETTLEMENT);
+    run.route.tally.unsettled(kept);
+  }
+
+  #awaitFlush(run: DeliveryRun, follows: boolean, held: boolean): void {
+    if (!follows) {
       this.#plane.observer.traffic.unobserved('window_full');
-      return false;
+      run.route.tally.succeeded(0, true, run.count);
+      return;
     }
-    open.routes[slot] = route;
-    open.times[slot] = delivery.time;
-    open.sizes[slot] = delivery.size;
-    open.bits[slot] = delivery.bits;
-    if (detail !== undefined) {
-      open.details[slot] = detail;
-      open.stamps[slot] = delivery.latency;
-    }
-    if ((delivery.bits & TRACED) !== 0) for (let i = 0; i < IDS; i++) open.ids[slot * IDS + i] = delivery.ids[i];
-    route.tally.unsettled(1);
-    return false;
+    this.#open.add(run, 0, run.count, run.tag, FLUSH, held);
+    this.#wait();
   }
 
-  /** First deliveries to a consumer. */
-  went(route: Route<DeliveryTally>, count: number, bytes: number): void {
-    route.tally.passed(bytes, false, false, count);
-    route.hop.passed(false, count);
+  #wait(): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#unflushed.add(this);
   }
 
-  settle(settle: Settle, now: number): void {
+  /** Flushable: the kernel took the auto-ack deliveries. */
+  flushed(now: number): void {
+    this.#waits = false;
+    this.#now = now;
+    this.#open.flush(now, this.#autoAcked);
+  }
+
+  /** Flushable: auto-ack deliveries are still in our hands when the connection ends; the broker has done with them. */
+  unsent(now: number): void {
+    this.#waits = false;
+    this.#now = now;
+    this.#open.take(0, ALL, FLUSH, this.#undelivered);
+  }
+
+  /** An auto-ack delivery that a fault held back has left for the socket. */
+  left(tag: number): void {
+    this.#open.release(tag);
+    this.#wait();
+  }
+
+  /** An auto-ack delivery that a fault took out of the stream: the broker has done with it. */
+  withdrawn(run: DeliveryRun, now: number): void {
+    if (!run.source.noAck) return;
+    const { route, tag } = run;
+    route.tally.passed(run.bytes, run.redelivered, run.get);
+    if (tag <= this.#lastTag) return;
+    this.#lastTag = tag;
+    this.#now = now;
+    this.#open.add(run, 0, 1, tag, FLUSH);
+    this.#open.take(tag, tag, FLUSH, this.#undelivered);
+  }
+
+  settle(settlement: Settlement, now: number): void {
     if (this.#uncommitted === undefined) {
-      this.#apply(settle, now);
+      this.#apply(settlement, now);
       return;
     }
     // what `multiple` covers is decided now, not at the commit
-    const tag = settle.multiple && settle.tag === 0 ? this.#lastTag : settle.tag;
+    const to = settlement.to === 0 ? this.#lastTag : settlement.to;
     // all, while nothing was delivered yet: at the commit it would read as all there are then
-    if (tag === 0) return;
-    this.#uncommitted.push({ ...settle, tag });
+    if (to === 0) return;
+    this.#uncommitted.push({ ...settlement, to });
   }
 
   /** Settlements waiting for a commit: tx.commit covers those made so far. */
@@ -135,91 +181,19 @@ export class Deliveries {
   }
 
   committed(count: number, now: number): void {
-    for (const settle of this.#uncommitted?.splice(0, count) ?? []) this.#apply(settle, now);
+    for (const settlement of this.#uncommitted?.splice(0, count) ?? []) this.#apply(settlement, now);
   }
 
   rolledBack(count: number): void {
     this.#uncommitted?.splice(0, count);
   }
 
-  #apply({ how, tag, multiple, requeue }: Settle, now: number): void {
-    if (how === 'ack') {
-      this.ack(tag, multiple, now);
-      this.countAcks();
-      return;
-    }
-    if (multiple) {
-      this.#unsettled.takeUpTo(tag || this.#lastTag, (slot, n) => this.#settleOne(slot, n, how, requeue, now));
-      return;
-    }
-    const slot = this.#unsettled.take(tag);
-    if (slot < 0) return;
-    this.#settleOne(slot, tag, how, requeue, now);
-    this.#unsettled.release(slot);
-  }
-
-  /** Settlements take effect as they come. */
-  get settlesAtOnce(): boolean {
-    return this.#uncommitted === undefined;
-  }
-
-  /** basic.ack of the app while `settlesAtOnce`; whoever takes several in a row calls `countAcks` behind the last one. */
-  ack(tag: number, multiple: boolean, now: number): void {
-    if (multiple) {
-      this.#unsettled.takeUpTo(tag || this.#lastTag, (slot, n) => this.#ackOne(slot, n, now));
-      return;
-    }
-    const slot = this.#unsettled.take(tag);
-    if (slot < 0) return;
-    this.#ackOne(slot, tag, now);
-    this.#unsettled.release(slot);
-  }
-
-  #ackOne(slot: number, tag: number, now: number): void {
-    const open = this.#unsettled;
-    const route = open.routes[slot];
-    const time = open.times[slot];
-    if (route !== this.#ackedRoute || time !== this.#ackedTime || now !== this.#ackedNow) {
-      this.countAcks();
-      this.#ackedRoute = route;
-      this.#ackedTime = time;
-      this.#ackedNow = now;
-    }
-    this.#acked++;
-    if (open.details[slot] !== undefined) this.#ended(slot, tag, now, ACKED);
-  }
-
-  /** What was acked so far. */
-  countAcks(): void {
-    const route = this.#ackedRoute;
-    if (route === undefined || this.#acked === 0) return;
-    route.tally.unsettled(-this.#acked);
-    route.tally.succeeded((this.#ackedNow - this.#ackedTime) / 1000, false, this.#acked);
-    this.#acked = 0;
-  }
-
-  #settleOne(slot: number, tag: number, how: 'nack' | 'reject', requeue: boolean, now: number): void {
-    const open = this.#unsettled;
-    const route = open.routes[slot] as Route<DeliveryTally>;
-    const seconds = (now - open.times[slot]) / 1000;
-    route.tally.unsettled(-1);
-    if (requeue) {
-      route.tally.requeued(how);
-      if (open.details[slot] !== undefined) {
-        this.#ended(slot, tag, now, { settlement: how, outcome: 'requeued', reason: how, lost: false });
-      }
-    } else {
-      const lost = !route.treatment.deadLetters && !this.#plane.deadLetters(this.#vhost, route.queue);
-      route.tally.failed('rejected', seconds, lost);
-      if (lost) route.hop.lost();
-      this.#ended(slot, tag, now, { settlement: how, outcome: 'failed', reason: 'rejected', lost });
-    }
-  }
-
-  /** The channel or connection ended: all that is unsettled goes back to its queue, and so does what waits for a commit. */
-  requeueAll(reason: RequeueReason, now: number): void {
-    if (this.#uncommitted !== undefined) this.#uncommitted.length = 0;
-    this.#unsettled.takeUpTo(this.#lastTag, (slot, tag) => this.#requeue(slot, tag, reason, now));
+  #apply({ how, from, to, requeue }: Settlement, now: number): void {
+    this.#now = now;
+    const last = to === 0 ? this.#lastTag : to;
+    if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
+    else if (requeue) this.#open.take(from, last, SETTLEMENT, (stretch) => this.#requeued(stretch, how, how));
+    else this.#open.take(from, last, SETTLEMENT, (stretch) => this.#rejected(stretch, how));
   }
 
   /** basic.recover: all that is unsettled goes back to its queue, but for what the app has settled and not yet committed. */
@@ -229,70 +203,54 @@ export class Deliveries {
       this.requeueAll('recover', now);
       return;
     }
-    const isSettled = (tag: number): boolean =>
-      settled.some((settle) => (settle.multiple ? tag <= settle.tag : tag === settle.tag));
-    const open = this.#unsettled;
-    for (let tag = open.first(); tag >= 0; tag = open.first(tag + 1)) {
-      if (isSettled(tag)) continue;
-      const slot = open.take(tag);
-      this.#requeue(slot, tag, 'recover', now);
-      open.release(slot);
+    this.#now = now;
+    const isSettled = (tag: number): boolean => settled.some(({ from, to }) => from <= tag && tag <= to);
+    const tags = Array.from(this.#open, ({ awaits, first }) => (awaits === SETTLEMENT ? first : -1));
+    for (const tag of tags) {
+      if (tag < 0 || isSettled(tag)) continue;
+      this.#open.take(tag, tag, SETTLEMENT, (stretch) => this.#requeued(stretch, 'recover', 'recover'));
     }
   }
 
-  #requeue(slot: number, tag: number, reason: RequeueReason, now: number): void {
-    const { tally } = this.#unsettled.routes[slot] as Route<DeliveryTally>;
-    tally.unsettled(-1);
-    tally.requeued(reason);
-    if (this.#unsettled.details[slot] !== undefined) {
-      this.#ended(slot, tag, now, { settlement: reason, outcome: 'requeued', reason, lost: false });
+  /** The channel or connection ended: all that is unsettled goes back to its queue, and so does what waits for a commit. */
+  requeueAll(reason: RequeueReason, now: number): void {
+    this.#now = now;
+    if (this.#uncommitted !== undefined) this.#uncommitted.length = 0;
+    this.#open.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason, reason));
+  }
+
+  #requeued(stretch: Stretch<DeliveryTally>, settlement: Ending['settlement'], reason: RequeueReason): void {
+    this.#settled(stretch);
+    stretch.route.tally.requeued(reason, stretch.count);
+    this.#tellSampled(stretch, { settlement, outcome: 'requeued', reason, bits: 0 });
+  }
+
+  #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
+    this.#settled(stretch);
+    const { route } = stretch;
+    const { tally, hop } = route;
+    const seconds = (this.#now - stretch.time) / 1000;
+    const lost = !route.treatment.deadLetters && !this.#plane.deadLetters(this.#vhost, route.queue);
+    const ending: Ending = { settlement, outcome: 'failed', reason: 'rejected', bits: lost ? LOST : 0 };
+    for (let i = 0; i < stretch.count; i++) {
+      tally.failed('rejected', seconds, lost);
+      if (lost) hop.lost();
+      this.#tell(stretch, i, stretch.detail ?? UNTOLD, ending);
     }
   }
 
-  /** Auto-ack deliveries whose last byte the kernel took. */
-  flushed({ tally }: Route<DeliveryTally>, _time: number, count: number, bytes: number, now: number): void {
-    tally.succeeded(0, true, count);
-    this.#inFlight.add(tally, count, bytes, now);
+  #settled(stretch: Stretch<DeliveryTally>): void {
+    stretch.route.tally.unsettled(-stretch.count);
   }
 
-  tell(delivered: Passed<DeliveryTally>, tag: number, now: number): void {
-    this.#tell(delivered, tag, now, AUTO_ACKED);
-  }
-
-  /** An auto-ack delivery that was still in our hands when the connection ended: to the broker it is done with. */
-  unflushed(delivered: Passed<DeliveryTally>, tag: number, now: number): void {
-    delivered.route.tally.failed('autoack_undelivered', Number.NaN, true);
-    delivered.route.hop.lost();
-    const untold = { detail: UNTOLD, bits: 0, latency: Number.NaN };
-    this.#tell(delivered.detail === undefined ? { ...delivered, ...untold } : delivered, tag, now, UNDELIVERED);
-  }
-
-  #ended(slot: number, tag: number, now: number, settlement: Settlement): void {
-    const open = this.#unsettled;
-    const detail = open.details[slot];
-    const latency = detail === undefined ? Number.NaN : open.stamps[slot];
-    const delivered = open.message(slot, detail ?? UNTOLD, latency);
-    this.#tell(delivered, tag, now, settlement);
-  }
-
-  #tell(delivered: Passed<DeliveryTally>, deliveryTag: number, now: number, settlement: Settlement): void {
-    const { detail, bits } = delivered;
+  #tellSampled(stretch: Stretch<DeliveryTally>, ending: Ending): void {
+    const { detail } = stretch;
     if (detail === undefined) return;
-    const { clock, observer } = this.#plane;
-    const passage = this.#passage;
-    passage.names = this.#names.of(delivered.route, detail);
-    passage.bits = bits | ((bits & SAMPLED) === 0 ? 0 : HAS_SPAN) | (settlement.lost ? LOST : 0);
-    passage.ids = delivered.ids;
-    passage.idsAt = delivered.idsAt;
-    passage.startedAt = clock.micros(delivered.time);
-    passage.endedAt = clock.micros(now);
-    passage.bodySize = delivered.size;
-    passage.number = deliveryTag;
-    passage.latency = delivered.latency;
-    passage.settlement = settlement.settlement;
-    passage.outcome = settlement.outcome;
-    passage.reason = settlement.reason;
-    passage.more = detail.more;
-    observer.ended(passage);
+    for (let i = 0; i < stretch.count; i++) this.#tell(stretch, i, detail, ending);
+  }
+
+  #tell(stretch: Stretch<DeliveryTally>, i: number, detail: SpanDetail, ending: Ending): void {
+    const spanBit = (stretch.passageBits & SAMPLED) === 0 ? 0 : HAS_SPAN;
+    this.#teller.tell(stretch, i, detail, stretch.first + i, this.#now, ending, spanBit);
   }
 }

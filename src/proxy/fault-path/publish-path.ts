@@ -1,12 +1,10 @@
 import type { ContentHeader } from '../../amqp/content.ts';
-import type { Flushing } from '../open-messages/flushing.ts';
-import { lasting, type Passed } from '../open-messages/window.ts';
 import type { HeaderEdit } from '../ports/interceptor.ts';
-import type { PublishTally, TrafficTally } from '../ports/observer.ts';
+import type { TrafficTally } from '../ports/observer.ts';
 import { type Fault, judge, Verdict } from '../ports/verdict.ts';
-import type { Publishing } from '../publishing/publish.ts';
-import type { Publishes } from '../publishing/publish-tracker.ts';
-import { DelayLine, type FrameSink, type Leaving, type Wire } from '../stream/delay-line.ts';
+import type { PublishRun } from '../publishing/publish-run.ts';
+import type { PublishTracker } from '../publishing/publish-tracker.ts';
+import { DelayLine, type FrameSink, type Wire } from '../stream/delay-line.ts';
 
 /** A publish that later ones may overtake. */
 interface Overtaken {
@@ -17,7 +15,6 @@ interface Overtaken {
   delay: number;
   rate: number;
   notBefore: number;
-  leaving: Leaving;
   timer: NodeJS.Timeout;
 }
 
@@ -28,8 +25,7 @@ interface Overtaken {
 export class PublishPath implements FrameSink {
   readonly line: DelayLine;
   readonly #wire: Wire;
-  readonly #publishes: Publishes;
-  readonly #flushing: Flushing<PublishTally>;
+  readonly #publishes: PublishTracker;
   /** on the publish at hand */
   readonly verdict = new Verdict();
   /** frames of the publish at hand, if they are needed again */
@@ -37,10 +33,9 @@ export class PublishPath implements FrameSink {
   #overtaken: Overtaken[] = [];
   #inside = false;
 
-  constructor(wire: Wire, publishes: Publishes, flushing: Flushing<PublishTally>) {
+  constructor(wire: Wire, publishes: PublishTracker) {
     this.#wire = wire;
     this.#publishes = publishes;
-    this.#flushing = flushing;
     this.line = new DelayLine(wire);
   }
 
@@ -85,7 +80,7 @@ export class PublishPath implements FrameSink {
   }
 
   /** The last byte of the publish at hand was put in. */
-  ended(publish: Publishing, now: number): void {
+  ended(publish: PublishRun, now: number): void {
     const { verdict } = this;
     this.#inside = false;
     this.line.hold(0, 0);
@@ -98,54 +93,32 @@ export class PublishPath implements FrameSink {
     this.#sendOvertaken(({ left }) => left <= 0);
   }
 
-  #passed(publish: Publishing, now: number): void {
+  #passed(publish: PublishRun, now: number): void {
     const { copies, overtakenBy, overtakingFor, confirmHiddenUntil, delay, rate } = this.verdict;
     const publishes = this.#publishes;
-    const apart = copies > 0 || overtakenBy > 0 || confirmHiddenUntil > 0;
-    const flushed = publishes.passed(publish, { apart, overtaken: overtakenBy > 0 });
+    const deferred = overtakenBy > 0;
+    const translated = copies > 0 || deferred || confirmHiddenUntil > 0;
+    publishes.passed(publish, { held: deferred || !this.line.isEmpty, deferred, translated });
     const { sequence } = publishes.numbers;
-    if (confirmHiddenUntil > now) publishes.apart.hide(sequence, confirmHiddenUntil);
-    const leaving = flushed ? this.#flush(publish, sequence) : this.#written(sequence);
+    if (confirmHiddenUntil > now) publishes.translator.hide(sequence, confirmHiddenUntil);
     const frames = this.#collected ?? [];
-    if (overtakenBy > 0) {
+    if (deferred) {
       const timer = setTimeout(() => {
         overtaken.left = 0;
         this.#wire.onceAtBoundary(() => this.#sendOvertaken(({ left }) => left <= 0));
       }, overtakingFor);
-      const overtaken: Overtaken = {
-        frames,
-        sequence,
-        left: overtakenBy,
-        delay,
-        rate,
-        notBefore: this.verdict.notBefore,
-        leaving,
-        timer,
-      };
+      const { notBefore } = this.verdict;
+      const overtaken: Overtaken = { frames, sequence, left: overtakenBy, delay, rate, notBefore, timer };
       this.#overtaken.push(overtaken);
-    } else this.line.whenLeft(leaving);
+    } else this.#whenLeft(sequence);
     for (let copy = 0; copy < copies; copy++) {
       for (const frame of copyOf(frames)) this.line.add(frame);
-      publishes.apart.repeated();
+      publishes.translator.repeated();
     }
   }
 
-  #flush(publish: Passed<PublishTally>, sequence: number): Leaving {
-    const message = lasting(publish);
-    return {
-      left: () => this.#flushing.add(this.#publishes, message, sequence),
-      kept: (now) => this.#publishes.unflushed(message, sequence, now),
-    };
-  }
-
-  /** One whose outcome is open: how long it takes is told by its flush all the same. */
-  #written(sequence: number): Leaving {
-    return {
-      left: () => {
-        if (this.#publishes.written(sequence)) this.#flushing.watch(this.#publishes);
-      },
-      kept: () => {},
-    };
+  #whenLeft(sequence: number): void {
+    if (!this.line.isEmpty) this.line.whenLeft(() => this.#publishes.left(sequence));
   }
 
   #sendOvertaken(which: (each: Overtaken) => boolean): void {
@@ -159,8 +132,9 @@ export class PublishPath implements FrameSink {
       this.line.hold(notBefore(each, now), each.rate);
       for (const frame of each.frames) this.line.add(frame);
       this.line.hold(0, 0);
-      this.#publishes.apart.deferredSent(each.sequence);
-      this.line.whenLeft(each.leaving);
+      this.#publishes.translator.deferredSent(each.sequence);
+      if (this.line.isEmpty) this.#publishes.left(each.sequence);
+      else this.#whenLeft(each.sequence);
     }
   }
 
@@ -178,11 +152,7 @@ export class PublishPath implements FrameSink {
 
   /** Nothing of it will ever go. */
   discard(): void {
-    const now = this.#wire.now();
-    for (const { leaving, timer } of this.#overtaken.splice(0)) {
-      clearTimeout(timer);
-      leaving.kept(now);
-    }
+    for (const { timer } of this.#overtaken.splice(0)) clearTimeout(timer);
     this.line.discard();
   }
 }

@@ -1,7 +1,12 @@
 import type { FrameVisitor } from '../../amqp/frames.ts';
-import type { Session } from '../session/session.ts';
-import type { DirectionWire } from '../stream/frame-boundary.ts';
-import type { Severed } from './severed-channel.ts';
+import type { FrameBoundary } from '../stream/frame-boundary.ts';
+import type { SeveredChannel } from './severed-channel.ts';
+
+/** The channels of one connection. */
+interface Channels {
+  channel(id: number): { readonly severed: SeveredChannel | undefined } | undefined;
+  channels(): Iterable<{ readonly severed: SeveredChannel | undefined }>;
+}
 
 /** Most bytes of a connection that wait for channel numbers to be free; beyond, the app is not read until one is. */
 const MAX_WAITING = 64 * 1024;
@@ -11,51 +16,51 @@ const MAX_WAITING = 64 * 1024;
  * the broker has: it waits until the broker lets go of the number, and is passed on then.
  */
 export class ReusedNumbers {
-  readonly #session: Session;
-  readonly #wire: DirectionWire;
+  readonly #channels: Channels;
+  readonly #boundary: FrameBoundary;
   /** bytes that wait */
   #waiting = 0;
   /** the channel of which came the last of them */
-  #last: Severed | undefined;
+  #last: SeveredChannel | undefined;
 
-  constructor(session: Session, wire: DirectionWire) {
-    this.#session = session;
-    this.#wire = wire;
+  constructor(channels: Channels, boundary: FrameBoundary) {
+    this.#channels = channels;
+    this.#boundary = boundary;
   }
 
   /** A frame of channel `id`, or a part of one. False: it is no such frame. */
   waits(id: number, buf: Uint8Array, start: number, end: number): boolean {
-    const severed = this.#session.channel(id)?.severed;
-    this.#wire.isHeldBack = severed?.appDone ?? false;
+    const severed = this.#channels.channel(id)?.severed;
+    this.#boundary.isHeldBack = severed?.appDone ?? false;
     if (!severed?.appDone) return false;
     severed.wait(buf, start, end);
     this.#last = severed;
     this.#waiting += end - start;
-    if (this.#waiting > MAX_WAITING) this.#wire.full(this, true);
+    if (this.#waiting > MAX_WAITING) this.#boundary.full(this, true);
     return true;
   }
 
   /** The number of `severed` is free, and the channel forgotten: `visitor` gets what came on the number since. */
-  pass(severed: Severed, visitor: FrameVisitor, observed: ReadonlySet<number>): void {
+  pass(severed: SeveredChannel, visitor: FrameVisitor, observed: ReadonlySet<number>): void {
     this.#waiting -= severed.waiting;
     // the frame that is coming may be of another channel whose number is not free yet
-    const isHeldBack = this.#wire.isHeldBack && severed !== this.#last;
+    const isHeldBack = this.#boundary.isHeldBack && severed !== this.#last;
     if (severed === this.#last) this.#last = undefined;
     severed.replay(visitor, observed);
-    this.#wire.isHeldBack = isHeldBack;
-    this.#wire.full(this, this.#waiting > MAX_WAITING);
+    this.#boundary.isHeldBack = isHeldBack;
+    this.#boundary.full(this, this.#waiting > MAX_WAITING);
   }
 
   /** What comes is not followed any more: what waits goes before it, as it is. */
   release(): void {
-    if (this.#waiting === 0 || !this.#wire.isAtBoundary) return;
-    const { output } = this.#wire;
-    for (const { severed } of this.#session.channels()) if (severed !== this.#last) severed?.release(output);
+    if (this.#waiting === 0 || !this.#boundary.isAtBoundary) return;
+    const { output } = this.#boundary;
+    for (const { severed } of this.#channels.channels()) if (severed !== this.#last) severed?.release(output);
     // the last frame of this one may not have come whole
     this.#last?.release(output);
     this.#last = undefined;
     this.#waiting = 0;
-    this.#wire.isHeldBack = false;
-    this.#wire.full(this, false);
+    this.#boundary.isHeldBack = false;
+    this.#boundary.full(this, false);
   }
 }

@@ -5,7 +5,7 @@ import type { FrameSink } from '../stream/delay-line.ts';
  * A channel that we close, towards both sides at once: what still comes on it goes nowhere, and its
  * number is free again when both have answered.
  */
-export class Severed {
+export class SeveredChannel {
   readonly code: number;
   readonly text: string;
   appTold = false;

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { isDeepStrictEqual } from 'node:util';
 import { Connection } from '../connection/connection.ts';
 import type { Outage, Plane, PlaneSettings } from '../plane/plane.ts';
+import { ScanRuns } from '../scanning/scan-runs.ts';
 import { OutOfDescriptors, SpareDescriptor } from '../stream/descriptors.ts';
 import type { Dialer } from '../stream/dial.ts';
 import { Scratch } from '../stream/output.ts';
@@ -25,7 +26,7 @@ export class Listener {
   readonly #plane: Plane;
   readonly #dialer: Dialer;
   readonly #server: Server;
-  readonly #scratch = new Scratch();
+  readonly #scratch = { output: new Scratch(), runs: new ScanRuns() };
   readonly #connections = new Set<Connection>();
   /** accepted, their TLS handshake or the dialling of their broker under way */
   readonly #arriving = new Set<Socket>();

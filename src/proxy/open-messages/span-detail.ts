@@ -1,13 +1,20 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
-import { type More, NOTHING_MORE } from '../../events/passage.ts';
+import { type More, type Names, NOTHING_MORE } from '../../events/passage.ts';
 import { TRACESTATE } from '../ports/interceptor.ts';
-import type { Detail } from './window.ts';
 
-/** Of publishes of which there is nothing more to tell. */
-export const PLAIN_PUBLISH: Detail = { via: 'publish', consumerTag: '', more: NOTHING_MORE };
+/** What is told of a message when its passage ends, besides figures. Most messages share one object. */
+export interface SpanDetail {
+  readonly via: Names['via'];
+  /** '' for a publish or basic.get */
+  readonly consumerTag: string;
+  readonly more: More;
+}
 
-/** What the content header last read has for its message's event; `fault` as there. */
+/** Of a publish that has nothing special to tell. */
+export const PLAIN_PUBLISH: SpanDetail = { via: 'publish', consumerTag: '', more: NOTHING_MORE };
+
+/** What the content header last read says for its message's event. `fault`: faults that struck it, '' for none. */
 export function moreOf(header: ContentHeader, hasParent: boolean, fault: string): More {
   const state = hasParent ? header.stringAt(TRACESTATE) : -1;
   if (state < 0 && fault === '' && !header.has('messageId') && !header.has('correlationId')) return NOTHING_MORE;
@@ -19,3 +26,9 @@ export function moreOf(header: ContentHeader, hasParent: boolean, fault: string)
     fault,
   };
 }
+
+/** The same message with the reply that returned it. */
+export const withReply = (detail: SpanDetail, replyCode: number, replyText: string): SpanDetail => ({
+  ...detail,
+  more: { ...detail.more, replyCode, replyText },
+});

@@ -199,9 +199,9 @@ class GuardedDeliveries implements DeliveryTally {
     }
   }
 
-  requeued(reason: RequeueReason): void {
+  requeued(reason: RequeueReason, count?: number): void {
     try {
-      this.#tally.requeued(reason);
+      this.#tally.requeued(reason, count);
     } catch {
       this.#failed();
     }

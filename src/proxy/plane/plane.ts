@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { Middleware } from '../ports/middleware.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
-import { SentStamp } from '../ports/sent-stamp.ts';
+import { isPlain } from '../routing/plain.ts';
 import { RouteTables } from '../routing/route-tables.ts';
 import { type Route, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
@@ -76,6 +76,7 @@ export class Plane {
   readonly header = new ContentHeader(observedHeaders);
   readonly context: TraceContext = {
     ids: new Uint32Array(8),
+    at: 0,
     traced: false,
     hasParent: false,
     sampled: false,
@@ -84,7 +85,6 @@ export class Plane {
   /** frames that are changed and not sent at once; empty between messages */
   readonly capture = new Output(new Scratch());
   readonly edit: HeaderEdit = headerEdit();
-  readonly sent: SentStamp;
   readonly #publishes = new RouteTables<PublishTally>();
   readonly #deliveries = new RouteTables<DeliveryTally>();
   /** a route of each topic and pipeline that a fan-out was told of */
@@ -105,7 +105,6 @@ export class Plane {
     this.observer = observer;
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
-    this.sent = new SentStamp(clock);
   }
 
   get interceptor(): Interceptor {
@@ -155,8 +154,17 @@ export class Plane {
         if (fanout !== undefined) this.#tellFanout(fanout, `${topic}\0${label}`, { scope, key, tally });
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
         const shadow = treatment.loss !== 'off' && mayShadow;
-        const isPlain = plain(treatment);
-        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, isPlain, shadow };
+        return {
+          ...names,
+          topic,
+          pipeline: label,
+          tally,
+          hop,
+          treatment,
+          variants: undefined,
+          isPlain: isPlain(treatment),
+          shadow,
+        };
       });
     });
   }
@@ -173,8 +181,16 @@ export class Plane {
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.deliveries(topic, label, queue);
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
-        const isPlain = plain(treatment);
-        return { ...names, topic, pipeline: label, tally, hop, treatment, variants: undefined, isPlain };
+        return {
+          ...names,
+          topic,
+          pipeline: label,
+          tally,
+          hop,
+          treatment,
+          variants: undefined,
+          isPlain: isPlain(treatment),
+        };
       });
     });
   }
@@ -231,9 +247,6 @@ export class Plane {
     this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
   }
 }
-
-const plain = ({ byMessage, mayStrike, faults, rateLimit }: Treatment): boolean =>
-  byMessage === undefined && !mayStrike && faults === undefined && rateLimit === undefined;
 
 function headerEdit(): HeaderEdit {
   const entries = Buffer.alloc(4096);

@@ -24,11 +24,15 @@ export interface HeaderEdit {
 
 /** The trace of the message at hand. Reused for every message. */
 export interface TraceContext {
-  /** trace id in words 0–3, this passage's span id in 4–5, the parent's in 6–7; meaningless unless `traced` */
-  readonly ids: Uint32Array;
+  /**
+   * From `at` on: trace id in words 0–3, this passage's span id in 4–5, the parent's in 6–7; meaningless unless
+   * `traced`. Told by the data plane: where the message at hand has its place.
+   */
+  ids: Uint32Array;
+  at: number;
   /** the ids hold */
   traced: boolean;
-  /** the message came with a context of its own: words 6–7 name its span */
+  /** the message came with a context of its own: the last two words name its span */
   hasParent: boolean;
   sampled: boolean;
   /** told by the data plane: the share of new traces that a rule samples; undefined: none says so */

@@ -77,7 +77,7 @@ export interface DeliveryTally extends PacedTally {
    * under auto-ack: then `seconds` is NaN.
    */
   failed(reason: LossReason, seconds: number, lost: boolean): void;
-  requeued(reason: RequeueReason): void;
+  requeued(reason: RequeueReason, count?: number): void;
   unknown(reason: UnknownReason, count?: number): void;
   deadLettered(fromQueue: string, reason: string): void;
   /** Change of the number of deliveries awaiting settlement. */

@@ -1,4 +1,5 @@
-import type { Window } from '../open-messages/window.ts';
+import type { ChannelState } from '../open-messages/channel-state.ts';
+import { CONFIRM, type OpenMessages } from '../open-messages/open-messages.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import { ConfirmTags } from './confirm-tags.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
@@ -14,9 +15,10 @@ interface Withheld {
  * What an app hears of confirms while a fault keeps the broker's count of a channel's publishes from
  * agreeing with the app's: each by itself, some of them later.
  */
-export class ConfirmsApart {
+export class ConfirmTranslator {
   readonly #numbers: PublishNumbers;
-  readonly #open: Window<PublishTally>;
+  readonly #state: ChannelState;
+  readonly #open: OpenMessages<PublishTally>;
   readonly #answer: (tag: number, ack: boolean) => void;
   /** while how far the broker's tags lag behind is not the same for all that await a confirm */
   #tags: ConfirmTags | undefined;
@@ -27,8 +29,14 @@ export class ConfirmsApart {
   #withheld: Withheld[] = [];
 
   /** `answer` tells the app of a confirm in its own numbers. */
-  constructor(numbers: PublishNumbers, open: Window<PublishTally>, answer: (tag: number, ack: boolean) => void) {
+  constructor(
+    numbers: PublishNumbers,
+    state: ChannelState,
+    open: OpenMessages<PublishTally>,
+    answer: (tag: number, ack: boolean) => void,
+  ) {
     this.#numbers = numbers;
+    this.#state = state;
     this.#open = open;
     this.#answer = answer;
   }
@@ -40,18 +48,18 @@ export class ConfirmsApart {
 
   /** A publish is not going the way of its channel: from here on tags are kept one by one, until they agree again. */
   begin(): void {
-    const { mode, sequence, plainUntil, behind } = this.#numbers;
-    if (mode !== 'confirm' || this.#tags !== undefined) return;
-    const base = plainUntil + behind;
+    if (this.#state.word !== 'confirming' || this.#tags !== undefined) return;
+    const { sequence, brokerFrom, behind } = this.#numbers;
+    const base = brokerFrom + behind;
     this.#tags = new ConfirmTags(sequence - base + 1);
-    for (let n = this.#open.first(plainUntil + 1); n >= 0; n = this.#open.first(n + 1)) this.#tags.awaits(n - base, n);
+    for (const { first, awaits } of this.#open) if (awaits === CONFIRM) this.#tags.awaits(first - base, first);
   }
 
   /** Over, if no confirm is awaited: the counts differ by the same for all that come. */
   endIfSettled(): void {
     const tags = this.#tags;
     if (tags === undefined || !tags.isSettled || this.#deferred > 0 || this.#withheld.length > 0) return;
-    this.#numbers.behind = this.#numbers.sequence - this.#numbers.plainUntil - (tags.next - 1);
+    this.#numbers.behind = this.#numbers.sequence - this.#numbers.brokerFrom - (tags.next - 1);
     this.#tags = undefined;
   }
 

@@ -1,40 +1,41 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError, readU16, text } from '../../amqp/fields.ts';
 import { FRAME_HEAD } from '../../amqp/spec.ts';
-import { HAS_PARENT, NOTHING_MORE, SAMPLED, TRACED } from '../../events/passage.ts';
-import { moreOf, PLAIN_PUBLISH } from '../open-messages/span-detail.ts';
-import { type Detail, IDS } from '../open-messages/window.ts';
+import type { Detours } from '../plane/detours.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import { type Interceptor, SENT, TRACEPARENT, X_DELAY } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import type { Fault } from '../ports/verdict.ts';
-import { changeHeaders } from '../routing/header-change.ts';
 import type { Route, RouteTable } from '../routing/routes.ts';
 import type { FrameSink } from '../stream/delay-line.ts';
-import {
-  MANDATORY,
-  type Publishing,
-  RETURN_IS_EMPTY,
-  SENT_ADDED,
-  SHADOW,
-  TABLE_ADDED,
-  TRACE_ADDED,
-} from './publish.ts';
+import type { HeaderInjection } from './header-injection.ts';
+import { MANDATORY, RETURN_IS_EMPTY, SENT_ADDED, SHADOW, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
+import { PublishRun } from './publish-run.ts';
 
 /** behind class and method id */
 const ARGUMENTS = FRAME_HEAD + 4;
+const NO_ROUTE = undefined as unknown as Route<PublishTally>;
 
-/** Follows the frames of one publish at a time, from basic.publish to its last body byte. */
-export class PublishContent {
+/** What of the publish at hand has yet to come. */
+type Awaited = 'nothing' | 'header' | 'body';
+
+/** Assembles the frames of one publish at a time, from basic.publish to its last body byte, to a run of one. */
+export class PublishFrames {
   readonly #plane: Plane;
   readonly #scope: Scope;
+  readonly #detours: Detours;
+  readonly #injection: HeaderInjection;
   #routes: RouteTable<PublishTally>;
   /** of the publish at hand: a configuration that comes in the middle of it is for the next one */
   #interceptor: Interceptor;
-  readonly #publish: Publishing;
+  readonly #run = new PublishRun(1);
+  #route = NO_ROUTE;
+  #marks = 0;
+  #time = 0;
   #last: Route<PublishTally> | undefined;
-  /** body bytes still to come; -1: the header is; -2: none is at hand */
-  #remaining = -2;
+  #awaited: Awaited = 'nothing';
+  /** body bytes still to come */
+  #remaining = 0;
 
   /** the method frame, kept until the header shows whether our mandatory bit may go on it */
   #held: Uint8Array | undefined;
@@ -42,23 +43,13 @@ export class PublishContent {
   #heldEnd = 0;
   #heldForShadow = false;
 
-  constructor(plane: Plane, scope: Scope) {
+  constructor(plane: Plane, scope: Scope, detours: Detours, injection: HeaderInjection) {
     this.#plane = plane;
     this.#scope = scope;
+    this.#detours = detours;
+    this.#injection = injection;
     this.#routes = plane.publishRoutes(scope);
     this.#interceptor = plane.interceptor;
-    this.#publish = {
-      route: undefined as unknown as Route<PublishTally>,
-      time: 0,
-      size: 0,
-      detail: undefined,
-      stamp: Number.NaN,
-      bits: 0,
-      ids: new Uint32Array(IDS),
-      idsAt: 0,
-      latency: Number.NaN,
-      fault: '',
-    };
   }
 
   /** The plane's tables of routes are others now. */
@@ -73,77 +64,30 @@ export class PublishContent {
     return this.#last;
   }
 
-  /**
-   * A publish that lies whole in the chunk; its content header is in the plane's flyweight. Returns
-   * true if plane.edit holds something to splice in.
-   */
-  whole(route: Route<PublishTally>, bits: number, frameMax: number, now: number): boolean {
-    const { header, interceptor } = this.#plane;
-    const publish = this.#publish;
-    this.#interceptor = interceptor;
-    publish.route = route;
-    publish.time = now;
-    publish.bits = route.answers ? bits | RETURN_IS_EMPTY : bits;
-    publish.detail = undefined;
-    publish.stamp = Number.NaN;
-    publish.fault = '';
-    publish.size = header.bodySize;
-    return this.#trace(header, frameMax, now);
-  }
-
-  /**
-   * `whole` for one without observed headers, whose route adds nothing but ours: writes what is added
-   * to its table to `view` at `at`, and returns the bytes.
-   */
-  bare(route: Route<PublishTally>, bits: number, view: DataView, at: number, now: number): number {
-    const { header, context, sent, interceptor } = this.#plane;
-    const publish = this.#publish;
-    publish.route = route;
-    publish.time = now;
-    publish.size = header.bodySize;
-    publish.fault = '';
-    sent.write(view, at, now);
-    context.ratio = route.treatment.sample;
-    const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
-    publish.bits =
-      bits |
-      SENT_ADDED |
-      (added > 0 ? TRACE_ADDED : 0) |
-      (header.hasTable ? 0 : TABLE_ADDED) |
-      (route.answers ? RETURN_IS_EMPTY : 0) |
-      (context.traced ? TRACED : 0);
-    publish.stamp = sent.finish(view, at, publish.bits);
-    publish.detail = undefined;
-    if (context.traced && context.sampled) {
-      publish.bits |= SAMPLED;
-      for (let i = 0; i < IDS; i++) publish.ids[i] = context.ids[i];
-      publish.detail = this.#detail(header);
-    }
-    return sent.bytes + added;
-  }
-
-  /** The publish at hand. */
-  get publish(): Publishing {
-    return this.#publish;
-  }
-
   /** A basic.publish frame. Throws MalformedError. */
   method(buf: Uint8Array, start: number, end: number, now: number): void {
-    this.#remaining = -2;
+    this.#await('nothing');
     const key = start + ARGUMENTS + 2;
     const routingKey = key + 1 + buf[key];
     const keyEnd = routingKey + 1 + buf[routingKey];
     // one octet of bits, and the frame end
     if (!(keyEnd + 2 <= end)) throw new MalformedError('basic.publish');
-    const publish = this.#publish;
-    publish.route = this.route(buf, key, keyEnd);
+    this.#route = this.route(buf, key, keyEnd);
     this.#interceptor = this.#plane.interceptor;
-    publish.time = now;
-    publish.bits = (buf[keyEnd] & 1) !== 0 ? MANDATORY : 0;
-    publish.detail = undefined;
-    publish.stamp = Number.NaN;
-    publish.fault = '';
-    this.#remaining = -1;
+    this.#time = now;
+    this.#marks = (buf[keyEnd] & 1) !== 0 ? MANDATORY : 0;
+    this.#run.fault = '';
+    this.#await('header');
+  }
+
+  #await(what: Awaited): void {
+    this.#awaited = what;
+    this.#detours.set('assembling', what !== 'nothing' || this.#held !== undefined);
+  }
+
+  /** No part of a publish is still to come, and none is held. */
+  get isBetween(): boolean {
+    return this.#awaited === 'nothing' && this.#held === undefined;
   }
 
   /**
@@ -151,101 +95,56 @@ export class PublishContent {
    * be). Returns true if plane.edit holds something to splice in.
    */
   header(readable: boolean, frameMax: number, now: number): boolean {
-    if (this.#remaining !== -1) return false;
+    if (this.#awaited !== 'header') return false;
     const { header, observer } = this.#plane;
-    this.#publish.size = header.bodySize;
-    this.#remaining = header.bodySize;
-    if (!readable) {
+    const injection = this.#injection;
+    const size = header.bodySize;
+    this.#remaining = size;
+    const run = this.#run;
+    run.begin(this.#route, this.#time);
+    let splice = false;
+    if (readable) {
+      if (header.value(X_DELAY) >= 0) this.#marks |= RETURN_IS_EMPTY;
+      splice = injection.edit(run, this.#route, this.#scope, this.#interceptor, this.#marks, frameMax, now);
+    } else {
       observer.traffic.unobserved('malformed_content');
-      if (Number.isNaN(header.bodySize)) this.#remaining = -2;
-      return false;
+      injection.none(run, this.#route, this.#marks);
     }
-    if (this.#publish.route.answers || header.value(X_DELAY) >= 0) this.#publish.bits |= RETURN_IS_EMPTY;
-    return this.#trace(header, frameMax, now);
-  }
-
-  #trace(header: ContentHeader, frameMax: number, now: number): boolean {
-    const { edit, context, sent, observer, middleware } = this.#plane;
-    const publish = this.#publish;
-    const { treatment } = publish.route;
-    edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
-    sent.write(edit.view, 0, now);
-    edit.added = sent.bytes;
-    context.ratio = treatment.sample;
-    const headers =
-      middleware === undefined ? treatment.headers : middleware.onPublish(header, publish.route, this.#scope, context);
-    this.#interceptor.onPublish(header, context, edit, now);
-    if (context.traced) {
-      for (let i = 0; i < IDS; i++) publish.ids[i] = context.ids[i];
-      publish.bits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-      if (context.sampled) publish.detail = this.#detail(header);
-    }
-    const { propagate } = treatment;
-    const ours = SENT_ADDED | (edit.added > sent.bytes ? TRACE_ADDED : 0) | (header.hasTable ? 0 : TABLE_ADDED);
-    const stamp = sent.finish(edit.view, 0, publish.bits | ours);
-    if (!propagate) {
-      publish.stamp = header.integer(SENT);
-      if (headers === undefined) return false;
-      edit.added = 0;
-      edit.remove = 0;
-    }
-    if (headers !== undefined) {
-      changeHeaders(headers, header, edit);
-      if (edit.added === 0 && edit.remove === 0) return false;
-    }
-    if (frameMax > 0 && header.splicedSize(edit.remove, edit.added) > frameMax) {
-      observer.traffic.unobserved('frame_max');
-      publish.stamp = header.integer(SENT);
-      return false;
-    }
-    if (propagate) {
-      publish.stamp = stamp;
-      publish.bits |= ours;
-    }
-    return true;
-  }
-
-  #detail(header: ContentHeader): Detail {
-    const { bits, fault } = this.#publish;
-    const more = moreOf(header, (bits & HAS_PARENT) !== 0, fault);
-    return more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
+    this.#await(Number.isNaN(size) ? 'nothing' : 'body');
+    injection.join(run, size, never);
+    return splice;
   }
 
   /** The publish at hand wants our mandatory bit, if its header allows: the frame must be held. */
   get wantsShadow(): boolean {
-    return this.#remaining === -1 && this.#publish.route.shadow && (this.#publish.bits & MANDATORY) === 0;
+    return this.#awaited === 'header' && this.#route.shadow && (this.#marks & MANDATORY) === 0;
   }
 
   /** Ask for confirms ahead of the publish at hand. */
   get wantsConfirms(): boolean {
-    return this.#remaining === -1 && this.#publish.route.treatment.loss === 'confirms';
+    return this.#awaited === 'header' && this.#route.treatment.loss === 'confirms';
   }
 
   /** Faults may strike the publish at hand: its frame must be held until its header tells. */
   get mayStrike(): boolean {
-    return this.#remaining === -1 && this.#publish.route.treatment.mayStrike;
+    return this.#awaited === 'header' && this.#route.treatment.mayStrike;
   }
 
   /** Its content header can be read: what it says decides on the treatment. Throws MalformedError. */
   resolve(): void {
-    if (this.#remaining !== -1) return;
-    const { variants } = this.#publish.route;
-    if (variants !== undefined) this.#publish.route = variants.of(this.#plane.header);
+    if (this.#awaited !== 'header') return;
+    const { variants } = this.#route;
+    if (variants !== undefined) this.#route = variants.of(this.#plane.header);
   }
 
   /** Of the publish at hand, once its treatment is known; undefined: none. */
   get faults(): readonly Fault[] | undefined {
-    return this.#remaining === -1 ? this.#publish.route.treatment.faults : undefined;
+    return this.#awaited === 'header' ? this.#route.treatment.faults : undefined;
   }
 
   /** Faults struck the publish at hand. */
   struck(types: string): void {
-    this.#publish.fault = types;
-  }
-
-  /** No part of a publish is still to come, and none is held. */
-  get isBetween(): boolean {
-    return this.#remaining === -2 && this.#held === undefined;
+    this.#run.fault = types;
   }
 
   /** `buf` must stay as it is until `release`; `forShadow`: it may get our mandatory bit then. */
@@ -261,28 +160,32 @@ export class PublishContent {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    // an exchange that delays returns whatever is mandatory (FACTS, C)
+    // an exchange that delays returns whatever is mandatory
     if (headerRead && this.#heldForShadow && this.#plane.header.value(X_DELAY) < 0) {
       // the octet of bits is the last before the frame end
       held[this.#heldEnd - 2] |= 1;
-      this.#publish.bits |= MANDATORY | SHADOW;
+      this.#marks |= MANDATORY | SHADOW;
     }
     output.keep(held, this.#heldStart, this.#heldEnd);
+    this.#await(this.#awaited);
   }
 
   /** `payload` more body bytes passed. */
   body(payload: number): void {
-    if (this.#remaining > 0) this.#remaining -= payload;
+    if (this.#awaited === 'body') this.#remaining -= payload;
   }
 
-  /**
-   * The publish at hand if its last byte has passed, once; it is valid until the next method frame.
-   */
-  ended(): Publishing | undefined {
-    if (this.#remaining !== 0) return undefined;
-    this.#remaining = -2;
-    return this.#publish;
+  /** The publish at hand if its last byte has passed, once; it is valid until the next header. */
+  ended(): PublishRun | undefined {
+    if (this.#awaited !== 'body' || this.#remaining !== 0) return undefined;
+    this.#await('nothing');
+    return this.#run;
   }
+}
+
+/** A run of one begins with the message that joins it. */
+function never(): never {
+  throw new Error('a run of one holds nothing before its message');
 }
 
 /** The code and text of a basic.return, and where its exchange and routing key stand. Throws MalformedError. */
@@ -300,10 +203,10 @@ export function readReturn(buf: Uint8Array, start: number, end: number) {
  * What to take out of a returned message so that the app gets back what it sent, by what is known of its publish.
  * Observed headers as a bit set.
  */
-export function addedHeaders(header: ContentHeader, bits: number): { remove: number; dropTable: boolean } {
-  const sentAdded = (bits & SENT_ADDED) !== 0 && header.value(SENT) >= 0;
-  const traceAdded = (bits & TRACE_ADDED) !== 0 && header.value(TRACEPARENT) >= 0;
+export function addedHeaders(header: ContentHeader, marks: number): { remove: number; dropTable: boolean } {
+  const sentAdded = (marks & SENT_ADDED) !== 0 && header.value(SENT) >= 0;
+  const traceAdded = (marks & TRACE_ADDED) !== 0 && header.value(TRACEPARENT) >= 0;
   const remove = (sentAdded ? 1 << SENT : 0) | (traceAdded ? 1 << TRACEPARENT : 0);
-  const dropTable = remove !== 0 && (bits & TABLE_ADDED) !== 0 && header.hasOnly(remove);
+  const dropTable = remove !== 0 && (marks & TABLE_ADDED) !== 0 && header.hasOnly(remove);
   return { remove, dropTable };
 }

@@ -1,18 +1,12 @@
-export type PublishMode = 'plain' | 'confirm' | 'tx';
-
 /**
  * The numbers of one channel's publishes: our sequence, which counts all of them, and the delivery
  * tags of the broker and of the app, which each begin at their own confirm.select.
  */
 export class PublishNumbers {
-  mode: PublishMode = 'plain';
   /** publishes seen on this channel */
   sequence = 0;
-  /**
-   * Publishes seen before confirm.select or tx.select: up to here only returns and the flush
-   * decide, and the broker's delivery tag 1 is the one after these.
-   */
-  plainUntil = Number.POSITIVE_INFINITY;
+  /** publishes before confirms were selected, by whom ever: the broker's delivery tag 1 is the one after these */
+  brokerFrom = Number.POSITIVE_INFINITY;
   /** publishes seen before the app's own confirm.select: its delivery tag 1 is the one after these */
   appFrom = Number.POSITIVE_INFINITY;
   /** publishes that no confirm will come of, less those the broker counts twice: what its tags lag behind by */
@@ -20,19 +14,15 @@ export class PublishNumbers {
   /** the confirms were selected by us; the app may still select its own */
   #shadow = false;
 
-  /** The app's confirm.select or tx.select: what it publishes from now on is under it. */
-  select(mode: 'confirm' | 'tx'): void {
-    // a second select answers select-ok and does not reset the count
-    if (mode === 'confirm' && this.appFrom === Number.POSITIVE_INFINITY) this.appFrom = this.sequence;
-    if (this.mode !== 'plain') return;
-    this.mode = mode;
-    this.plainUntil = this.sequence;
+  /** The app's confirm.select: what it publishes from now on is under it. A second one does not reset the count. */
+  select(): void {
+    if (this.appFrom === Number.POSITIVE_INFINITY) this.appFrom = this.sequence;
+    if (this.brokerFrom === Number.POSITIVE_INFINITY) this.brokerFrom = this.sequence;
   }
 
   /** We select confirms ahead of a publish. */
-  shadowConfirms(): void {
-    this.select('confirm');
-    this.appFrom = Number.POSITIVE_INFINITY;
+  selectShadow(): void {
+    this.brokerFrom = this.sequence;
     this.#shadow = true;
   }
 
@@ -43,12 +33,12 @@ export class PublishNumbers {
 
   /** The app waits for confirms of its own. */
   get appConfirms(): boolean {
-    return this.mode === 'confirm' && this.appFrom !== Number.POSITIVE_INFINITY;
+    return this.appFrom !== Number.POSITIVE_INFINITY;
   }
 
-  /** The publish that the broker's confirm `tag` is of. Not while confirms are told apart (ConfirmsApart). */
+  /** The publish that the broker's confirm `tag` is of. Not while confirms are translated one by one (ConfirmTranslator). */
   sequenceOf(tag: number): number {
-    return tag + this.plainUntil + this.behind;
+    return tag + this.brokerFrom + this.behind;
   }
 
   /** The tag under which the app knows the broker's confirm `tag`, or -1: the confirm is ours alone. */

@@ -1,189 +1,190 @@
-import { PLAIN_PUBLISH } from '../open-messages/span-detail.ts';
-import type { Passed, Window } from '../open-messages/window.ts';
+import { CONFIRMED, HAS_SPAN, TRACED } from '../../events/passage.ts';
+import { COMMIT, CONFIRM, type OpenMessages, type Stretch } from '../open-messages/open-messages.ts';
+import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
+import { PLAIN_PUBLISH, type SpanDetail, withReply } from '../open-messages/span-detail.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { LossReason, PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
-import type { Publishing } from './publish.ts';
-import { ACKED, type End, FAULT, PublishEvents, ROUTED, unknown } from './publish-events.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
 
+const ROUTED: Ending = { settlement: '', outcome: 'success', reason: '', bits: 0 };
+const ACKED: Ending = { ...ROUTED, bits: CONFIRMED };
+
+/** The broker's words about a publish: a return's, or those of the close that ended it. */
+export interface Reply {
+  code: number;
+  text: string;
+}
+
+export const NO_REPLY: Reply = { code: 0, text: '' };
+
 /**
- * Counts how one channel's publishes ended, and tells of it. Those of `slot` stay readable until it is released.
- * `endedAt` is the end of a publish's span and duration: when the broker answered it or, where no answer is due,
- * when the kernel took it, which may be long before its outcome is known.
- *
- * Successes in a row of which nothing else is told are counted at once: whoever ends publishes calls
- * `count` behind the last one.
+ * How the publishes of one channel end: each is counted once, and told of if it has something to tell or went wrong.
+ * All are called with open messages that were just taken from the store.
  */
 export class PublishOutcomes {
-  readonly #open: Window<PublishTally>;
+  readonly #plane: Plane;
+  readonly #connection: number;
+  readonly #channel: number;
   readonly #numbers: PublishNumbers;
-  readonly #events: PublishEvents;
-  /** successes not yet counted: all of one route, passed and ended at the same times */
-  #route: Route<PublishTally> | undefined;
-  #time = 0;
-  #endedAt = 0;
-  #confirmed = false;
-  #count = 0;
+  readonly #teller: PassageTeller<PublishTally>;
+  /** returns of publishes whose confirm or commit is still to come, by sequence */
+  readonly #returns = new Map<number, Reply>();
 
-  constructor(plane: Plane, connection: number, channel: number, open: Window<PublishTally>, numbers: PublishNumbers) {
-    this.#open = open;
+  constructor(
+    plane: Plane,
+    connection: number,
+    channel: number,
+    open: OpenMessages<PublishTally>,
+    numbers: PublishNumbers,
+  ) {
+    this.#plane = plane;
+    this.#connection = connection;
+    this.#channel = channel;
     this.#numbers = numbers;
-    this.#events = new PublishEvents(plane, connection, channel);
+    this.#teller = new PassageTeller(open, plane.observer, plane.clock, connection, channel);
   }
 
-  /** `end`: ROUTED or ACKED. */
-  succeeded(slot: number, sequence: number, endedAt: number, end: End): void {
-    const route = this.#open.routes[slot];
-    const time = this.#open.times[slot];
-    if (
-      route !== this.#route ||
-      time !== this.#time ||
-      endedAt !== this.#endedAt ||
-      end.confirmed !== this.#confirmed
-    ) {
-      this.count();
-      this.#route = route;
-      this.#time = time;
-      this.#endedAt = endedAt;
-      this.#confirmed = end.confirmed;
+  /** The broker has them; `confirmed`: it said so. */
+  succeeded(stretch: Stretch<PublishTally>, confirmed: boolean, now: number): void {
+    const { tally } = stretch.route;
+    const endedAt = endOf(stretch, now);
+    const seconds = (endedAt - stretch.time) / 1000;
+    if (confirmed) tally.confirmed(seconds, stretch.count);
+    tally.succeeded(seconds, stretch.count);
+    this.#tellAll(stretch, endedAt, confirmed ? ACKED : ROUTED);
+  }
+
+  /** The broker confirmed or committed what it had sent back, or refused it: lost, unless configuration expects that. */
+  lost(stretch: Stretch<PublishTally>, reason: LossReason, confirmed: boolean, now: number, reply = NO_REPLY): void {
+    const { route } = stretch;
+    const endedAt = endOf(stretch, now);
+    const seconds = (endedAt - stretch.time) / 1000;
+    if (confirmed) route.tally.confirmed(seconds, stretch.count);
+    const isExpected = this.#isExpected(route, reason);
+    const bits = confirmed ? CONFIRMED : 0;
+    const ending: Ending = isExpected ? (confirmed ? ACKED : ROUTED) : { ...FAILED, reason, bits };
+    for (let i = 0; i < stretch.count; i++) {
+      if (isExpected) route.tally.unroutedAsExpected();
+      else this.#countLost(route, reason, seconds);
+      const returned = this.#takeReturn(stretch, i);
+      // what is expected is told only if it is sampled, as any success
+      if (isExpected && returned === undefined && stretch.detail === undefined) continue;
+      this.#tell(stretch, i, endedAt, ending, returned ?? reply);
     }
-    this.#count++;
-    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, endedAt, end);
   }
 
-  /** What succeeded so far. */
-  count(): void {
-    const route = this.#route;
-    if (route === undefined || this.#count === 0) return;
-    const seconds = (this.#endedAt - this.#time) / 1000;
-    if (this.#confirmed) route.tally.confirmed(seconds, this.#count);
-    route.tally.succeeded(seconds, this.#count);
-    this.#count = 0;
+  /** They came back; what becomes of them is for their confirm or commit to say. */
+  returned(sequence: number, reply: Reply): void {
+    this.#returns.set(sequence, reply);
   }
 
-  lost(
-    slot: number,
-    sequence: number,
-    reason: LossReason,
-    endedAt: number,
-    confirmed: boolean,
-    code = 0,
-    reply = '',
-  ): void {
-    const route = this.#routeOf(slot);
-    if (this.#isExpected(route, reason)) {
-      if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, endedAt, confirmed ? ACKED : ROUTED);
-      return;
+  unknown(stretch: Stretch<PublishTally>, reason: UnknownReason, now: number, reply = NO_REPLY): void {
+    stretch.route.tally.unknown(reason, stretch.count);
+    const ending: Ending = { ...UNKNOWN, reason };
+    const endedAt = endOf(stretch, now);
+    for (let i = 0; i < stretch.count; i++) {
+      const returned = this.#takeReturn(stretch, i);
+      if (stretch.detail !== undefined) this.#tell(stretch, i, endedAt, ending, returned ?? reply);
     }
-    this.#countLost(route, reason, this.#open.times[slot], endedAt);
-    this.#ended(slot, sequence, endedAt, { outcome: 'failed', reason, confirmed, code, reply });
   }
 
-  /** `lost` for one that no confirm will come of and whose route, time and detail are at hand. */
-  lostAwaiting(
-    publish: Passed<PublishTally>,
-    sequence: number,
-    reason: LossReason,
-    endedAt: number,
-    code = 0,
-    reply = '',
-  ): void {
-    const { route, time } = publish;
-    let end: End = ROUTED;
-    if (!this.#isExpected(route, reason)) {
-      this.#countLost(route, reason, time, endedAt);
-      end = { outcome: 'failed', reason, confirmed: false, code, reply };
-    }
-    this.#events.ended(publish, this.#numbers.appNumber(sequence), endedAt, end);
+  /** They were never published: a transaction was rolled back. */
+  undone(stretch: Stretch<PublishTally>): void {
+    if (stretch.returned) for (let i = 0; i < stretch.count; i++) this.#returns.delete(stretch.first + i);
   }
 
-  unknown(slot: number, sequence: number, reason: UnknownReason, endedAt: number, end: End): void {
-    this.#routeOf(slot).tally.unknown(reason);
-    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, endedAt, end);
+  /** A fault kept one from the broker. */
+  dropped(stretch: Stretch<PublishTally>, fault: string, now: number): void {
+    const { detail, route } = stretch;
+    this.#countLost(route, 'fault', (now - stretch.time) / 1000);
+    const { more } = PLAIN_PUBLISH;
+    stretch.detail = detail ?? { ...PLAIN_PUBLISH, more: { ...more, fault } };
+    this.#tell(stretch, 0, now, { ...FAILED, reason: 'fault' }, NO_REPLY);
   }
 
   /**
-   * One of several was lost: counted, but neither the span of this one nor anything else must claim
-   * to be it. `routingKey`: '' unless all of them have the same. `end`: what this one's span says.
+   * One of several was lost: counted, but neither the span of this one nor anything else may claim to be it.
+   * `routingKey`: '' unless all of them have the same. `reply`: of the close that says so.
    */
-  lostAmong(
-    slot: number,
-    sequence: number,
-    reason: LossReason,
-    routingKey: string,
-    endedAt: number,
-    now: number,
-    end: End,
-  ): void {
-    this.lostUnnamed(this.#routeOf(slot), this.#open.times[slot], reason, routingKey, endedAt, now);
-    if (this.#open.details[slot] !== undefined) this.#ended(slot, sequence, endedAt, end);
-  }
-
-  /** `lostAmong` for one that passed at `time` and has no span. */
-  lostUnnamed(
-    route: Route<PublishTally>,
-    time: number,
-    reason: LossReason,
-    routingKey: string,
-    endedAt: number,
-    now: number,
-  ): void {
-    this.#countLost(route, reason, time, endedAt);
-    this.#events.lost(route, reason, routingKey, '', now);
+  lostAmong(stretch: Stretch<PublishTally>, reason: LossReason, routingKey: string, now: number, reply: Reply): void {
+    const endedAt = endOf(stretch, now);
+    this.#countLost(stretch.route, reason, (endedAt - stretch.time) / 1000);
+    this.#tellLost(stretch.route, reason, routingKey, '', now);
+    if (stretch.detail !== undefined) this.#tell(stretch, 0, endedAt, { ...UNKNOWN, reason: 'channel_error' }, reply);
   }
 
   /** Lost after all: it was counted as a success before. */
   lostLate(route: Route<PublishTally>, reason: LossReason, routingKey: string, traceId: string, now: number): void {
-    if (this.#isExpected(route, reason)) return;
+    if (this.#isExpected(route, reason)) {
+      route.tally.unroutedAsExpected();
+      return;
+    }
     route.tally.lostLate(reason);
     route.hop.lost();
-    this.#events.lost(route, reason, routingKey, traceId, now);
+    this.#tellLost(route, reason, routingKey, traceId, now);
   }
 
-  /** Several of a route that no confirm will come of: the kernel took them at `endedAt`. */
-  flushed({ tally }: Route<PublishTally>, time: number, count: number, endedAt: number): void {
-    tally.succeeded((endedAt - time) / 1000, count);
+  #isExpected({ treatment }: Route<PublishTally>, reason: LossReason): boolean {
+    return reason === 'unroutable' && treatment.unroutableExpected;
   }
 
-  /** One of them. */
-  tell(publish: Passed<PublishTally>, sequence: number, now: number): void {
-    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, ROUTED);
-  }
-
-  /** One that was not kept: it may never have reached the broker. */
-  unsent(publish: Passed<PublishTally>, sequence: number, reason: UnknownReason, now: number): void {
-    publish.route.tally.unknown(reason);
-    this.#events.ended(publish, this.#numbers.appNumber(sequence), now, unknown(reason, 0, ''));
-  }
-
-  /** One that was not kept: a fault dropped it. */
-  dropped(publish: Publishing, sequence: number, now: number): void {
-    publish.route.tally.lost('fault', (now - publish.time) / 1000);
-    const { more } = PLAIN_PUBLISH;
-    const detail = publish.detail ?? { ...PLAIN_PUBLISH, more: { ...more, fault: publish.fault } };
-    this.#events.ended({ ...publish, detail }, this.#numbers.appNumber(sequence), now, FAULT);
-  }
-
-  /** Configuration says so: it is no loss, and counted as that. */
-  #isExpected({ treatment, tally }: Route<PublishTally>, reason: LossReason): boolean {
-    if (reason !== 'unroutable' || !treatment.unroutableExpected) return false;
-    tally.unroutedAsExpected();
-    return true;
-  }
-
-  #countLost({ tally, hop }: Route<PublishTally>, reason: LossReason, time: number, endedAt: number): void {
-    tally.lost(reason, (endedAt - time) / 1000);
+  #countLost({ tally, hop }: Route<PublishTally>, reason: LossReason, seconds: number): void {
+    tally.lost(reason, seconds);
     hop.lost();
   }
 
-  #routeOf(slot: number): Route<PublishTally> {
-    return this.#open.routes[slot] as Route<PublishTally>;
+  #takeReturn(stretch: Stretch<PublishTally>, i: number): Reply | undefined {
+    if (!stretch.returned) return undefined;
+    const reply = this.#returns.get(stretch.first + i);
+    this.#returns.delete(stretch.first + i);
+    return reply;
   }
 
-  #ended(slot: number, sequence: number, endedAt: number, end: End): void {
-    const open = this.#open;
-    const publish = open.message(slot, open.details[slot] ?? PLAIN_PUBLISH, Number.NaN);
-    this.#events.ended(publish, this.#numbers.appNumber(sequence), endedAt, end);
+  #tellAll(stretch: Stretch<PublishTally>, endedAt: number, ending: Ending): void {
+    const { detail } = stretch;
+    if (detail === undefined) return;
+    for (let i = 0; i < stretch.count; i++) this.#tellOne(stretch, i, detail, endedAt, ending);
   }
+
+  #tell(stretch: Stretch<PublishTally>, i: number, endedAt: number, ending: Ending, { code, text }: Reply): void {
+    const detail = stretch.detail ?? PLAIN_PUBLISH;
+    this.#tellOne(stretch, i, code === 0 && text === '' ? detail : withReply(detail, code, text), endedAt, ending);
+  }
+
+  #tellOne(stretch: Stretch<PublishTally>, i: number, detail: SpanDetail, endedAt: number, ending: Ending): void {
+    const spanBit = (stretch.passageBits & TRACED) === 0 ? 0 : HAS_SPAN;
+    this.#teller.tell(stretch, i, detail, this.#numbers.appNumber(stretch.first + i), endedAt, ending, spanBit);
+  }
+
+  /** A loss that no passage tells of. */
+  #tellLost(route: Route<PublishTally>, reason: LossReason, routingKey: string, traceId: string, now: number): void {
+    const { clock, observer } = this.#plane;
+    observer.emit({
+      type: 'message.lost',
+      at: clock.micros(now),
+      connection: this.#connection,
+      channel: this.#channel,
+      side: 'publish',
+      exchange: route.exchange,
+      routingKey,
+      topic: route.topic,
+      pipeline: route.pipeline,
+      queue: '',
+      reason,
+      traceId,
+    });
+  }
+}
+
+const FAILED = { settlement: '', outcome: 'failed', bits: 0 } as const;
+const UNKNOWN = { settlement: '', outcome: 'unknown', bits: 0 } as const;
+
+/**
+ * When the broker had answered, for those it answers; for all others when their last byte was with the kernel, though
+ * their outcome is known only later.
+ */
+function endOf({ awaits, flushedAt }: Stretch<PublishTally>, now: number): number {
+  if ((awaits & (CONFIRM | COMMIT)) !== 0) return now;
+  return flushedAt <= now ? flushedAt : now;
 }

@@ -1,331 +1,291 @@
-import { AwaitingReturn } from '../open-messages/awaiting-return.ts';
-import { FlushTimes } from '../open-messages/flush-times.ts';
-import { IDS, type Passed, Window } from '../open-messages/window.ts';
+import type { ChannelState } from '../open-messages/channel-state.ts';
+import { COMMIT, CONFIRM, FLUSH, OpenMessages, RETURN, type Stretch } from '../open-messages/open-messages.ts';
+import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 import { PublishHistory } from './broker-refusal.ts';
-import { ConfirmsApart } from './confirm-translator.ts';
-import { DROPPED, MANDATORY, type Publishing, RETURNED, type Returned } from './publish.ts';
-import { ACKED, ROUTED, unknown } from './publish-events.ts';
+import { ConfirmTranslator } from './confirm-translator.ts';
+import { DROPPED, MANDATORY } from './publish-marks.ts';
 import { PublishNumbers } from './publish-numbers.ts';
-import { PublishOutcomes } from './publish-outcomes.ts';
+import { NO_REPLY, PublishOutcomes, type Reply } from './publish-outcomes.ts';
+import type { PublishRun, Returned } from './publish-run.ts';
 import { refused } from './refused-publish.ts';
 import { Returns } from './returns.ts';
 
-/** A mandatory publish without confirms counts as routed if no return came for so long after its flush. */
-const RETURN_WAIT_MS = 1000;
+/** A mandatory publish without confirms counts as routed if no return came so long after its flush. */
+export const RETURN_WAIT_MS = 1000;
+/** Numbers from the first publish to the last. */
+const ALL = Number.POSITIVE_INFINITY;
 
-/** How a publish goes on a channel that a fault has struck. */
-interface FaultedWay {
-  /** the confirms of this channel can't be passed on as they come */
-  apart: boolean;
-  /** others are sent before it */
-  overtaken: boolean;
+/** What a fault did to a publish that passed nevertheless. */
+export interface Detoured {
+  /** it left or will leave later than the chunk it came in: `left` tells when */
+  held: boolean;
+  /** later ones are sent before it */
+  deferred: boolean;
+  /** the broker's confirms can't be passed on as they come any more */
+  translated: boolean;
 }
 
 /**
  * The publish side of one channel: numbers each publish, keeps those whose outcome is open, and
- * ends each exactly once (DESIGN, Outcomes).
+ * ends each exactly once (docs/loss.md, Outcomes).
  */
-export class Publishes {
+export class PublishTracker implements Flushable {
   readonly numbers = new PublishNumbers();
-  readonly apart: ConfirmsApart;
+  readonly translator: ConfirmTranslator;
   readonly #plane: Plane;
+  readonly #state: ChannelState;
+  readonly #unflushed: Unflushed;
   readonly #limit: number;
-  /** those without confirms and without more to tell than their ids */
-  readonly #awaiting: AwaitingReturn;
-  /** all others */
-  readonly #open: Window<PublishTally>;
-  /** of those without confirms */
-  readonly #flushes = new FlushTimes();
+  readonly #open = new OpenMessages<PublishTally>();
   readonly #outcomes: PublishOutcomes;
   readonly #returns: Returns;
   readonly #history = new PublishHistory();
-  /** the channel or connection was closed: what the app still sends there is discarded */
-  discarded: UnknownReason | undefined;
+  /** it waits for the next flush */
+  #waits = false;
+  /** of the call at hand, ms of the monotonic clock */
+  #now = 0;
+  readonly #routed = (stretch: Stretch<PublishTally>): void => this.#outcomes.succeeded(stretch, false, this.#now);
+  readonly #acked = (stretch: Stretch<PublishTally>): void =>
+    stretch.returned
+      ? this.#outcomes.lost(stretch, 'unroutable', true, this.#now)
+      : this.#outcomes.succeeded(stretch, true, this.#now);
+  readonly #nacked = (stretch: Stretch<PublishTally>): void => this.#outcomes.lost(stretch, 'nacked', true, this.#now);
+  readonly #unanswered = (stretch: Stretch<PublishTally>): void => {
+    this.#history.assumed(stretch.route, stretch.largest);
+    this.#routed(stretch);
+  };
+  readonly #committed = (stretch: Stretch<PublishTally>): void => {
+    this.#countPassed(stretch);
+    if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', false, this.#now);
+    else if ((stretch.marks & DROPPED) !== 0) this.#outcomes.lost(stretch, 'fault', false, this.#now);
+    else this.#routed(stretch);
+  };
+  readonly #undone = (stretch: Stretch<PublishTally>): void => this.#outcomes.undone(stretch);
 
   /** `answer` tells the app of a confirm in its own numbers. */
-  constructor(plane: Plane, connection: number, channel: number, answer: (tag: number, ack: boolean) => void) {
+  constructor(
+    plane: Plane,
+    connection: number,
+    channel: number,
+    state: ChannelState,
+    unflushed: Unflushed,
+    answer: (tag: number, ack: boolean) => void,
+  ) {
     this.#plane = plane;
+    this.#state = state;
+    this.#unflushed = unflushed;
     this.#limit = plane.options.windowPerChannel;
-    this.#awaiting = new AwaitingReturn(this.#limit);
-    this.#open = new Window(this.#limit);
     this.#outcomes = new PublishOutcomes(plane, connection, channel, this.#open, this.numbers);
-    this.#returns = new Returns(this.#open, this.#awaiting, this.#flushes, this.#outcomes, this.numbers);
-    this.apart = new ConfirmsApart(this.numbers, this.#open, answer);
+    this.#returns = new Returns(this.#open, this.#outcomes);
+    this.translator = new ConfirmTranslator(this.numbers, state, this.#open, answer);
   }
 
   /** Open publishes: what a drain waits for, and a sweep looks at. */
   get open(): number {
-    return this.#open.size + this.#awaiting.size;
+    return this.#open.size;
   }
 
   /** Publishes that only we await a confirm for. */
   get awaitsShadow(): boolean {
-    const { isShadowed, plainUntil, appFrom } = this.numbers;
-    if (!isShadowed || this.#open.size === 0) return false;
-    const first = this.#open.first(plainUntil + 1);
-    return first >= 0 && first <= appFrom;
+    const { isShadowed, brokerFrom, appFrom } = this.numbers;
+    return isShadowed && this.#open.some(brokerFrom + 1, appFrom, CONFIRM);
   }
 
-  /**
-   * The last byte of a publish passed towards the broker. Returns true if its outcome is the flush
-   * of the socket; else `written` is to be called when it is written. `way`: what it goes by, if faults may hold it.
-   */
-  passed(publish: Publishing, way?: FaultedWay): boolean {
-    const { numbers } = this;
-    if (this.apart.isOn) this.apart.endIfSettled();
-    if (way?.apart) this.apart.begin();
-    const sequence = ++numbers.sequence;
-    if (way?.overtaken) {
-      this.apart.deferred();
-      if (numbers.mode === 'plain') this.#flushes.overtaken(sequence);
-    } else this.apart.sent(sequence);
-    this.#returns.passed(publish.bits);
-    this.#history.goesTo(publish.route);
-    if (numbers.mode !== 'tx') countPassed(publish.route, publish.size);
-    if (this.discarded !== undefined) {
-      // what no commit will follow was never published
-      if (numbers.mode !== 'tx') this.#outcomes.unsent(publish, sequence, this.discarded, publish.time);
-      return false;
+  /** The last byte of each passed towards the broker; `detoured`: a fault had its hand in it, and the run has one. */
+  passed(run: PublishRun, detoured?: Detoured): void {
+    const { numbers, translator } = this;
+    if (translator.isOn || detoured !== undefined) this.#translate(run, detoured);
+    const first = numbers.sequence + 1;
+    numbers.sequence += run.count;
+    this.#returns.passed(run.marks);
+    this.#history.goesTo(run.route);
+    const decidedBy = this.#state.publishesAwait;
+    if (decidedBy === 0) {
+      this.#neverTaken(run, first);
+      return;
     }
-    if (numbers.mode === 'plain' && (publish.bits & MANDATORY) === 0) {
-      this.#history.assumed(publish.route, publish.size);
-      return true;
-    }
-    if (this.#keep(publish, sequence, publish.bits, publish.ids, way === undefined)) return false;
-    this.#history.assumed(publish.route, publish.size);
-    // all that is left to go by; without it a confirmed publish stays without an outcome
-    return numbers.mode === 'plain';
+    if (decidedBy !== COMMIT) countPassed(run.route, run.bytes, run.count);
+    const isPlain = decidedBy === RETURN;
+    const awaits = isPlain && (run.marks & MANDATORY) === 0 ? FLUSH : decidedBy;
+    this.#keep(run, first, awaits, detoured?.held ?? false);
+    if (isPlain) this.#awaitFlush();
   }
 
-  /** Publishes can be passed one after the other by `goes` and `went`. */
-  get goStraight(): boolean {
-    return this.numbers.mode !== 'tx' && !this.apart.isOn && this.discarded === undefined;
+  #keep(run: PublishRun, first: number, awaits: number, held: boolean): void {
+    const { count } = run;
+    const kept = awaits === FLUSH ? count : Math.min(count, Math.max(0, this.#limit - this.#open.awaiting));
+    this.#open.add(run, 0, kept, first, awaits, held);
+    if (awaits === FLUSH) this.#history.assumed(run.route, run.largest);
+    if (kept === count) return;
+    for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
+    this.#history.assumed(run.route, run.largest);
+    // the flush is all that is left to go by; without it a confirmed publish stays without an outcome
+    if (awaits === RETURN) this.#open.add(run, kept, count - kept, first + kept, FLUSH, held);
   }
 
-  /** `passed` for one of several of a route, which `went` counts; `ids`: its own, as TraceContext.ids. */
-  goes(publish: Publishing, ids: Uint32Array): boolean {
-    const { numbers } = this;
-    const sequence = ++numbers.sequence;
-    const isPlain = numbers.mode === 'plain';
-    if (isPlain && (publish.bits & MANDATORY) === 0) return true;
-    if (this.#keep(publish, sequence, publish.bits, ids)) return false;
-    this.#history.assumed(publish.route, publish.size);
-    return isPlain;
+  /** The channel is closed, or lost: nobody will say what became of it. */
+  #neverTaken(run: PublishRun, first: number): void {
+    const reason = this.#state.unknown;
+    // what no commit will follow was never published
+    if (reason === undefined) return;
+    countPassed(run.route, run.bytes, run.count);
+    this.#open.add(run, 0, run.count, first, FLUSH);
+    this.#open.take(first, first + run.count - 1, FLUSH, (stretch) =>
+      this.#outcomes.unknown(stretch, reason, run.time),
+    );
   }
 
-  /** `bits`: of all of them together; `largest`: of their bodies. */
-  went(route: Route<PublishTally>, count: number, bytes: number, bits: number, largest: number): void {
-    this.#returns.passed(bits);
-    this.#history.goesTo(route);
-    countPassed(route, bytes, count);
-    if (this.numbers.mode === 'plain' && (bits & MANDATORY) === 0) this.#history.assumed(route, largest);
+  #translate(run: PublishRun, detoured: Detoured | undefined): void {
+    const { translator, numbers } = this;
+    translator.endIfSettled();
+    if (detoured?.translated) translator.begin();
+    if (detoured?.deferred) translator.deferred();
+    else for (let i = 1; i <= run.count; i++) translator.sent(numbers.sequence + i);
   }
 
-  /**
-   * The publishes up to `sequence`, or just that one if others overtook it, were written to the socket.
-   * True if `writtenOut` must be called once the kernel has taken all of it.
-   */
-  written(sequence: number): boolean {
-    return sequence <= this.numbers.plainUntil && this.open > 0 && this.#flushes.written(sequence);
+  #awaitFlush(): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#unflushed.add(this);
   }
 
-  /** The kernel took all that was written. */
-  writtenOut(now: number): void {
-    this.#awaiting.seal();
-    this.#flushes.flushed(now);
+  /** Flushable: what awaited nothing else has succeeded. */
+  flushed(now: number): void {
+    this.#waits = false;
+    this.#now = now;
+    this.#open.flush(now, this.#routed);
   }
 
-  /** Its outcome is open. False if there is no room to remember it. `straight`: it is written with its neighbours. */
-  #keep(publish: Publishing, sequence: number, bits: number, ids = publish.ids, straight = true): boolean {
-    if (this.open < this.#limit) {
-      // a sampled one has more to tell
-      if (this.numbers.mode === 'plain' && publish.detail === undefined && straight) {
-        if (this.#awaiting.add(publish, sequence, ids)) return true;
-      } else if (this.#remember(publish, sequence, bits, ids)) return true;
-    }
-    this.#plane.observer.traffic.unobserved('window_full');
-    return false;
+  /** Flushable: its connection ends, and `end` says what became of all that is open. */
+  unsent(): void {
+    this.#waits = false;
   }
 
-  #remember(publish: Publishing, sequence: number, bits: number, ids: Uint32Array): boolean {
-    const open = this.#open;
-    const slot = open.add(sequence);
-    if (slot < 0) return false;
-    open.routes[slot] = publish.route;
-    open.times[slot] = publish.time;
-    open.stamps[slot] = publish.stamp;
-    open.sizes[slot] = publish.size;
-    open.bits[slot] = bits;
-    if (publish.detail !== undefined) open.details[slot] = publish.detail;
-    for (let i = 0, at = slot * IDS; i < IDS; i++) open.ids[at + i] = ids[i];
-    return true;
+  /** A publish that a fault held back has left for the socket. */
+  left(sequence: number): void {
+    this.#open.release(sequence);
+    this.#awaitFlush();
   }
 
   /** The last byte of a publish came that is not forwarded: lost. `tell`: an app that waits for its confirm gets a nack. */
-  dropped(publish: Publishing, tell: boolean, now: number): void {
-    this.apart.endIfSettled();
-    this.apart.begin();
-    const sequence = ++this.numbers.sequence;
-    if (this.numbers.mode === 'tx') {
-      if (this.discarded === undefined) this.#keep(publish, sequence, publish.bits | DROPPED);
+  dropped(run: PublishRun, tell: boolean, now: number): void {
+    this.translator.endIfSettled();
+    this.translator.begin();
+    const first = ++this.numbers.sequence;
+    const { publishesAwait, unknown } = this.#state;
+    if (publishesAwait === COMMIT) {
+      run.marks |= DROPPED;
+      this.#keep(run, first, COMMIT, false);
       return;
     }
-    publish.route.tally.passed(publish.size);
-    if (this.discarded !== undefined) {
-      this.#outcomes.unsent(publish, sequence, this.discarded, publish.time);
+    if (publishesAwait === 0) {
+      if (unknown !== undefined) this.#neverTaken(run, first);
       return;
     }
-    this.#outcomes.dropped(publish, sequence, now);
-    if (tell) this.apart.nack(sequence);
+    run.route.tally.passed(run.bytes);
+    this.#open.add(run, 0, 1, first, FLUSH);
+    this.#open.take(first, first, FLUSH, (stretch) => this.#outcomes.dropped(stretch, run.fault, now));
+    if (tell) this.translator.nack(first);
   }
 
-  /** basic.ack or basic.nack of the broker. */
-  confirmed(tag: number, multiple: boolean, ack: boolean, now: number): void {
-    if (multiple) {
-      // tag 0 with multiple means all so far; brokers don't send it, but the specification has it
-      const last = tag === 0 ? this.numbers.sequence : this.numbers.sequenceOf(tag);
-      this.#routed(Math.min(last, this.numbers.plainUntil), now);
-      this.#open.takeUpTo(last, (slot, sequence) => this.#confirmOne(slot, sequence, ack, now));
-    } else this.#confirm(this.numbers.sequenceOf(tag), ack, now);
-    this.#outcomes.count();
+  /** basic.ack or basic.nack of the broker for its tags from `from` to `to`; `from` 0: all up to `to`. */
+  confirmed(from: number, to: number, ack: boolean, now: number): void {
+    this.#now = now;
+    const each = ack ? this.#acked : this.#nacked;
+    if (from > 0) {
+      this.#open.take(this.numbers.sequenceOf(from), this.numbers.sequenceOf(to), CONFIRM, each);
+      return;
+    }
+    // tag 0 with multiple means all so far; brokers don't send it, but the specification has it
+    const last = to === 0 ? this.numbers.sequence : this.numbers.sequenceOf(to);
+    // the returns of those before confirms were selected have come
+    this.#open.take(0, last, RETURN, this.#routed);
+    this.#open.take(0, last, CONFIRM, each);
   }
 
-  /** `confirmed`, where the app is told of each publish by itself. */
-  confirmedApart(tag: number, multiple: boolean, ack: boolean, now: number): void {
-    for (const sequence of this.apart.take(tag, multiple)) {
+  /** The app asked for confirms, and knows each by the broker's own tag. */
+  get confirmsPassAsTheyAre(): boolean {
+    return !this.numbers.isShadowed && this.numbers.behind === 0 && !this.translator.isOn;
+  }
+
+  /** `confirmed` of one frame, where the app is told of each publish by itself. */
+  confirmedOneByOne(tag: number, multiple: boolean, ack: boolean, now: number): void {
+    this.#now = now;
+    const each = ack ? this.#acked : this.#nacked;
+    for (const sequence of this.translator.take(tag, multiple)) {
       if (sequence === 0) continue;
-      this.#confirm(sequence, ack, now);
-      this.apart.confirmed(sequence, ack, now);
+      this.#open.take(sequence, sequence, CONFIRM, each);
+      this.translator.confirmed(sequence, ack, now);
     }
-    this.#outcomes.count();
-  }
-
-  #confirm(sequence: number, ack: boolean, now: number): void {
-    // before the channel's first confirmed publish there is nothing to confirm
-    if (sequence <= this.numbers.plainUntil) return;
-    const slot = this.#open.take(sequence);
-    if (slot < 0) return;
-    this.#confirmOne(slot, sequence, ack, now);
-    this.#open.release(slot);
-  }
-
-  #confirmOne(slot: number, sequence: number, ack: boolean, now: number): void {
-    if (ack && (this.#open.bits[slot] & RETURNED) === 0) {
-      this.#outcomes.succeeded(slot, sequence, now, ACKED);
-      return;
-    }
-    this.#route(slot).tally.confirmed((now - this.#open.times[slot]) / 1000);
-    this.#outcomes.lost(slot, sequence, ack ? 'unroutable' : 'nacked', now, true);
   }
 
   /**
-   * basic.return. Returns the publish's bits; if its outcome was already counted, those of them that can
+   * basic.return. Returns the publish's marks; if its outcome was already counted, those of them that can
    * still be known.
    */
   returned(message: Returned, now: number): number {
     return this.#returns.returned(message, now);
   }
 
-  /** Of those without confirms, up to `last`: no return can come any more. */
-  #routed(last: number, now: number, isAssumed = false): void {
-    const flushes = this.#flushes;
-    this.#awaiting.takeUpTo(last, (run) => {
-      if (isAssumed) this.#history.assumed(run.route, run.largest);
-      this.#outcomes.flushed(run.route, run.time, run.count, flushes.of(run.last, now));
-    });
-    this.#open.takeUpTo(last, (slot, n) => {
-      if (isAssumed) this.#history.assumed(this.#route(slot), this.#open.sizes[slot]);
-      this.#outcomes.succeeded(slot, n, flushes.of(n, now), ROUTED);
-    });
-    this.#outcomes.count();
-    flushes.forget(last);
-  }
-
   /**
    * A synchronous reply to a request sent when `sequence` publishes had passed: the returns of all
-   * of those have come (FACTS D), so what is still open without confirms was routed.
+   * of those have come, so what is still open without confirms was routed.
    */
   barrier(sequence: number, now: number): void {
-    if (this.open > 0) this.#routed(Math.min(sequence, this.numbers.plainUntil), now);
+    this.#now = now;
+    this.#open.take(0, sequence, RETURN, this.#routed);
   }
 
   /** Mandatory publishes without confirms that waited long enough for a return. */
   sweep(now: number): void {
-    const last = this.#flushes.lastAt(now - RETURN_WAIT_MS);
-    if (last > 0) this.#routed(last, now, true);
+    this.#now = now;
+    this.#open.takeFlushed(now - RETURN_WAIT_MS, RETURN, this.#unanswered);
   }
 
   /** tx.commit-ok: all that passed before the commit count, as if they had just been flushed. */
   committed(sequence: number, now: number): void {
-    this.#open.takeUpTo(sequence, (slot, n) => {
-      countPassed(this.#route(slot), this.#open.sizes[slot]);
-      if ((this.#open.bits[slot] & RETURNED) !== 0) this.#outcomes.lost(slot, n, 'unroutable', now, false);
-      else if ((this.#open.bits[slot] & DROPPED) !== 0) this.#outcomes.lost(slot, n, 'fault', now, false);
-      else this.#outcomes.succeeded(slot, n, now, ROUTED);
-    });
-    this.#outcomes.count();
+    this.#now = now;
+    this.#open.take(0, sequence, COMMIT, this.#committed);
   }
 
   /** tx.rollback-ok: as if they had never been sent. */
   rolledBack(sequence: number): void {
-    this.#open.takeUpTo(sequence, () => {});
+    this.#open.take(0, sequence, COMMIT, this.#undone);
   }
 
   /**
    * The channel or connection is gone. In tx only what was under a commit that got no answer
    * (`committing`: publishes before it) is unknown; the rest was never published.
    */
-  end(reason: UnknownReason, committing: number, now: number, code = 0, reply = ''): void {
-    const end = unknown(reason, code, reply);
-    this.#awaiting.takeUpTo(this.numbers.sequence, ({ route, count }) => route.tally.unknown(reason, count));
-    const flushes = this.#flushes;
-    if (this.numbers.mode === 'tx') {
-      this.#open.takeUpTo(this.numbers.plainUntil, (slot, n) =>
-        this.#outcomes.unknown(slot, n, reason, flushes.of(n, now), end),
-      );
-      this.#open.takeUpTo(committing, (slot, n) => {
-        countPassed(this.#route(slot), this.#open.sizes[slot]);
-        this.#outcomes.unknown(slot, n, reason, now, end);
-      });
-      this.rolledBack(this.numbers.sequence);
-      return;
-    }
-    this.#open.takeUpTo(this.numbers.sequence, (slot, n) => {
+  end(reason: UnknownReason, committing: number, now: number, reply: Reply = NO_REPLY): void {
+    this.#open.take(0, ALL, FLUSH | RETURN | CONFIRM, (stretch) => {
       // returned, and only the confirm is missing: definitely not routed
-      if ((this.#open.bits[slot] & RETURNED) !== 0) this.#outcomes.lost(slot, n, 'unroutable', now, false);
-      else this.#outcomes.unknown(slot, n, reason, flushes.of(n, now), end);
+      if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', false, now);
+      else this.#outcomes.unknown(stretch, reason, now, reply);
     });
-  }
-
-  /** Plain publishes whose last byte the kernel took. */
-  flushed(route: Route<PublishTally>, time: number, count: number, _bytes: number, now: number): void {
-    this.#outcomes.flushed(route, time, count, now);
-  }
-
-  tell(publish: Passed<PublishTally>, sequence: number, now: number): void {
-    this.#outcomes.tell(publish, sequence, now);
-  }
-
-  /** A plain publish that was still in our hands when the connection ended. */
-  unflushed(publish: Passed<PublishTally>, sequence: number, now: number): void {
-    this.#outcomes.unsent(publish, sequence, 'connection_lost', now);
+    this.#open.take(0, committing, COMMIT, (stretch) => {
+      this.#countPassed(stretch);
+      this.#outcomes.unknown(stretch, reason, now, reply);
+    });
+    this.rolledBack(ALL);
   }
 
   /** The broker closed the channel because of a publish; `end` follows. */
-  refused(code: number, reply: string, now: number): void {
-    if (this.numbers.mode !== 'tx')
-      refused(this.#open, this.#awaiting, this.#flushes, this.#history, this.#outcomes, code, reply, now);
+  refused(reply: Reply, now: number): void {
+    if (this.#state.publishesAwait !== COMMIT) refused(this.#open, this.#history, this.#outcomes, reply, now);
   }
 
-  #route(slot: number): Route<PublishTally> {
-    return this.#open.routes[slot] as Route<PublishTally>;
+  #countPassed(stretch: Stretch<PublishTally>): void {
+    let bytes = 0;
+    for (let i = 0; i < stretch.count; i++) bytes += this.#open.sizeOf(stretch, i);
+    countPassed(stretch.route, bytes, stretch.count);
   }
 }
 
-function countPassed({ tally, hop }: Route<PublishTally>, bodyBytes: number, count = 1): void {
+function countPassed({ tally, hop }: Route<PublishTally>, bodyBytes: number, count: number): void {
   tally.passed(bodyBytes, count);
   hop.passed(false, count);
 }

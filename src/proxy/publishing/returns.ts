@@ -1,85 +1,59 @@
 import { hexOf } from '../../events/hex.ts';
 import { HAS_PARENT } from '../../events/passage.ts';
-import { type Awaiting, type AwaitingReturn, sameContext, sameNames } from '../open-messages/awaiting-return.ts';
-import type { FlushTimes } from '../open-messages/flush-times.ts';
-import { PLAIN_PUBLISH } from '../open-messages/span-detail.ts';
-import { type Detail, IDS, type Window } from '../open-messages/window.ts';
+import { ANYTHING, COMMIT, CONFIRM, type OpenMessages, type Stretch } from '../open-messages/open-messages.ts';
 import type { PublishTally } from '../ports/observer.ts';
-import { bitsOfStamp } from '../ports/sent-stamp.ts';
 import type { Route } from '../routing/routes.ts';
-import { MANDATORY, RETURN_IS_EMPTY, RETURNED, type Returned, SHADOW } from './publish.ts';
-import type { PublishNumbers } from './publish-numbers.ts';
+import { MANDATORY, RETURN_IS_EMPTY, SHADOW } from './publish-marks.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
+import type { Returned } from './publish-run.ts';
+import { marksOfStamp } from './sent-stamp.ts';
 
 /**
  * The messages of one channel that come back: which publish each was, and that it is lost. Identity is
  * the sequence, what a message carries only finds it.
  */
 export class Returns {
-  readonly #open: Window<PublishTally>;
-  readonly #awaiting: AwaitingReturn;
-  readonly #flushes: FlushTimes;
+  readonly #open: OpenMessages<PublishTally>;
   readonly #outcomes: PublishOutcomes;
-  readonly #numbers: PublishNumbers;
-  /** behind the last one found among the open: returns come in publish order */
-  #cursor = 0;
   /** the app set mandatory itself, at least once */
   #asksForReturns = false;
 
-  constructor(
-    open: Window<PublishTally>,
-    awaiting: AwaitingReturn,
-    flushes: FlushTimes,
-    outcomes: PublishOutcomes,
-    numbers: PublishNumbers,
-  ) {
+  constructor(open: OpenMessages<PublishTally>, outcomes: PublishOutcomes) {
     this.#open = open;
-    this.#awaiting = awaiting;
-    this.#flushes = flushes;
     this.#outcomes = outcomes;
-    this.#numbers = numbers;
   }
 
-  /** A publish passes; `bits` as of Window.bits. */
-  passed(bits: number): void {
-    if ((bits & (MANDATORY | SHADOW)) === MANDATORY) this.#asksForReturns = true;
+  /** Publishes pass with these marks. */
+  passed(marks: number): void {
+    if ((marks & (MANDATORY | SHADOW)) === MANDATORY) this.#asksForReturns = true;
   }
 
   /**
-   * A message came back. Returns the publish's bits; if its outcome was already counted, those of them that can
-   * still be known: whether it was us who asked (SHADOW), and what of its headers is ours.
+   * A message came back. Returns the publish's marks; if its outcome was already counted, LATE and
+   * whether it was us who asked (SHADOW).
    */
   returned(message: Returned, now: number): number {
-    const awaiting = this.#awaiting.find(message);
-    if (awaiting !== undefined) return this.#lostAwaiting(awaiting, message, now);
-    const sequence = this.#find(message);
-    return sequence < 0 ? this.#late(message, now) : this.#lost(sequence, message, now);
-  }
-
-  #lostAwaiting(publish: Awaiting, { code, reply }: Returned, now: number): number {
-    const { sequence, bits } = publish;
-    if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
-    const message = this.#awaiting.message(publish, withReply(PLAIN_PUBLISH, code, reply));
-    this.#awaiting.take(publish);
-    this.#outcomes.lostAwaiting(message, sequence, 'unroutable', this.#flushes.of(sequence, now));
-    return bits;
-  }
-
-  #lost(sequence: number, { code, reply }: Returned, now: number): number {
-    const open = this.#open;
-    const slot = open.find(sequence);
-    const bits = open.bits[slot];
-    if ((bits & RETURN_IS_EMPTY) !== 0) return bits;
-    open.details[slot] = withReply(open.details[slot] ?? PLAIN_PUBLISH, code, reply);
-    if (sequence <= this.#numbers.plainUntil) {
-      open.take(sequence);
-      this.#outcomes.lost(slot, sequence, 'unroutable', this.#flushes.of(sequence, now), false);
-      open.release(slot);
-    } else {
-      // decided by the confirm or the commit that follows
-      open.bits[slot] = bits | RETURNED;
+    const { route, stamp, code, reply } = message;
+    const publish = this.#open.find(
+      (run) => (run.marks & MANDATORY) !== 0 && Object.is(run.stamp, stamp) && sameNames(run.route, route),
+      (each) => this.#matches(each, message),
+    );
+    if (publish === undefined) return this.#late(message, now);
+    const { marks, first, awaits } = publish;
+    if ((marks & RETURN_IS_EMPTY) !== 0) return marks;
+    this.#outcomes.returned(first, { code, text: reply });
+    this.#open.markReturned(first);
+    // the confirm or commit that follows decides
+    if ((awaits & (CONFIRM | COMMIT)) === 0) {
+      this.#open.take(first, first, ANYTHING, (lost) => this.#outcomes.lost(lost, 'unroutable', false, now));
     }
-    return bits;
+    return marks;
+  }
+
+  #matches(publish: Stretch<PublishTally>, { ids, size }: Returned): boolean {
+    if (publish.returned || this.#open.sizeOf(publish, 0) !== size) return false;
+    if (ids === undefined) return true;
+    return sameContext(ids, this.#open.ids, this.#open.idsAt(publish, 0), (publish.passageBits & HAS_PARENT) !== 0);
   }
 
   #late(message: Returned, now: number): number {
@@ -90,34 +64,17 @@ export class Returns {
     }
     if (!this.#asksForReturns) return SHADOW;
     // without propagation the stamp is one that the app copied along
-    return route.treatment.propagate && !Number.isNaN(message.stamp) ? bitsOfStamp(message.stamp) : 0;
-  }
-
-  /** The sequence of one in the window, or -1. */
-  #find(message: Returned): number {
-    let found = this.#between(this.#cursor, Number.POSITIVE_INFINITY, message);
-    if (found < 0) found = this.#between(0, this.#cursor, message);
-    if (found >= 0) this.#cursor = found + 1;
-    return found;
-  }
-
-  #between(from: number, to: number, message: Returned): number {
-    const open = this.#open;
-    for (let n = open.first(from); n >= 0 && n < to; n = open.first(n + 1)) if (this.#matches(n, message)) return n;
-    return -1;
-  }
-
-  #matches(n: number, { route, ids, stamp, size }: Returned): boolean {
-    const open = this.#open;
-    const slot = open.find(n);
-    if (slot < 0 || (open.bits[slot] & (MANDATORY | RETURNED)) !== MANDATORY) return false;
-    if (!sameNames(open.routes[slot] as Route<PublishTally>, route)) return false;
-    if (open.sizes[slot] !== size || !Object.is(open.stamps[slot], stamp)) return false;
-    return ids === undefined || sameContext(ids, open.ids, slot * IDS, (open.bits[slot] & HAS_PARENT) !== 0);
+    return route.treatment.propagate && !Number.isNaN(message.stamp) ? marksOfStamp(message.stamp) : 0;
   }
 }
 
-const withReply = (detail: Detail, replyCode: number, replyText: string): Detail => ({
-  ...detail,
-  more: { ...detail.more, replyCode, replyText },
-});
+/** The route a publish took, against the one of its return: a table that forgot it made it anew. */
+const sameNames = (sent: Route<PublishTally>, route: Route<PublishTally>): boolean =>
+  sent === route || (sent.exchange === route.exchange && sent.routingKey === route.routingKey);
+
+/** The returned message's context against an open publish's: its own span if we started it, else its parent. */
+function sameContext(returned: Uint32Array, ids: Uint32Array, at: number, hasParent: boolean): boolean {
+  for (let i = 0; i < 4; i++) if (returned[i] !== ids[at + i]) return false;
+  const span = at + (hasParent ? 6 : 4);
+  return returned[6] === ids[span] && returned[7] === ids[span + 1];
+}

@@ -31,7 +31,7 @@ class Account {
 }
 
 /** Keeps one direction of a connection to the rates that its rules set. */
-export class Pacing {
+export class RateLimiter {
   /** weakly: another configuration has other limits */
   readonly #accounts = new WeakMap<RateLimit, Account>();
   /** ms for which nothing more may be read; 0: none */

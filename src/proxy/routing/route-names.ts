@@ -1,11 +1,13 @@
 import type { Names } from '../../events/passage.ts';
-import type { Detail } from '../open-messages/window.ts';
 import type { Route } from './routes.ts';
+
+/** How messages of a route are told apart beyond its names. */
+type Way = Pick<Names, 'via' | 'consumerTag'>;
 
 let made = 0;
 
 /** The names of one channel's passages in one direction: made once for each route, mostly. */
-export class PassageNames {
+export class RouteNames {
   readonly #connection: number;
   readonly #channel: number;
   readonly #known = new WeakMap<Route<unknown>, Names>();
@@ -17,11 +19,11 @@ export class PassageNames {
     this.#channel = channel;
   }
 
-  of(route: Route<unknown>, detail: Detail): Names {
-    if (route === this.#route && fits(this.#last, detail)) return this.#last;
+  of(route: Route<unknown>, way: Way): Names {
+    if (route === this.#route && fits(this.#last, way)) return this.#last;
     let names = this.#known.get(route);
-    if (!fits(names, detail)) {
-      names = this.#make(route, detail);
+    if (!fits(names, way)) {
+      names = this.#make(route, way);
       this.#known.set(route, names);
     }
     this.#route = route;
@@ -29,7 +31,7 @@ export class PassageNames {
     return names;
   }
 
-  #make(route: Route<unknown>, { via, consumerTag }: Detail): Names {
+  #make(route: Route<unknown>, { via, consumerTag }: Way): Names {
     const { exchange, routingKey, topic, pipeline, queue } = route;
     return {
       via,
@@ -46,5 +48,5 @@ export class PassageNames {
   }
 }
 
-const fits = (names: Names | undefined, { via, consumerTag }: Detail): names is Names =>
+const fits = (names: Names | undefined, { via, consumerTag }: Way): names is Names =>
   names !== undefined && names.via === via && names.consumerTag === consumerTag;

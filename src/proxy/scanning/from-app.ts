@@ -3,19 +3,18 @@ import { confirmSelectFrame } from '../../amqp/methods.ts';
 import { FRAME_HEAD, FRAME_HEARTBEAT, keyOf, type MethodName, methods } from '../../amqp/spec.ts';
 import { PublishPath } from '../fault-path/publish-path.ts';
 import { ReusedNumbers } from '../fault-path/reused-numbers.ts';
-import type { Severed } from '../fault-path/severed-channel.ts';
-import type { Flushing } from '../open-messages/flushing.ts';
-import type { PublishTally } from '../ports/observer.ts';
+import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import type { Ending, Fault } from '../ports/verdict.ts';
-import type { Pacing } from '../routing/rate-limit.ts';
+import type { PublishRun } from '../publishing/publish-run.ts';
+import type { RateLimiter } from '../routing/rate-limit.ts';
 import type { Channel } from '../session/channel.ts';
 import type { Session } from '../session/session.ts';
 import { type Chunk, headerFollows, noChunk } from '../stream/chunk.ts';
 import type { FrameSink } from '../stream/delay-line.ts';
-import type { DirectionWire } from '../stream/frame-boundary.ts';
+import type { FrameBoundary } from '../stream/frame-boundary.ts';
 import type { Output } from '../stream/output.ts';
-import { wholeAcks } from './scan-acks.ts';
-import { WholePublishes } from './scan-publishes.ts';
+import { PublishScanner } from './scan-publishes.ts';
+import { scanAppAcks } from './scan-settlements.ts';
 
 const PUBLISH = keyOf('basic.publish');
 const ACK = keyOf('basic.ack');
@@ -50,15 +49,14 @@ export interface Closings {
 }
 
 /** Follows the app's frames and lets them through, with our headers in publishes. */
-export class TowardsBroker implements FrameVisitor {
+export class FromApp implements FrameVisitor {
   readonly #session: Session;
-  readonly #wire: DirectionWire;
+  readonly #boundary: FrameBoundary;
   readonly #output: Output;
-  readonly #flushing: Flushing<PublishTally>;
   readonly #closing: Closings;
-  readonly #pacing: Pacing;
+  readonly #limiter: RateLimiter;
   readonly #lost: (why: 'protocol' | 'frame') => void;
-  readonly #publishes: WholePublishes;
+  readonly #publishes: PublishScanner;
   readonly #reused: ReusedNumbers;
   /** a publish's frame may be held beyond its chunk */
   #holding = false;
@@ -68,37 +66,36 @@ export class TowardsBroker implements FrameVisitor {
 
   constructor(
     session: Session,
-    wire: DirectionWire,
-    flushing: Flushing<PublishTally>,
+    boundary: FrameBoundary,
+    run: PublishRun,
     closing: Closings,
-    pacing: Pacing,
+    limiter: RateLimiter,
     lost: (why: 'protocol' | 'frame') => void,
   ) {
     this.#session = session;
-    this.#wire = wire;
-    this.#output = wire.output;
-    this.#flushing = flushing;
+    this.#boundary = boundary;
+    this.#output = boundary.output;
     this.#closing = closing;
-    this.#pacing = pacing;
+    this.#limiter = limiter;
     this.#lost = lost;
-    this.#publishes = new WholePublishes(session, wire.output, flushing);
-    this.#reused = new ReusedNumbers(session, wire);
+    this.#publishes = new PublishScanner(session, boundary.output, run);
+    this.#reused = new ReusedNumbers(session, boundary);
   }
 
   whole(buf: Uint8Array, start: number, end: number): number {
     const { bytes, view } = this.chunk;
-    if (buf !== bytes || this.#wire.isDue) return start;
+    if (buf !== bytes || this.#boundary.isDue) return start;
     const key = view.getUint32(start + FRAME_HEAD);
     if (key === PUBLISH) return this.#publishes.pass(buf, view, start, end, this.now);
     if (key !== ACK) return start;
-    const stop = wholeAcks(this.#session, view, start, end, this.now);
+    const stop = scanAppAcks(this.#session, view, start, end, this.now);
     this.#output.keep(buf, start, stop);
     return stop;
   }
 
   method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
     if (!this.#reused.waits(id, buf, start, end)) this.#method(key, id, buf, start, end);
-    if (this.#wire.isDue) this.#wire.frameEnded();
+    if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
   #method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
@@ -128,18 +125,18 @@ export class TowardsBroker implements FrameVisitor {
     const session = this.#session;
     const channel = session.use(id);
     if (channel === undefined) return true;
-    const { publishing, publishes } = channel;
+    const { publishing } = channel;
     publishing.release(this.sink(channel), false);
     publishing.method(buf, start, end, this.now);
     if (channel.severed?.brokerTold) return false;
     const { mayStrike } = publishing;
-    if (publishes.numbers.mode === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
+    if (channel.state.word === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
       channel.outgoing?.settleOrder();
       this.sink(channel).add(confirmSelectFrame(id));
-      publishes.numbers.shadowConfirms();
+      channel.selectShadowConfirms();
     }
     channel.outgoing?.begin();
-    const forShadow = publishing.wantsShadow && session.shadowsMandatory(publishes.numbers.mode);
+    const forShadow = publishing.wantsShadow && session.shadowsMandatory(channel.state.word);
     if (!forShadow && !mayStrike) return true;
     if (headerFollows(this.chunk, buf, end, id)) publishing.hold(buf, start, end, forShadow);
     else {
@@ -159,7 +156,7 @@ export class TowardsBroker implements FrameVisitor {
     if (this.#closing.appCloses(key)) return false;
     if (key === CONNECTION_CLOSE_OK) return true;
     session.close('app', buf, start, end, this.now);
-    for (const { publishes } of session.channels()) publishes.discarded ??= 'unconfirmed_at_close';
+    for (const { state } of session.channels()) state.on('closed by app');
     return this.#letClose(0, buf, start, end, () => {});
   }
 
@@ -172,15 +169,15 @@ export class TowardsBroker implements FrameVisitor {
     channel?.outgoing?.settleOrder();
     if (key === CHANNEL_OPEN) session.openChannel(id);
     else if (key === CHANNEL_CLOSE) {
-      if (channel !== undefined) channel.publishes.discarded ??= 'unconfirmed_at_close';
-      return this.#letClose(id, buf, start, end, () => channel?.closing());
+      channel?.state.on('closed by app');
+      return this.#letClose(id, buf, start, end, () => channel?.askedToClose());
     } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('app', id, this.now);
     else session.use(id)?.fromApp(key, buf, start, end, this.now);
     return true;
   }
 
   /** A method on a channel that a fault closed: the broker gets none of it. */
-  #severed(channel: Channel, severed: Severed, key: number, buf: Uint8Array, start: number, end: number): false {
+  #severed(channel: Channel, severed: SeveredChannel, key: number, buf: Uint8Array, start: number, end: number): false {
     if (key === CHANNEL_CLOSE) this.#closing.owesCloseOk('app', channel.id);
     else if (key === CHANNEL_CLOSE_OK || key === CHANNEL_OPEN) {
       severed.appDone = true;
@@ -192,8 +189,8 @@ export class TowardsBroker implements FrameVisitor {
   }
 
   /** The number of a channel that a fault closed is free: what the app sent on it since comes now. */
-  reuse(severed: Severed): void {
-    this.now = this.#wire.now();
+  reuse(severed: SeveredChannel): void {
+    this.now = this.#boundary.now();
     this.#reused.pass(severed, this, observedFromApp);
   }
 
@@ -229,7 +226,7 @@ export class TowardsBroker implements FrameVisitor {
 
   header(id: number, buf: Uint8Array, start: number, end: number): void {
     if (!this.#reused.waits(id, buf, start, end)) this.#header(id, buf, start, end);
-    if (this.#wire.isDue) this.#wire.frameEnded();
+    if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
   #header(id: number, buf: Uint8Array, start: number, end: number): void {
@@ -260,7 +257,7 @@ export class TowardsBroker implements FrameVisitor {
     const { header, observer } = this.#session.plane;
     let path = channel.outgoing;
     if (path === undefined) {
-      path = new PublishPath(this.#wire, channel.publishes, this.#flushing);
+      path = new PublishPath(this.#boundary, channel.publishes);
       channel.outgoing = path;
       path.begin();
     }
@@ -269,7 +266,7 @@ export class TowardsBroker implements FrameVisitor {
 
   body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
     if (!this.#reused.waits(id, buf, start, end)) this.#body(id, payload, buf, start, end);
-    if (payload >= 0 && this.#wire.isDue) this.#wire.frameEnded();
+    if (payload >= 0 && this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
   #body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
@@ -296,10 +293,9 @@ export class TowardsBroker implements FrameVisitor {
       const { ending } = outgoing.verdict;
       outgoing.ended(publish, this.now);
       if (ending !== undefined) this.#closing.faultEnds(channel.id, ending);
-    } else if (publishes.passed(publish)) this.#flushing.add(publishes, publish, publishes.numbers.sequence);
-    else if (publishes.written(publishes.numbers.sequence)) this.#flushing.watch(publishes);
+    } else publishes.passed(publish);
     const { rateLimit } = publish.route.treatment;
-    if (rateLimit !== undefined) this.#pacing.passed(rateLimit, publish.route.tally, this.now);
+    if (rateLimit !== undefined) this.#limiter.passed(rateLimit, publish.route.tally, this.now);
   }
 
   raw(buf: Uint8Array, start: number, end: number, id: number): void {
@@ -308,7 +304,7 @@ export class TowardsBroker implements FrameVisitor {
       if (this.#holding && buf[start] !== FRAME_HEARTBEAT) this.#release();
       this.#output.keep(buf, start, end);
     }
-    if (this.#wire.isDue) this.#wire.frameEnded();
+    if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
   lost(why: 'protocol' | 'frame'): void {

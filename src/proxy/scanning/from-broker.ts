@@ -1,23 +1,23 @@
 import type { FrameVisitor } from '../../amqp/frames.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methods } from '../../amqp/spec.ts';
-import type { Delivering } from '../delivering/delivery-tracker.ts';
-import type { Severed } from '../fault-path/severed-channel.ts';
-import type { Flushing } from '../open-messages/flushing.ts';
-import { lasting } from '../open-messages/window.ts';
+import type { DeliveryRun } from '../delivering/delivery-run.ts';
+import type { SeveredChannel } from '../fault-path/severed-channel.ts';
+import { IDS } from '../open-messages/run.ts';
 import { SENT, TRACEPARENT } from '../ports/interceptor.ts';
-import type { DeliveryTally, PublishTally } from '../ports/observer.ts';
+import type { PublishTally } from '../ports/observer.ts';
 import { type Ending, judge, Verdict } from '../ports/verdict.ts';
-import { SHADOW } from '../publishing/publish.ts';
 import { addedHeaders, readReturn } from '../publishing/publish-frames.ts';
-import type { Pacing } from '../routing/rate-limit.ts';
+import { SHADOW } from '../publishing/publish-marks.ts';
+import type { RateLimiter } from '../routing/rate-limit.ts';
 import type { Route } from '../routing/routes.ts';
 import type { Channel } from '../session/channel.ts';
 import type { Session } from '../session/session.ts';
 import { type Chunk, headerFollows, noChunk, type Returning } from '../stream/chunk.ts';
 import { DelayLine, type FrameSink } from '../stream/delay-line.ts';
-import type { DirectionWire } from '../stream/frame-boundary.ts';
+import type { FrameBoundary } from '../stream/frame-boundary.ts';
 import type { Output } from '../stream/output.ts';
-import { WholeDeliveries } from './scan-deliveries.ts';
+import { DeliveryScanner } from './scan-deliveries.ts';
+import { scanConfirms } from './scan-settlements.ts';
 
 const RETURN = keyOf('basic.return');
 const ACK = keyOf('basic.ack');
@@ -64,16 +64,17 @@ export interface Endings {
 }
 
 /** Follows the broker's frames and lets them through, without our headers in returns. */
-export class TowardsApp implements FrameVisitor {
+export class FromBroker implements FrameVisitor {
   readonly #session: Session;
-  readonly #wire: DirectionWire;
+  readonly #boundary: FrameBoundary;
   readonly #verdict = new Verdict();
   readonly #output: Output;
-  readonly #flushing: Flushing<DeliveryTally>;
   readonly #drain: Endings;
-  readonly #pacing: Pacing;
+  readonly #limiter: RateLimiter;
   readonly #lost: (why: 'protocol' | 'frame') => void;
-  readonly #deliveries: WholeDeliveries;
+  readonly #deliveries: DeliveryScanner;
+  /** of the context that a returned message carries */
+  readonly #returnedIds = new Uint32Array(IDS);
   #lastReturned: Route<PublishTally> | undefined;
   /** our connection.close went to the app: nothing follows it, but outcomes still count */
   muted = false;
@@ -83,27 +84,32 @@ export class TowardsApp implements FrameVisitor {
 
   constructor(
     session: Session,
-    wire: DirectionWire,
-    flushing: Flushing<DeliveryTally>,
+    boundary: FrameBoundary,
+    run: DeliveryRun,
     drain: Endings,
-    pacing: Pacing,
+    limiter: RateLimiter,
     lost: (why: 'protocol' | 'frame') => void,
   ) {
     this.#session = session;
-    this.#wire = wire;
-    this.#output = wire.output;
-    this.#flushing = flushing;
+    this.#boundary = boundary;
+    this.#output = boundary.output;
     this.#drain = drain;
-    this.#pacing = pacing;
+    this.#limiter = limiter;
     this.#lost = lost;
-    this.#deliveries = new WholeDeliveries(session, wire.output, flushing);
+    this.#deliveries = new DeliveryScanner(session, boundary.output, run);
   }
 
   whole(buf: Uint8Array, start: number, end: number): number {
     const { bytes, view } = this.chunk;
-    if (buf !== bytes || this.muted || this.#wire.isDue || this.#drain.isDue) return start;
-    if (view.getUint32(start + FRAME_HEAD) !== DELIVER) return start;
-    return this.#deliveries.pass(buf, view, start, end, this.now);
+    if (buf !== bytes || this.muted || this.#boundary.isDue || this.#drain.isDue) return start;
+    const key = view.getUint32(start + FRAME_HEAD);
+    if (key === DELIVER) return this.#deliveries.pass(buf, view, start, end, this.now);
+    if (key !== ACK) return start;
+    const stop = scanConfirms(this.#session, view, start, end, this.now);
+    if (stop === start) return start;
+    this.#output.keep(buf, start, stop);
+    this.#drain.confirmed();
+    return stop;
   }
 
   /** The plane's tables of routes are others now. */
@@ -133,7 +139,7 @@ export class TowardsApp implements FrameVisitor {
 
   #frameEnded(): void {
     this.#drain.frameEnded();
-    if (this.#wire.isDue) this.#wire.frameEnded();
+    if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
   /** Where frames of this channel go. */
@@ -166,7 +172,7 @@ export class TowardsApp implements FrameVisitor {
       channel.fromBroker(key, buf, start, end, this.now);
       if (key === CONFIRM_SELECT_OK) this.#drain.answer();
       if (channel.delivering.mayStrike) {
-        channel.incoming ??= new DelayLine(this.#wire);
+        channel.incoming ??= new DelayLine(this.#boundary);
         channel.incoming.await();
       }
     }
@@ -176,7 +182,7 @@ export class TowardsApp implements FrameVisitor {
   /** A method on a channel that a fault closed; undefined: it is still treated as any other. */
   #severed(
     channel: Channel,
-    severed: Severed,
+    severed: SeveredChannel,
     key: number,
     buf: Uint8Array,
     start: number,
@@ -282,11 +288,8 @@ export class TowardsApp implements FrameVisitor {
     const delivery = channel.delivering.withdraw();
     channel.incoming?.withdraw();
     // the broker has done with it
-    if (delivery.noAck) {
-      delivery.route.tally.passed(delivery.size, delivery.redelivered, delivery.get);
-      channel.deliveries.unflushed(delivery, delivery.tag, this.now);
-    }
-    if (delivery.size > 0) channel.swallowing = delivery.size;
+    channel.deliveries.withdrawn(delivery, this.now);
+    if (delivery.bytes > 0) channel.swallowing = delivery.bytes;
     this.#drain.faultEnds(channel.id, ending);
   }
 
@@ -295,17 +298,17 @@ export class TowardsApp implements FrameVisitor {
     const { plane } = this.#session;
     const { header } = plane;
     channel.returning = undefined;
-    let bits = 0;
+    let marks = 0;
     let strip = NOTHING_ADDED;
     let readable = false;
     try {
       readable = header.read(buf, start, end);
-      bits = this.#findReturned(channel, returning, readable);
-      if (readable) strip = addedHeaders(header, bits);
+      marks = this.#findReturned(channel, returning, readable);
+      if (readable) strip = addedHeaders(header, marks);
     } catch (error) {
       plane.failed(error);
     }
-    if ((bits & SHADOW) !== 0) {
+    if ((marks & SHADOW) !== 0) {
       if (header.bodySize > 0) channel.swallowing = header.bodySize;
       return;
     }
@@ -319,6 +322,8 @@ export class TowardsApp implements FrameVisitor {
   #findReturned(channel: Channel, { route, code, reply }: Returning, readable: boolean): number {
     const { header, context, interceptor } = this.#session.plane;
     const traced = readable && header.value(TRACEPARENT) >= 0;
+    context.ids = this.#returnedIds;
+    context.at = 0;
     if (traced) interceptor.readContext(header, context);
     const ids = traced && context.traced ? context.ids : undefined;
     const stamp = readable ? header.integer(SENT) : Number.NaN;
@@ -349,29 +354,20 @@ export class TowardsApp implements FrameVisitor {
     if (delivery === undefined) return;
     const { deliveries, incoming } = channel;
     incoming?.hold(0, 0);
-    if (deliveries.passed(delivery)) this.#flush(channel, delivery);
-    const { rateLimit } = delivery.route.treatment;
-    if (rateLimit !== undefined) this.#pacing.passed(rateLimit, delivery.route.tally, this.now);
-  }
-
-  /** Its outcome is that the kernel takes it, which may be later. */
-  #flush({ deliveries, incoming }: Channel, delivery: Delivering): void {
-    if (incoming === undefined || incoming.isEmpty) {
-      this.#flushing.add(deliveries, delivery, delivery.tag);
-      return;
+    const held = incoming !== undefined && !incoming.isEmpty;
+    deliveries.passed(delivery, held);
+    if (held && delivery.source.noAck) {
+      const { tag } = delivery;
+      incoming.whenLeft(() => deliveries.left(tag));
     }
-    const { tag } = delivery;
-    const message = lasting(delivery);
-    incoming.whenLeft({
-      left: () => this.#flushing.add(deliveries, message, tag),
-      kept: (now) => deliveries.unflushed(message, tag, now),
-    });
+    const { rateLimit } = delivery.route.treatment;
+    if (rateLimit !== undefined) this.#limiter.passed(rateLimit, delivery.route.tally, this.now);
   }
 
   raw(buf: Uint8Array, start: number, end: number): void {
     if (!this.muted) this.#output.keep(buf, start, end);
     // unobserved frames come whole or in pieces: only the decoder knows, so no drain starts here
-    if (this.#wire.isDue) this.#wire.frameEnded();
+    if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
   #keep(id: number, buf: Uint8Array, start: number, end: number): void {

@@ -1,15 +1,22 @@
 import { type FieldTable, MalformedError, readU64, writeU64 } from '../../amqp/fields.ts';
 import { type Arguments, confirmFrame, readMethod } from '../../amqp/methods.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methodNames, methods } from '../../amqp/spec.ts';
-import type { InFlight } from '../delivering/auto-ack-in-flight.ts';
-import { DeliveryContent } from '../delivering/delivery-frames.ts';
-import { type Consumer, Deliveries } from '../delivering/delivery-tracker.ts';
+import type { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
+import type { Consumer } from '../delivering/consumer.ts';
+import { DeliveryFrames } from '../delivering/delivery-frames.ts';
+import type { DeliveryReading } from '../delivering/delivery-reading.ts';
+import { DeliveryTracker, type Settlement } from '../delivering/delivery-tracker.ts';
 import type { PublishPath } from '../fault-path/publish-path.ts';
-import type { Severed } from '../fault-path/severed-channel.ts';
+import type { SeveredChannel } from '../fault-path/severed-channel.ts';
+import { ChannelState } from '../open-messages/channel-state.ts';
+import type { Unflushed } from '../open-messages/unflushed.ts';
+import { Detours } from '../plane/detours.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { RequeueReason, UnknownReason } from '../ports/observer.ts';
-import { PublishContent } from '../publishing/publish-frames.ts';
-import { Publishes } from '../publishing/publish-tracker.ts';
+import type { HeaderInjection } from '../publishing/header-injection.ts';
+import { PublishFrames } from '../publishing/publish-frames.ts';
+import { NO_REPLY, type Reply } from '../publishing/publish-outcomes.ts';
+import { PublishTracker } from '../publishing/publish-tracker.ts';
 import type { Returning } from '../stream/chunk.ts';
 import type { DelayLine, FrameSink } from '../stream/delay-line.ts';
 import { Consumers } from './consumers.ts';
@@ -37,55 +44,118 @@ export interface ChannelContext extends Scope {
   readonly plane: Plane;
   readonly connection: number;
   /** of the connection */
-  readonly inFlight: InFlight;
+  readonly inFlight: AutoAckInFlight;
+  /** who waits for the broker's and the app's socket to be flushed */
+  readonly upstreamUnflushed: Unflushed;
+  readonly downstreamUnflushed: Unflushed;
+  readonly injection: HeaderInjection;
+  readonly reading: DeliveryReading;
   /** a channel has answers of ours for the app */
   answering(): void;
 }
 
 /** Everything known of one open channel. */
-export class Channel {
+export class Channel implements Scope {
   readonly id: number;
-  readonly publishes: Publishes;
-  readonly deliveries: Deliveries;
-  readonly publishing: PublishContent;
-  readonly delivering: DeliveryContent;
-  /** a basic.return whose header has yet to tell who asked for it */
-  returning: Returning | undefined;
-  /** body bytes to come of a return that only we asked for: they are streamed away */
-  swallowing = 0;
-  /** from the first fault on a publish: where its frames go */
-  outgoing: PublishPath | undefined;
-  /** from the first fault on a delivery */
-  incoming: DelayLine | undefined;
-  /** a fault closes it */
-  severed: Severed | undefined;
+  readonly vhost: string;
+  readonly pipeline: string;
+  readonly app: string;
+  readonly client: Scope['client'];
+  readonly state = new ChannelState();
+  /** why messages can't pass in one loop */
+  readonly upstreamDetours = new Detours();
+  readonly downstreamDetours = new Detours();
+  readonly publishes: PublishTracker;
+  readonly deliveries: DeliveryTracker;
+  readonly publishing: PublishFrames;
+  readonly delivering: DeliveryFrames;
+  readonly consumers: Consumers;
+  #returning: Returning | undefined;
+  #swallowing = 0;
+  #outgoing: PublishPath | undefined;
+  #incoming: DelayLine | undefined;
+  #severed: SeveredChannel | undefined;
   /** confirms of ours for the app */
   #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
-  readonly #consumers: Consumers;
   readonly #requests: Request[] = [];
   /** what an empty queue name means */
   #lastQueue = '';
-  #got: Consumer | undefined;
 
   constructor(id: number, context: ChannelContext) {
-    const { plane, connection, vhost, inFlight } = context;
+    const { plane, connection, vhost, inFlight, upstreamUnflushed, downstreamUnflushed } = context;
     this.id = id;
+    this.vhost = vhost;
+    this.pipeline = context.pipeline;
+    this.app = context.app;
+    this.client = context.client;
     this.#context = context;
-    this.publishes = new Publishes(plane, connection, id, (tag, ack) => {
+    this.publishes = new PublishTracker(plane, connection, id, this.state, upstreamUnflushed, (tag, ack) => {
       this.#answers.push(confirmFrame(id, tag, ack));
+      this.downstreamDetours.set('answering', true);
       context.answering();
     });
-    this.deliveries = new Deliveries(plane, connection, id, vhost, inFlight);
-    this.publishing = new PublishContent(plane, context);
-    this.delivering = new DeliveryContent(plane, context);
-    this.#consumers = new Consumers(context, id, () => this.delivering.forget());
+    this.deliveries = new DeliveryTracker(plane, connection, id, vhost, downstreamUnflushed, inFlight);
+    this.publishing = new PublishFrames(plane, context, this.upstreamDetours, context.injection);
+    this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
+    this.consumers = new Consumers(context, id);
+  }
+
+  /** A basic.return whose header has yet to tell who asked for it. */
+  get returning(): Returning | undefined {
+    return this.#returning;
+  }
+
+  set returning(returning: Returning | undefined) {
+    this.#returning = returning;
+    this.downstreamDetours.set('returning', returning !== undefined || this.#swallowing > 0);
+  }
+
+  /** Body bytes to come of a message that the app shall not see: they are streamed away. */
+  get swallowing(): number {
+    return this.#swallowing;
+  }
+
+  set swallowing(bytes: number) {
+    this.#swallowing = bytes;
+    this.downstreamDetours.set('returning', bytes > 0 || this.#returning !== undefined);
+  }
+
+  /** From the first fault on a publish: where its frames go. */
+  get outgoing(): PublishPath | undefined {
+    return this.#outgoing;
+  }
+
+  set outgoing(path: PublishPath | undefined) {
+    this.#outgoing = path;
+    this.upstreamDetours.set('fault path', path !== undefined);
+  }
+
+  /** From the first fault on a delivery. */
+  get incoming(): DelayLine | undefined {
+    return this.#incoming;
+  }
+
+  set incoming(line: DelayLine | undefined) {
+    this.#incoming = line;
+    this.downstreamDetours.set('fault path', line !== undefined);
+  }
+
+  /** A fault closes it. */
+  get severed(): SeveredChannel | undefined {
+    return this.#severed;
+  }
+
+  set severed(severed: SeveredChannel | undefined) {
+    this.#severed = severed;
+    for (const detours of [this.upstreamDetours, this.downstreamDetours]) detours.set('severed', severed !== undefined);
   }
 
   /** The plane's tables of routes are others now: for messages whose method comes from now on. */
   rerouted(): void {
     this.publishing.rerouted();
-    this.#consumers.rerouted(this.#requests.flatMap(({ get }) => get ?? []));
+    this.consumers.rerouted();
+    for (const { get } of this.#requests) get?.rerouted();
   }
 
   /** A method of the app other than basic.publish and the closing of the channel. Throws MalformedError. */
@@ -96,29 +166,15 @@ export class Channel {
     switch (name) {
       case 'basic.ack':
         holdsTag(name, at, end);
-        this.deliveries.settle(
-          { how: 'ack', tag: readU64(buf, at), multiple: (buf[at + 8] & 1) !== 0, requeue: false },
-          now,
-        );
+        this.#settle('ack', readU64(buf, at), (buf[at + 8] & 1) !== 0, false, now);
         return;
       case 'basic.nack':
         holdsTag(name, at, end);
-        this.deliveries.settle(
-          {
-            how: 'nack',
-            tag: readU64(buf, at),
-            multiple: (buf[at + 8] & 1) !== 0,
-            requeue: (buf[at + 8] & 2) !== 0,
-          },
-          now,
-        );
+        this.#settle('nack', readU64(buf, at), (buf[at + 8] & 1) !== 0, (buf[at + 8] & 2) !== 0, now);
         return;
       case 'basic.reject':
         holdsTag(name, at, end);
-        this.deliveries.settle(
-          { how: 'reject', tag: readU64(buf, at), multiple: false, requeue: (buf[at + 8] & 1) !== 0 },
-          now,
-        );
+        this.#settle('reject', readU64(buf, at), false, (buf[at + 8] & 1) !== 0, now);
         return;
       case 'basic.recover-async':
         this.deliveries.recover(now);
@@ -131,7 +187,7 @@ export class Channel {
         return;
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
-        this.#ask({ reply: 'basic.get-ok', get: this.#consumers.source('', queue || this.#lastQueue, noAck) });
+        this.#ask({ reply: 'basic.get-ok', get: this.consumers.get(queue || this.#lastQueue, noAck) });
         return;
       }
       case 'queue.declare':
@@ -141,13 +197,15 @@ export class Channel {
         const { nowait } = readMethod(name, buf, start, end);
         if (!nowait) this.#ask({ reply: 'confirm.select-ok' });
         // publishes may follow before the answer: a select that fails closes the channel
-        this.publishes.numbers.select('confirm');
+        if (this.state.word === 'transactional') return;
+        this.state.on('confirm.select');
+        this.publishes.numbers.select();
         return;
       }
       case 'tx.select':
         this.#ask({ reply: 'tx.select-ok' });
-        if (this.publishes.numbers.mode === 'confirm') return;
-        this.publishes.numbers.select('tx');
+        if (this.state.word === 'confirming') return;
+        this.state.on('tx.select');
         this.deliveries.transactional();
         return;
       case 'exchange.declare': {
@@ -172,18 +230,19 @@ export class Channel {
   giveAnswers(sink: FrameSink): void {
     if (this.#answers.length === 0 || this.#requests.some(({ reply }) => reply === 'confirm.select-ok')) return;
     const answers = this.#answers.splice(0);
-    if (this.publishes.discarded === undefined && this.severed === undefined)
-      for (const frame of answers) sink.add(frame);
+    this.downstreamDetours.set('answering', false);
+    if (this.state.isOpen && this.severed === undefined) for (const frame of answers) sink.add(frame);
   }
 
-  /** Confirms of ours wait for their turn to go to the app. */
-  get isAnswering(): boolean {
-    return this.#answers.length > 0;
+  /** We select confirms ahead of a publish. */
+  selectShadowConfirms(): void {
+    this.state.on('confirm.select');
+    this.publishes.numbers.selectShadow();
   }
 
-  /** The consumer of that tag. */
-  consumer(buf: Uint8Array, start: number, end: number): Consumer | undefined {
-    return this.delivering.consumer(buf, start, end, this.#consumers.byTag);
+  #settle(how: Settlement['how'], tag: number, multiple: boolean, requeue: boolean, now: number): void {
+    // a single settlement of no tag is wrong: the broker will say so
+    if (multiple || tag > 0) this.deliveries.settle({ how, from: multiple ? 0 : tag, to: tag, requeue }, now);
   }
 
   /**
@@ -194,12 +253,14 @@ export class Channel {
     const at = start + FRAME_HEAD + 4;
     holdsTag('basic.ack', at, end);
     const tag = readU64(buf, at);
-    if (this.publishes.apart.isOn) {
-      this.publishes.confirmedApart(tag, (buf[at + 8] & 1) !== 0, ack, now);
+    const multiple = (buf[at + 8] & 1) !== 0;
+    if (this.publishes.translator.isOn) {
+      this.publishes.confirmedOneByOne(tag, multiple, ack, now);
       return false;
     }
     const appTag = this.publishes.numbers.appTag(tag);
-    this.publishes.confirmed(tag, (buf[at + 8] & 1) !== 0, ack, now);
+    // a single confirm of no tag is wrong, and nobody's
+    if (multiple || tag > 0) this.publishes.confirmed(multiple ? 0 : tag, tag, ack, now);
     if (appTag !== tag && appTag >= 0) writeU64(buf, at, appTag);
     return appTag >= 0;
   }
@@ -210,7 +271,7 @@ export class Channel {
    */
   fromBroker(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
     if (key === DELIVER) {
-      this.delivering.deliver(buf, start, end, now, this.#consumers.byTag);
+      this.delivering.deliver(buf, start, end, now, this.consumers.find);
       return;
     }
     const name = methodNames.get(key);
@@ -218,7 +279,7 @@ export class Channel {
       case undefined:
         return;
       case 'basic.cancel':
-        this.#consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
+        this.consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
         return;
       default: {
         const request = this.#answered(key);
@@ -230,21 +291,20 @@ export class Channel {
 
   #reply(name: MethodName, request: Request, buf: Uint8Array, start: number, end: number, now: number): void {
     this.publishes.barrier(request.publishes, now);
-    this.#consumers.forget(request.left);
+    this.consumers.forget(request.left);
     switch (name) {
       case 'basic.get-ok':
-        this.#got = request.get;
-        if (this.#got !== undefined) this.delivering.got(buf, start, end, now, this.#got);
+        if (request.get !== undefined) this.delivering.got(buf, start, end, now, request.get);
         return;
       case 'basic.consume-ok': {
         const { consumerTag } = readMethod(name, buf, start, end);
         if (request.consume !== undefined) {
-          this.#consumers.started(consumerTag, request.consume.queue, request.consume.noAck, now);
+          this.consumers.started(consumerTag, request.consume.queue, request.consume.noAck, now);
         }
         return;
       }
       case 'basic.cancel-ok':
-        if (request.cancel !== undefined) this.#consumers.stopped(request.cancel, now);
+        if (request.cancel !== undefined) this.consumers.stopped(request.cancel, now);
         return;
       case 'queue.declare-ok': {
         const { queue } = readMethod(name, buf, start, end);
@@ -279,15 +339,15 @@ export class Channel {
    * The channel ends: by the app (`unconfirmed_at_close`), by the broker (`channel_error`) or with
    * its connection. Every open message gets its outcome.
    */
-  end(unknown: UnknownReason, requeued: RequeueReason, now: number, code = 0, reply = ''): void {
-    this.publishes.end(unknown, this.#committing(), now, code, reply);
+  end(unknown: UnknownReason, requeued: RequeueReason, now: number, reply: Reply = NO_REPLY): void {
+    this.publishes.end(unknown, this.#committing(), now, reply);
     this.deliveries.requeueAll(requeued, now);
-    this.#consumers.end(now);
+    this.consumers.end(now);
     this.#requests.length = 0;
   }
 
   /** The app asked to close: its close-ok will say that all returns have come. */
-  closing(): void {
+  askedToClose(): void {
     this.#ask({ reply: 'channel.close-ok' });
   }
 
@@ -302,7 +362,7 @@ export class Channel {
       ...request,
       publishes: this.publishes.numbers.sequence,
       settlements: this.deliveries.uncommitted,
-      left: this.#consumers.leaving,
+      left: this.consumers.leaving,
     });
   }
 
@@ -315,12 +375,12 @@ export class Channel {
 
   #consume({ queue, consumerTag, noAck, nowait }: Arguments<'basic.consume'>, now: number): void {
     const consume = { queue: queue || this.#lastQueue, noAck };
-    if (nowait) this.#consumers.started(consumerTag, consume.queue, noAck, now);
+    if (nowait) this.consumers.started(consumerTag, consume.queue, noAck, now);
     else this.#ask({ reply: 'basic.consume-ok', consume });
   }
 
   #cancel({ consumerTag, nowait }: Arguments<'basic.cancel'>): void {
-    if (nowait) this.#consumers.leaves(consumerTag);
+    if (nowait) this.consumers.leaves(consumerTag);
     else this.#ask({ reply: 'basic.cancel-ok', cancel: consumerTag });
   }
 

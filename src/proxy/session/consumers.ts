@@ -1,47 +1,46 @@
-import { NOTHING_MORE } from '../../events/passage.ts';
-import type { Consumer } from '../delivering/delivery-tracker.ts';
-import type { Detail } from '../open-messages/window.ts';
+import { text } from '../../amqp/fields.ts';
+import { Consumer } from '../delivering/consumer.ts';
+import { same } from '../routing/routes.ts';
 import type { ChannelContext } from './channel.ts';
 
 /** The consumers of one channel by their tags; whoever starts or stops is told of. */
 export class Consumers {
   readonly #context: ChannelContext;
   readonly #channel: number;
-  /** what a tag means has changed */
-  readonly #changed: () => void;
   readonly #byTag = new Map<string, Consumer>();
+  /** found by the last delivery: the next one is mostly for the same */
+  #last: Consumer | undefined;
   /** cancelled without an answer to wait for: deliveries may follow until the broker has answered what was asked after it */
   #leaving: Consumer[] = [];
 
-  constructor(context: ChannelContext, channel: number, changed: () => void) {
+  constructor(context: ChannelContext, channel: number) {
     this.#context = context;
     this.#channel = channel;
-    this.#changed = changed;
   }
 
-  get byTag(): ReadonlyMap<string, Consumer> {
-    return this.#byTag;
-  }
+  /** Whose consumer tag it is. */
+  readonly find = (buf: Uint8Array, start: number, end: number): Consumer | undefined => {
+    const last = this.#last;
+    if (last !== undefined && same(last.key, buf, start, end)) return last;
+    const found = this.#byTag.get(text(buf, start, end));
+    if (found !== undefined) this.#last = found;
+    return found;
+  };
 
-  /** Where that which comes out of a queue is counted. `tag`: '' for basic.get. */
-  source(tag: string, queue: string, noAck: boolean): Consumer {
-    const routes = this.#context.plane.deliveryRoutes(this.#context, queue);
-    const plain: Detail = { via: 'deliver', consumerTag: tag, more: NOTHING_MORE };
-    return { tag, key: Buffer.from(tag, 'utf8'), queue, noAck, plain, routes, last: undefined };
+  /** Where the answer to a basic.get comes from. */
+  get(queue: string, noAck: boolean): Consumer {
+    return new Consumer(this.#context.plane, this.#context, 'get', '', queue, noAck);
   }
 
   /** The plane's tables of routes are others now. */
-  rerouted(more: readonly Consumer[]): void {
-    for (const source of [...this.#byTag.values(), ...more]) {
-      source.routes = this.#context.plane.deliveryRoutes(this.#context, source.queue);
-      source.last = undefined;
-    }
+  rerouted(): void {
+    for (const consumer of this.#byTag.values()) consumer.rerouted();
   }
 
   started(tag: string, queue: string, noAck: boolean, now: number): void {
-    this.#byTag.set(tag, this.source(tag, queue, noAck));
-    this.#changed();
     const { plane, connection } = this.#context;
+    this.#byTag.set(tag, new Consumer(plane, this.#context, 'deliver', tag, queue, noAck));
+    this.#last = undefined;
     plane.observer.emit({
       type: 'consumer.started',
       at: plane.clock.micros(now),
@@ -74,7 +73,7 @@ export class Consumers {
   stopped(tag: string, now: number): void {
     this.#stopped(tag, 'app', now);
     this.#byTag.delete(tag);
-    this.#changed();
+    this.#last = undefined;
   }
 
   /** No delivery to these can follow. Their tags may be others' already. */
@@ -82,13 +81,14 @@ export class Consumers {
     if (left.length === 0) return;
     this.#leaving = this.#leaving.filter((consumer) => !left.includes(consumer));
     for (const consumer of left) if (this.#byTag.get(consumer.tag) === consumer) this.#byTag.delete(consumer.tag);
-    this.#changed();
+    this.#last = undefined;
   }
 
   /** The channel ends, and all of them. */
   end(now: number): void {
     for (const tag of this.#byTag.keys()) this.#stopped(tag, 'app', now);
     this.#byTag.clear();
+    this.#last = undefined;
   }
 
   #stopped(tag: string, by: 'app' | 'broker', now: number): void {

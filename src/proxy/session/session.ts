@@ -2,10 +2,13 @@ import { type FieldValue, text } from '../../amqp/fields.ts';
 import { readMethod } from '../../amqp/methods.ts';
 import { keyOf, methodKey } from '../../amqp/spec.ts';
 import type { ClosedBy } from '../../events/lifecycle.ts';
-import { InFlight } from '../delivering/auto-ack-in-flight.ts';
+import { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
+import { DeliveryReading } from '../delivering/delivery-reading.ts';
+import type { ChannelWord } from '../open-messages/channel-state.ts';
+import { Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
-import type { PublishMode } from '../publishing/publish-numbers.ts';
+import { HeaderInjection } from '../publishing/header-injection.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
 import { appName } from './app-name.ts';
 import { leaksMandatory } from './broker-flaws.ts';
@@ -56,7 +59,12 @@ export class Session {
   isOpen = false;
   /** the first connection.close, whoever sent it */
   closing: Closing | undefined;
-  readonly inFlight = new InFlight();
+  readonly inFlight = new AutoAckInFlight();
+  /** who waits for the broker's and the app's socket to be flushed */
+  readonly upstreamUnflushed = new Unflushed();
+  readonly downstreamUnflushed = new Unflushed();
+  readonly injection: HeaderInjection;
+  readonly reading: DeliveryReading;
   /** called when a channel has answers of ours for the app */
   onAnswer: () => void = () => {};
   /** called when the broker has let the app in */
@@ -84,6 +92,8 @@ export class Session {
 
   constructor(plane: Plane, id: number) {
     this.plane = plane;
+    this.injection = new HeaderInjection(plane);
+    this.reading = new DeliveryReading(plane);
     this.id = id;
     this.#pipeline = plane.options.pipeline;
   }
@@ -99,9 +109,9 @@ export class Session {
     for (const channel of this.#channels.values()) channel.rerouted();
   }
 
-  /** Whether we may make publishes mandatory, on a channel in this mode. */
-  shadowsMandatory(mode: PublishMode): boolean {
-    return this.shadowing !== 'off' && (mode !== 'plain' || !this.#leaksMandatory);
+  /** Whether we may make publishes mandatory, on a channel in this state. */
+  shadowsMandatory(state: ChannelWord): boolean {
+    return this.shadowing !== 'off' && (state !== 'plain' || !this.#leaksMandatory);
   }
 
   get pipeline(): string {
@@ -157,9 +167,23 @@ export class Session {
       this.#open.delete(id);
       return undefined;
     }
-    const { plane, id: connection, vhost, pipeline, app, client, inFlight } = this;
+    const {
+      plane,
+      id: connection,
+      vhost,
+      pipeline,
+      app,
+      client,
+      inFlight,
+      upstreamUnflushed,
+      downstreamUnflushed,
+    } = this;
     const answering = (): void => this.onAnswer();
-    const channel = new Channel(id, { plane, connection, vhost, pipeline, app, client, inFlight, answering });
+    const names = { vhost, pipeline, app, client };
+    const unflushed = { upstreamUnflushed, downstreamUnflushed };
+    const headers = { injection: this.injection, reading: this.reading };
+    const context = { ...names, ...unflushed, ...headers, plane, connection, inFlight, answering };
+    const channel = new Channel(id, context);
     this.#channels.set(id, channel);
     return channel;
   }
@@ -177,18 +201,19 @@ export class Session {
     if (!this.isOpen || !this.#open.has(id)) return;
     const channel = this.channel(id);
     const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
+    const reply = { code: replyCode, text: replyText };
     if (channel === undefined) this.forgetChannel(id);
     else {
       const failed = methodKey(failedClassId, failedMethodId);
-      if (failed === PUBLISH) channel.publishes.refused(replyCode, replyText, now);
+      if (failed === PUBLISH) channel.publishes.refused(reply, now);
       if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
         this.plane.noteConflict(this.#client);
         this.shadowing = this.plane.shadowing(this.#client);
       }
-      channel.end('channel_error', 'channel_closed', now, replyCode, replyText);
-      channel.publishes.discarded = 'channel_error';
+      channel.end('channel_error', 'channel_closed', now, reply);
+      channel.state.on('closed by broker');
     }
-    this.#tellClosed(id, { by: 'broker', code: replyCode, text: replyText }, now);
+    this.#tellClosed(id, { by: 'broker', ...reply }, now);
   }
 
   /** A channel.close-ok that passed: the broker's ends the channel, the app's forgets it. */
@@ -216,7 +241,7 @@ export class Session {
   /** channel.close-ok of the broker to our own close. */
   severedByBroker(channel: Channel, now: number): void {
     const { code = 0, text = '' } = channel.severed ?? {};
-    channel.end('channel_error', 'channel_closed', now, code, text);
+    channel.end('channel_error', 'channel_closed', now, { code, text });
     this.#tellClosed(channel.id, { by: 'tracehare', code, text }, now);
   }
 
@@ -316,8 +341,8 @@ export class Session {
     this.#blockedSince = Number.NaN;
     const { code, text } = this.closing ?? { code: 0, text: '' };
     for (const channel of this.#channels.values()) {
-      channel.end(unknown, 'connection_closed', now, code, text);
-      channel.publishes.discarded ??= unknown;
+      channel.end(unknown, 'connection_closed', now, { code, text });
+      channel.state.on('connection lost');
     }
   }
 
@@ -336,8 +361,8 @@ export class Session {
   /** Every quarter of a second or so: what time alone decides. */
   sweep(now: number): void {
     for (const { publishes } of this.#channels.values()) {
-      publishes.apart.reveal(now);
-      publishes.sweep(now);
+      publishes.translator.reveal(now);
+      if (publishes.open > 0) publishes.sweep(now);
     }
     if (Number.isNaN(this.#blockedSince)) return;
     this.#tellBlocked(now);

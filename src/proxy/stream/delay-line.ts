@@ -26,19 +26,14 @@ export interface Wire {
   full(line: object, isFull: boolean): void;
 }
 
-/** What is to be done when a message has left, or when it never will. */
-export interface Leaving {
-  left(now: number): void;
-  kept(now: number): void;
-}
-
 interface Segment {
   pieces: Uint8Array[];
   /** it ends with a frame's end */
   whole: boolean;
   /** ms of the monotonic clock */
   due: number;
-  leaving: Leaving | undefined;
+  /** told when it has left, if someone wants to know */
+  left: (() => void) | undefined;
 }
 
 /**
@@ -134,11 +129,10 @@ export class DelayLine implements FrameSink {
     else this.#push(new Uint8Array(bytes), true);
   }
 
-  /** Called once what was put in last has left: at once if it has. */
-  whenLeft(leaving: Leaving): void {
+  /** Calls `left` once what was put in last has left, which is held at present. */
+  whenLeft(left: () => void): void {
     const last = this.#segments.at(-1);
-    if (last === undefined) leaving.left(this.#wire.now());
-    else last.leaving = leaving;
+    if (last !== undefined) last.left = left;
   }
 
   /** Everything goes now, in order: only at the end of a frame on the wire. A frame that has not come whole is gone. */
@@ -153,12 +147,9 @@ export class DelayLine implements FrameSink {
   discard(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const now = this.#wire.now();
-    const held = this.#segments;
     this.#segments = [];
     this.#size = 0;
     this.#tail = 0;
-    for (const { leaving } of held) leaving?.kept(now);
     this.#wire.full(this, false);
   }
 
@@ -175,7 +166,7 @@ export class DelayLine implements FrameSink {
   #push(bytes: Uint8Array, whole: boolean): void {
     let segment = this.#segments.at(-1);
     if (segment === undefined || segment.whole) {
-      segment = { pieces: [], whole: false, due: 0, leaving: undefined };
+      segment = { pieces: [], whole: false, due: 0, left: undefined };
       this.#segments.push(segment);
     }
     segment.pieces.push(bytes);
@@ -213,14 +204,14 @@ export class DelayLine implements FrameSink {
     this.#timer = undefined;
     const now = this.#wire.now();
     let count = 0;
-    for (const { pieces, whole, due, leaving } of this.#segments) {
+    for (const { pieces, whole, due, left } of this.#segments) {
       if (!whole || due > now) break;
       count++;
       for (const bytes of pieces) {
         this.#wire.output.add(bytes);
         this.#size -= bytes.length;
       }
-      leaving?.left(now);
+      left?.();
     }
     this.#segments.splice(0, count);
     if (this.#segments.length === 0) this.#tail = 0;

@@ -4,7 +4,7 @@ import type { Output } from './output.ts';
 import type { Relay } from './relay.ts';
 
 /** One direction of a connection, for what puts frames in or takes them out of their turn. */
-export class DirectionWire implements Wire {
+export class FrameBoundary implements Wire {
   readonly output: Output;
   readonly capture: Output;
   readonly #clock: { now(): number };

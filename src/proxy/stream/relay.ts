@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { NO_BYTES } from '../../amqp/bytes.ts';
 import type { FrameDecoder } from '../../amqp/frames.ts';
 import type { Direction, TrafficTally } from '../ports/observer.ts';
-import type { Pacing } from '../routing/rate-limit.ts';
+import type { RateLimiter } from '../routing/rate-limit.ts';
 import { type Chunk, NO_VIEW } from './chunk.ts';
 import type { Output, Scratch } from './output.ts';
 import { readChunks } from './socket-reader.ts';
@@ -13,9 +13,9 @@ interface Follower {
   readonly chunk: Chunk;
 }
 
-/** Messages that end when the socket has taken everything. */
-interface Flushes {
-  end(flushed: boolean, now: number): void;
+/** Who waits for a socket to be flushed. */
+interface Unflushed {
+  flushed(now: number): void;
 }
 
 /** Bytes a socket may hold before its other side is no longer read (PERF, lesson 7). */
@@ -33,12 +33,12 @@ export class Relay {
   readonly #follower: Follower;
   readonly #output: Output;
   readonly #scratch: Scratch;
-  readonly #flushes: Flushes;
+  readonly #unflushed: Unflushed;
   readonly #tally: TrafficTally;
   readonly #clock: { now(): number };
   readonly #reading: { keep(): void };
   readonly #heldBack: (now: number) => void;
-  readonly #pacing: Pacing;
+  readonly #limiter: RateLimiter;
   /** a rate limit has stopped the reading, and ends with this timer */
   #waiting: NodeJS.Timeout | undefined;
   #waitingSince = 0;
@@ -59,10 +59,10 @@ export class Relay {
     follower: Follower;
     output: Output;
     scratch: Scratch;
-    flushes: Flushes;
+    unflushed: Unflushed;
     tally: TrafficTally;
     clock: { now(): number };
-    pacing: Pacing;
+    limiter: RateLimiter;
     /** the socket could not take all it was given */
     heldBack?: (now: number) => void;
   }) {
@@ -73,12 +73,12 @@ export class Relay {
     this.#follower = parts.follower;
     this.#output = parts.output;
     this.#scratch = parts.scratch;
-    this.#flushes = parts.flushes;
+    this.#unflushed = parts.unflushed;
     this.#tally = parts.tally;
     this.#clock = parts.clock;
     this.#heldBack = parts.heldBack ?? (() => {});
-    this.#pacing = parts.pacing;
-    this.#pacing.onWait = () => this.#decoder.stop();
+    this.#limiter = parts.limiter;
+    this.#limiter.onWait = () => this.#decoder.stop();
     this.#reading = readChunks(this.#from, (chunk) => this.#receive(chunk));
     this.#to.on('drain', () => this.#resume());
   }
@@ -94,7 +94,7 @@ export class Relay {
     this.send();
     this.#tally.bytes(this.#direction, followed);
     this.#tally.added(this.#direction, (this.#clock.now() - now) / 1000);
-    if (this.#pacing.wait > 0) this.#wait(followed < chunk.length ? chunk.subarray(followed) : undefined);
+    if (this.#limiter.wait > 0) this.#wait(followed < chunk.length ? chunk.subarray(followed) : undefined);
   }
 
   /** Kept as long as chunks are read into the same buffer. */
@@ -110,14 +110,14 @@ export class Relay {
     this.#from.pause();
     this.#rest = rest;
     this.#waitingSince = this.#clock.now();
-    this.#waiting = setTimeout(() => this.#goOn(), Math.ceil(this.#pacing.wait));
+    this.#waiting = setTimeout(() => this.#goOn(), Math.ceil(this.#limiter.wait));
   }
 
   #goOn(): void {
     if (this.#waiting === undefined) return;
     clearTimeout(this.#waiting);
     this.#waiting = undefined;
-    this.#pacing.waited((this.#clock.now() - this.#waitingSince) / 1000);
+    this.#limiter.waited((this.#clock.now() - this.#waitingSince) / 1000);
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined) this.#receive(rest);
@@ -126,7 +126,7 @@ export class Relay {
 
   /** The connection ends: what a rate limit still holds back goes now, and nothing is held back any more. */
   hurry(): void {
-    this.#pacing.end();
+    this.#limiter.end();
     this.#goOn();
   }
 
@@ -168,7 +168,7 @@ export class Relay {
   /** All that was written is in the kernel's hands, unless the socket failed over it. */
   #settle(): void {
     if (this.#to.writableLength === 0 && !this.#to.destroyed && this.#to.errored === null) {
-      this.#flushes.end(true, this.#clock.now());
+      this.#unflushed.flushed(this.#clock.now());
     }
   }
 

@@ -15,7 +15,7 @@ import {
 
 const ZERO = 0x30;
 
-/** Words of TraceContext.ids. */
+/** Words of TraceContext.ids, from `at` on. */
 const TRACE = 0;
 const SPAN = 4;
 const PARENT = 6;
@@ -49,9 +49,10 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
     if (at < 0) return -1;
     const flags = parseTraceparent(header.buf as Buffer, at, header.stringLength(TRACEPARENT), words, 0);
     if (flags < 0) return -1;
-    for (let i = 0; i < 4; i++) context.ids[TRACE + i] = words[i];
-    context.ids[PARENT] = words[4];
-    context.ids[PARENT + 1] = words[5];
+    const { ids, at: place } = context;
+    for (let i = 0; i < 4; i++) ids[place + TRACE + i] = words[i];
+    ids[place + PARENT] = words[4];
+    ids[place + PARENT + 1] = words[5];
     context.hasParent = true;
     context.traced = true;
     return flags;
@@ -68,19 +69,19 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
   }
 
   function start(context: TraceContext, now: number): void {
-    ids.traceId(context.ids, TRACE);
+    ids.traceId(context.ids, context.at + TRACE);
     context.hasParent = false;
-    context.sampled = sampler.root(context.ids, TRACE, now, context.ratio);
+    context.sampled = sampler.root(context.ids, context.at + TRACE, now, context.ratio);
   }
 
   /** The message has no valid context. Returns the bytes written to `view` at `at`. */
   function begin(context: TraceContext, view: DataView, at: number, now: number): number {
-    ids.spanId(context.ids, SPAN);
+    ids.spanId(context.ids, context.at + SPAN);
     start(context, now);
     context.traced = true;
     if (!context.sampled && !injectUnsampled) return 0;
     copyWords(ENTRY_VIEW, 0, ENTRY_BYTES, view, at);
-    fillTraceparent(context.ids, TRACE, context.sampled, view, at + VALUE_AT);
+    fillTraceparent(context.ids, context.at + TRACE, context.sampled, view, at + VALUE_AT);
     return ENTRY_BYTES;
   }
 
@@ -93,8 +94,8 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
     onPublish(header, context, edit, now) {
       const flags = own(header, context);
       if (flags >= 0) {
-        ids.spanId(context.ids, SPAN);
-        context.sampled = sampler.child((flags & FLAG_SAMPLED) !== 0, context.ids, TRACE, now);
+        ids.spanId(context.ids, context.at + SPAN);
+        context.sampled = sampler.child((flags & FLAG_SAMPLED) !== 0, context.ids, context.at + TRACE, now);
         return;
       }
       const added = begin(context, edit.view, edit.added, now);
@@ -110,13 +111,14 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
     onDeliver(header, context, autoAck, now) {
       if (autoAck && sampler.byParent && saysUnsampled(header)) return;
       const flags = own(header, context);
-      if (flags >= 0) context.sampled = sampler.child((flags & FLAG_SAMPLED) !== 0, context.ids, TRACE, now);
+      if (flags >= 0)
+        context.sampled = sampler.child((flags & FLAG_SAMPLED) !== 0, context.ids, context.at + TRACE, now);
       else {
         // published past every Tracehare and SDK: the trace starts at its consumer, if it is to be seen at all
         start(context, now);
         context.traced = context.sampled;
       }
-      if (context.sampled) ids.spanId(context.ids, SPAN);
+      if (context.sampled) ids.spanId(context.ids, context.at + SPAN);
     },
   };
 }

@@ -73,8 +73,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     observe(this.cells, at, this.#processingBounds, seconds, 1);
   }
 
-  requeued(reason: RequeueReason): void {
-    this.cells[this.found('requeued', reason) || this.keyed('requeued', reason, this.#topic(reason))] += 1;
+  requeued(reason: RequeueReason, count = 1): void {
+    this.cells[this.found('requeued', reason) || this.keyed('requeued', reason, this.#topic(reason))] += count;
   }
 
   unknown(reason: UnknownReason, count = 1): void {

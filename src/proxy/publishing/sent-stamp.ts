@@ -1,8 +1,8 @@
 import { copyWords, viewOf } from '../../amqp/bytes.ts';
 import { writeKey } from '../../amqp/content.ts';
 import { writeU64 } from '../../amqp/fields.ts';
-import { SENT_ADDED, SHADOW, TABLE_ADDED, TRACE_ADDED } from '../publishing/publish.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../ports/clock.ts';
+import { SENT_ADDED, SHADOW, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
 
 const NAME = 'x-tracehare-sent';
 
@@ -51,22 +51,22 @@ export class SentStamp {
     copyWords(this.#view, 0, this.bytes, view, at);
   }
 
-  /** Completes the entry that was just written there, once `bits` say what of the publish is ours. Returns the stamp. */
-  finish(view: DataView, at: number, bits: number): number {
-    const origin = originOf(bits);
+  /** Completes the entry that was just written there, once `marks` say what of the publish is ours. Returns the stamp. */
+  finish(view: DataView, at: number, marks: number): number {
+    const origin = originOf(marks);
     view.setUint8(at + this.bytes - 1, this.#entry[this.bytes - 1] | origin);
     return this.#time + origin;
   }
 }
 
-function originOf(bits: number): number {
-  if ((bits & SHADOW) !== 0) return ASKED_BY_US;
-  if ((bits & TABLE_ADDED) !== 0) return TABLE_IS_OURS;
-  return (bits & TRACE_ADDED) !== 0 ? CONTEXT_IS_OURS : ONLY_STAMPED;
+function originOf(marks: number): number {
+  if ((marks & SHADOW) !== 0) return ASKED_BY_US;
+  if ((marks & TABLE_ADDED) !== 0) return TABLE_IS_OURS;
+  return (marks & TRACE_ADDED) !== 0 ? CONTEXT_IS_OURS : ONLY_STAMPED;
 }
 
 /** What a stamp of ours tells of its publish: SHADOW, or what we added to the headers of one that the app asked to get back. */
-export function bitsOfStamp(stamp: number): number {
+export function marksOfStamp(stamp: number): number {
   const origin = stamp % ORIGINS;
   if (origin === ASKED_BY_US) return SHADOW;
   if (origin === TABLE_IS_OURS) return SENT_ADDED | TRACE_ADDED | TABLE_ADDED;

@@ -1,0 +1,64 @@
+import type { Route } from '../routing/routes.ts';
+import type { SpanDetail } from './span-detail.ts';
+
+/** Words per message in a column of ids: trace id in words 0–3, own span id in 4–5, parent span id in 6–7. */
+export const IDS = 8;
+
+/**
+ * One or more messages of one channel and direction that passed one behind the other and have all of
+ * this in common. Scanning fills it, a tracker counts it and keeps what is open of it. It is reused: whoever
+ * gets one copies what it keeps.
+ */
+export class Run<T> {
+  route!: Route<T>;
+  /** when the messages were read, ms of the monotonic clock */
+  time = 0;
+  /** HAS_PARENT, TRACED, SAMPLED and REDELIVERED of events/passage.ts */
+  passageBits = 0;
+  /** of a publish: what publish-marks.ts lists; 0 for a delivery */
+  marks = 0;
+  /** of a publish: x-tracehare-sent as it goes out, microseconds since the epoch; NaN without one */
+  stamp = Number.NaN;
+  /** of a first delivery: seconds since its publish; NaN if there is none to tell */
+  latency = Number.NaN;
+  /** what is told of each when it ends; undefined: nothing, unless it goes wrong */
+  detail: SpanDetail | undefined;
+  count = 0;
+  /** of all bodies together */
+  bytes = 0;
+  /** of the largest body */
+  largest = 0;
+  /** bytes of each body */
+  readonly sizes: Float64Array;
+  /** IDS words for each; they hold if `passageBits` says TRACED */
+  readonly ids: Uint32Array;
+
+  /** `room`: how many messages it can hold. */
+  constructor(room: number) {
+    this.sizes = new Float64Array(room);
+    this.ids = new Uint32Array(room * IDS);
+  }
+
+  /** It holds nothing yet, of this route. */
+  begin(route: Route<T>, time: number): void {
+    this.route = route;
+    this.time = time;
+    this.clear();
+  }
+
+  /** The messages it held have been handed on; what they have in common stays. */
+  clear(): void {
+    this.count = this.bytes = this.largest = 0;
+  }
+
+  get isFull(): boolean {
+    return this.count === this.sizes.length;
+  }
+
+  /** One more message, with so many bytes in its body. Its ids are in their place already. */
+  add(size: number): void {
+    this.sizes[this.count++] = size;
+    this.bytes += size;
+    if (size > this.largest) this.largest = size;
+  }
+}

@@ -1,0 +1,156 @@
+import type { ContentHeader } from '../../amqp/content.ts';
+import { HAS_PARENT, NOTHING_MORE, SAMPLED, TRACED } from '../../events/passage.ts';
+import { IDS } from '../open-messages/run.ts';
+import { moreOf, PLAIN_PUBLISH, type SpanDetail } from '../open-messages/span-detail.ts';
+import type { Plane, Scope } from '../plane/plane.ts';
+import type { Interceptor } from '../ports/interceptor.ts';
+import { SENT } from '../ports/interceptor.ts';
+import type { PublishTally } from '../ports/observer.ts';
+import { changeHeaders } from '../routing/header-change.ts';
+import type { Route } from '../routing/routes.ts';
+import { RETURN_IS_EMPTY, SENT_ADDED, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
+import type { PublishRun } from './publish-run.ts';
+import { SentStamp } from './sent-stamp.ts';
+
+/**
+ * What is added to the content header of the publish at hand, and what its run has to remember of that. One a
+ * thread: it is asked for one message after the other. The header is the plane's, just read.
+ */
+export class HeaderInjection {
+  readonly #plane: Plane;
+  readonly #sent: SentStamp;
+  // of the message at hand
+  #marks = 0;
+  #passageBits = 0;
+  #stamp = Number.NaN;
+  #detail: SpanDetail | undefined;
+
+  constructor(plane: Plane) {
+    this.#plane = plane;
+    this.#sent = new SentStamp(plane.clock);
+  }
+
+  /**
+   * For a message without observed headers on a route that adds nothing but ours: writes the entries to `view` at
+   * `at`, and returns their bytes. `join` follows.
+   */
+  bare(run: PublishRun, route: Route<PublishTally>, marks: number, view: DataView, at: number, now: number): number {
+    const { header, context, interceptor } = this.#plane;
+    const sent = this.#sent;
+    this.#begin(run, route, marks);
+    sent.write(view, at, now);
+    const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
+    this.#traced(header, run.fault);
+    this.#marks |= ours(header, added > 0);
+    this.#stamp = sent.finish(view, at, this.#marks);
+    return sent.bytes + added;
+  }
+
+  /**
+   * For any other. Returns true if plane.edit holds something to splice in. `interceptor`: the one in force when the
+   * message began. `frameMax`: 0 for no limit. `join` follows.
+   */
+  edit(
+    run: PublishRun,
+    route: Route<PublishTally>,
+    scope: Scope,
+    interceptor: Interceptor,
+    marks: number,
+    frameMax: number,
+    now: number,
+  ): boolean {
+    const { header, edit, context, observer, middleware } = this.#plane;
+    const sent = this.#sent;
+    const { treatment } = route;
+    this.#begin(run, route, marks);
+    edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
+    sent.write(edit.view, 0, now);
+    edit.added = sent.bytes;
+    const headers = middleware === undefined ? treatment.headers : middleware.onPublish(header, route, scope, context);
+    interceptor.onPublish(header, context, edit, now);
+    this.#traced(header, run.fault);
+    const added = ours(header, edit.added > sent.bytes);
+    const stamp = sent.finish(edit.view, 0, this.#marks | added);
+    const { propagate } = treatment;
+    if (!propagate) {
+      this.#stamp = header.integer(SENT);
+      if (headers === undefined) return false;
+      edit.added = edit.remove = 0;
+    }
+    if (headers !== undefined) {
+      changeHeaders(headers, header, edit);
+      if (edit.added === 0 && edit.remove === 0) return false;
+    }
+    if (frameMax > 0 && header.splicedSize(edit.remove, edit.added) > frameMax) {
+      observer.traffic.unobserved('frame_max');
+      this.#stamp = header.integer(SENT);
+      return false;
+    }
+    if (propagate) {
+      this.#stamp = stamp;
+      this.#marks |= added;
+    }
+    return true;
+  }
+
+  /** The header could not be read: the message passes as it is. `join` follows. */
+  none(run: PublishRun, route: Route<PublishTally>, marks: number): void {
+    this.#begin(run, route, marks);
+    this.#stamp = Number.NaN;
+  }
+
+  /**
+   * The message at hand, with so many bytes in its body, is one more of `run`. `full` is told of the run first if
+   * that holds others that differ from it.
+   */
+  join(run: PublishRun, size: number, full: (run: PublishRun) => void): void {
+    if (run.count > 0 && !this.#goesOn(run)) {
+      const at = run.count * IDS;
+      full(run);
+      run.clear();
+      run.ids.copyWithin(0, at, at + IDS);
+    }
+    if (run.count === 0) {
+      run.marks = this.#marks;
+      run.passageBits = this.#passageBits;
+      run.stamp = this.#stamp;
+      run.detail = this.#detail;
+    }
+    run.add(size);
+  }
+
+  #goesOn(run: PublishRun): boolean {
+    return (
+      run.marks === this.#marks &&
+      run.passageBits === this.#passageBits &&
+      run.detail === this.#detail &&
+      Object.is(run.stamp, this.#stamp)
+    );
+  }
+
+  #begin(run: PublishRun, route: Route<PublishTally>, marks: number): void {
+    const { context } = this.#plane;
+    context.ids = run.ids;
+    context.at = run.count * IDS;
+    context.ratio = route.treatment.sample;
+    context.traced = false;
+    this.#marks = route.answers ? marks | RETURN_IS_EMPTY : marks;
+    this.#passageBits = 0;
+    this.#detail = undefined;
+  }
+
+  /** The interceptor has decided. */
+  #traced(header: ContentHeader, fault: string): void {
+    const { traced, hasParent, sampled } = this.#plane.context;
+    if (!traced) return;
+    this.#passageBits = TRACED | (hasParent ? HAS_PARENT : 0) | (sampled ? SAMPLED : 0);
+    if (!sampled) return;
+    const more = moreOf(header, hasParent, fault);
+    this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
+  }
+}
+
+/** What of the message at hand is ours, once it is sent. */
+function ours({ hasTable }: ContentHeader, traceAdded: boolean): number {
+  return SENT_ADDED | (traceAdded ? TRACE_ADDED : 0) | (hasTable ? 0 : TABLE_ADDED);
+}

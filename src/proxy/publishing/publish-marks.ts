@@ -1,0 +1,14 @@
+/** What is remembered of a publish besides its names and times: a bit each, in Run.marks and all that is made of it. */
+export const MANDATORY = 1;
+/** the mandatory bit is ours, not the app's */
+export const SHADOW = 2;
+/** we added traceparent; without it the context is the app's own */
+export const TRACE_ADDED = 4;
+/** we added x-tracehare-sent */
+export const SENT_ADDED = 8;
+/** the message came without a headers table */
+export const TABLE_ADDED = 16;
+/** a return of it says nothing: it may be delivered all the same (docs/broker-facts.md) */
+export const RETURN_IS_EMPTY = 32;
+/** a fault kept it from the broker, in a transaction: lost if that is committed */
+export const DROPPED = 64;
