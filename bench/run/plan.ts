@@ -35,7 +35,7 @@ const goals: Suite = {
   paths: [direct, tracedDirect, tracehare, pipe, haproxy, equal(pipe), equal(haproxy)],
 };
 
-/** Confirms cost the broker, whoever asks for them: here everybody does (PERF, lesson 14). */
+/** Confirms cost the broker, whoever asks for them: here everybody does (docs/broker-facts.md#confirms-cost-the-broker). */
 const confirming = (path: Path): Path => ({ ...path, load: { ...path.load, confirmWindow: 4000 } });
 const confirms: Suite = {
   name: 'confirms',

@@ -133,7 +133,7 @@ export interface MessagePassage {
   fault: string;
 }
 
-/** A publish reached its outcome (DESIGN, Outcomes). */
+/** A publish reached its outcome (docs/loss.md#how-a-messages-passage-ends). */
 export interface PublishEnded extends MessagePassage {
   type: 'publish.ended';
   /** position in its channel, from 1; the app's delivery tag in confirm mode */

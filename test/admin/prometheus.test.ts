@@ -5,7 +5,7 @@ import { startPrometheus } from '../../testing/prometheus.ts';
 import { until } from '../../testing/wait.ts';
 import { rig } from '../metrics/rig.ts';
 
-test("a real Prometheus scrapes it all, exemplars too, and answers DESIGN's queries", async () => {
+test('a real Prometheus scrapes it all, exemplars too, and answers the queries that users write first', async () => {
   const { recorder, exposition } = rig();
   const admin = await startAdmin(
     { host: '127.0.0.1', port: 0 },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { misspelt } from '../../src/config/given.ts';
 import { load, problems } from './given.ts';
 
-test('the names that DESIGN promises', () => {
+test('the flags and variables that the README promises', () => {
   const argv = ['--listen=:1', '--upstream=amqp://a', '--admin=:2', '--loss=off', '--pipeline=p'];
   const env = {
     TRACEHARE_LISTEN: ':1',

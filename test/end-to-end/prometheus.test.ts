@@ -74,7 +74,7 @@ async function known(topic: string, outgoing: Channel, incoming: Channel): Promi
   await answer(`sum(event_throughput_total{topic="${topic}",status="success"})`, (value) => value === 2);
 }
 
-describe("DESIGN's queries", () => {
+describe('the queries that users write first', () => {
   test('rate(event_throughput_total{status="success"}[1m]): what is published and consumed, a second', async () => {
     const RATE = 40;
     const outgoing = await confirmChannel();

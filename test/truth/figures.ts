@@ -14,7 +14,7 @@ export interface Setting {
   serverPort: number;
 }
 
-/** Message counts as a test makes them by itself, under the names that a sidecar exposes them by (DESIGN, Metrics). */
+/** Message counts as a test makes them by itself, under the names that a sidecar exposes them by (docs/metrics.md). */
 export class Count {
   readonly figures: Figures = new Map();
   readonly #setting: Setting;

@@ -17,7 +17,7 @@ import { FaultEndings } from './fault-endings.ts';
 
 /** connection.close of an operator (AMQP 0-9-1, reply codes): clients reconnect after it. */
 const CONNECTION_FORCED = 320;
-/** How long a side has to answer our connection.close (docs/operations.md, Draining). */
+/** How long a side has to answer our connection.close before its socket is ended without. */
 const CLOSE_WAIT_MS = 1000;
 /**
  * Largest frame that is read whole of an app that the broker has not let in: the broker allows 4 or 8 KiB then. Afterwards
@@ -127,7 +127,7 @@ export class Connection {
         forth.send();
       }
       settled(() => {
-        // a FIN right behind publishes makes the broker drop some: our close goes first
+        // a FIN right behind publishes makes the broker drop some (docs/broker-facts.md#fin-behind-publishes): our close goes first
         if (from === this.#app && this.#state.word === 'app told') this.#closeBroker();
         else if (!to.destroyed && this.#state.word !== 'broker told') to.end();
       });
@@ -217,7 +217,7 @@ export class Connection {
     this.#session.sweep(now);
   }
 
-  /** The orderly end from our side (docs/operations.md, Draining). `closed` follows. */
+  /** The orderly end from our side, on SIGTERM (docs/operations.md#start-stop-health). `closed` follows. */
   drain(): void {
     this.closeWith(CONNECTION_FORCED, 'CONNECTION_FORCED - tracehare is draining');
   }

@@ -15,7 +15,7 @@ const INITIAL = 64;
 /**
  * Auto-ack deliveries the kernel took last. They counted as successes when it did; if the app then
  * vanishes, nobody can say which of them it had read: an upper bound of these is told as unknown
- * (FACTS, D: a consumer killed after 100 had 3,848 in its socket).
+ * (docs/broker-facts.md#auto-ack-in-flight: a consumer killed after 100 had 3,848 in its socket).
  */
 export class AutoAckInFlight {
   // by run, the oldest first; up to #runs

@@ -28,7 +28,7 @@ export interface Settlement {
 
 /**
  * The consume side of one channel: keeps the deliveries the app has yet to settle and ends each
- * exactly once (docs/loss.md, Outcomes).
+ * exactly once (docs/loss.md#how-a-messages-passage-ends).
  */
 export class DeliveryTracker implements Flushable {
   readonly #plane: Plane;

@@ -12,9 +12,10 @@ import type {
 } from '../ports/observer.ts';
 
 /**
- * A failure to observe never becomes a failure to forward (DESIGN, Promises): everything the data
- * plane calls is wrapped so that it can't throw, and failures are counted. Written out method by
- * method for what is called with every message: a generic wrapper costs 20 ns a call.
+ * A failure to observe never becomes a failure to forward (docs/architecture.md#fail-open): everything
+ * the data plane calls is wrapped so that it can't throw, and failures are counted. Written out method by
+ * method for what is called with every message: a generic wrapper costs 20 ns a call
+ * (docs/broker-facts.md#calls-that-can-not-throw).
  */
 export function guardedObserver(observer: Observer): Observer {
   const failed = (): void => {

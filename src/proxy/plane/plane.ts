@@ -141,7 +141,7 @@ export class Plane {
     const { rules } = this.#settings;
     const group = rules.group(client);
     return this.#publishes.of([vhost, pipeline, app, group], (exchange, routingKey, key) => {
-      // an answer that nobody waits for any more is returned and delivered alike (FACTS, 0)
+      // such an answer may be returned and delivered alike (docs/broker-facts.md#direct-reply-to)
       const answers = exchange === '' && routingKey.startsWith(REPLY_TO);
       const mayShadow = !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
       const names = { key, exchange, routingKey, queue: '', answers };

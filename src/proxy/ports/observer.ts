@@ -22,7 +22,7 @@ export interface Observer {
   readonly traffic: TrafficTally;
 }
 
-/** Definite losses and unknowns by reason, DESIGN's outcome table. */
+/** Definite losses and unknowns by reason; docs/loss.md says what each means. */
 export type LossReason =
   | 'nacked'
   | 'unroutable'

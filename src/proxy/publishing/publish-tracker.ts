@@ -30,7 +30,7 @@ export interface Detoured {
 
 /**
  * The publish side of one channel: numbers each publish, keeps those whose outcome is open, and
- * ends each exactly once (docs/loss.md, Outcomes).
+ * ends each exactly once (docs/loss.md#how-a-messages-passage-ends).
  */
 export class PublishTracker implements Flushable {
   readonly numbers = new PublishNumbers();

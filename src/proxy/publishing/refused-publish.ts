@@ -21,6 +21,8 @@ export function refused(
   const { reason, exchange, size } = refusal;
   const candidates: { sequence: number; route: Route<PublishTally> }[] = [];
   for (const publish of open) {
+    // what came back was not refused
+    if (publish.returned) continue;
     const fits = exchange === undefined ? open.sizeOf(publish, 0) === size : publish.route.exchange === exchange;
     if (fits) candidates.push({ sequence: publish.first, route: publish.route });
   }

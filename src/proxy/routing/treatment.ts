@@ -2,7 +2,7 @@ import type { ContentHeader } from '../../amqp/content.ts';
 import type { Fault } from '../ports/verdict.ts';
 import type { RateLimit } from './rate-limit.ts';
 
-/** How much is done to learn what became of publishes (DESIGN, Command line: --loss). */
+/** How much is done to learn what became of publishes (docs/loss.md#modes-and-what-they-cost). */
 export type LossMode = 'off' | 'returns' | 'confirms';
 
 /** What names a message's passage: what configuration can tell passages apart by, once per route. */

@@ -167,8 +167,10 @@ export class FromBroker implements FrameVisitor {
     if (key === CHANNEL_CLOSE) {
       session.closeChannel(id, buf, start, end, this.now);
       this.#drain.confirmed();
-    } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('broker', id, this.now);
-    else if (channel !== undefined) {
+    } else if (key === CHANNEL_CLOSE_OK) {
+      session.channelClosed('broker', id, this.now);
+      this.#drain.confirmed();
+    } else if (channel !== undefined) {
       channel.fromBroker(key, buf, start, end, this.now);
       if (key === CONFIRM_SELECT_OK) this.#drain.answer();
       if (channel.delivering.mayStrike) {

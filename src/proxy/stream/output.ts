@@ -28,8 +28,8 @@ export class Scratch {
 }
 
 /**
- * What goes out for one chunk that came in, as one write: the chunk itself while nothing was
- * changed, else a copy with the changes in it (PERF: one write per chunk, concat and cork cost more).
+ * What goes out for one chunk that came in, as one write: the chunk itself while nothing was changed, else a
+ * copy with the changes in it. Concatenated or corked pieces cost more (docs/broker-facts.md#one-write-for-each-chunk).
  */
 export class Output {
   readonly #scratch: Scratch;

@@ -18,7 +18,7 @@ interface Unflushed {
   flushed(now: number): void;
 }
 
-/** Bytes a socket may hold before its other side is no longer read (PERF, lesson 7). */
+/** Bytes a socket may hold before its other side is no longer read: more gains nothing (docs/broker-facts.md#socket-buffers). */
 export const HIGH_WATER_MARK = 64 * 1024;
 
 /**

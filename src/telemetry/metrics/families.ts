@@ -1,6 +1,6 @@
 /**
  * The cell families: what the traffic threads count, by label values. Both halves of the metrics
- * build on this table; what is exposed under which name is exposition/catalogue.ts.
+ * build on this table; message-metrics.ts and its neighbours say what is exposed under which name.
  *
  * A family without bounds has one cell per series. One with n bounds has n + 2: a count per bucket
  * (not cumulative, the last one is +Inf) and the sum.
