@@ -1,5 +1,4 @@
 import type { Interceptor } from '../ports/interceptor.ts';
-import type { Middleware } from '../ports/middleware.ts';
 import type {
   DeliveryTally,
   HopTally,
@@ -10,6 +9,7 @@ import type {
   TrafficTally,
   UnknownReason,
 } from '../ports/observer.ts';
+import type { Middleware } from './middleware.ts';
 
 /**
  * A failure to observe never becomes a failure to forward (docs/architecture.md#fail-open): everything

@@ -3,7 +3,7 @@ import type { ContentHeader } from '../../amqp/content.ts';
 import { writeKey } from '../../amqp/content.ts';
 import type { Interceptor, TraceContext } from '../../proxy/ports/interceptor.ts';
 import { TRACEPARENT, TRACESTATE } from '../../proxy/ports/interceptor.ts';
-import type { IdPool } from './ids.ts';
+import type { IdPool } from '../traces/ids.ts';
 import type { Sampler } from './sampling.ts';
 import {
   BLANK_TRACEPARENT,

@@ -1,4 +1,4 @@
-import { FAMILY_LABELS, type FamilyBounds, type FamilyName, familyWidth } from '../metrics/families.ts';
+import { FAMILY_LABELS, type FamilyBounds, type FamilyName, familyWidth } from './families.ts';
 
 /** What a traffic thread tells the reader of its cells; the order of messages is the order of events. */
 export type CellMessage =

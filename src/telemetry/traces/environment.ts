@@ -1,4 +1,4 @@
-import type { TracingLog } from './diagnostics.ts';
+import type { TracingLog } from '../export/diagnostics.ts';
 
 /** The process's environment, read once by the composition root. Values are read as the SDK reads them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
