@@ -1,5 +1,5 @@
 import { writeHex } from '../../events/hex.ts';
-import { CONTEXT_WORDS, readHex, readHexByte, SPAN_WORDS, TRACE_WORDS } from '../traces/ids.ts';
+import { CONTEXT_WORDS, readHex, readHexByte, SPAN_WORDS, TRACE_WORDS } from './ids.ts';
 
 /** A traceparent of version 00 without ids, unsampled. */
 export const BLANK_TRACEPARENT = `00-${'0'.repeat(32)}-${'0'.repeat(16)}-00`;
