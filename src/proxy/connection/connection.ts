@@ -46,7 +46,7 @@ export class Connection {
   readonly #faults: FaultEndings;
   readonly #hold: CloseHold;
   readonly #state = new ConnectionState();
-  /** the app ended its side first; without a close that leaves open what it had read */
+  /** the app ended its side first: without a connection.close nobody knows what it had read */
   #appVanished = false;
   /** what we close it with */
   #farewell = { code: 0, text: '' };
@@ -278,7 +278,7 @@ export class Connection {
       this.#upstream.follower.letGo();
       const { code, text } = this.#farewell;
       this.#upstream.output.add(closeFrame('connection.close', 0, code, text));
-      // behind it: the beginning of a frame of the app may be among what is let go
+      // after our close: what the decoder lets go of may be the beginning of a frame of the app
       this.#upstream.decoder.lose();
       this.#upstream.relay.send();
       setTimeout(() => this.#hangUp(), CLOSE_WAIT_MS).unref();
@@ -315,7 +315,7 @@ export class Connection {
   resetFor(text: string): void {
     if (this.#state.word === 'over') return;
     this.#session.closing ??= { by: 'tracehare', code: 0, text };
-    // what the app had not read is nobody's to know
+    // nobody knows how much the app had read
     this.#session.inFlight.end(this.#plane.clock.now());
     this.#broker.destroySoon();
     reset(this.#app);

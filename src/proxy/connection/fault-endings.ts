@@ -63,7 +63,7 @@ export class FaultEndings {
     );
   }
 
-  /** Never between the frames of a message of this channel. */
+  /** Sends `frame` to this side, but never between the frames of a message of the channel. */
   #tell(
     channel: Channel,
     { boundary, follower }: Side,

@@ -12,7 +12,7 @@ export class Consumer {
   readonly key: Uint8Array;
   readonly queue: string;
   readonly noAck: boolean;
-  /** of its sampled deliveries that have nothing special to tell */
+  /** what is told of its sampled deliveries that have nothing special */
   readonly plain: SpanDetail;
   readonly #plane: Plane;
   readonly #scope: Scope;

@@ -49,7 +49,7 @@ export class Handshakes {
       const handshake = { resolve, timer };
       this.#underWay.set(peer, handshake);
       raw.once('close', () => this.#end(peer, handshake, undefined));
-      // its peer has reset it already: nobody is there to be told apart from others
+      // its peer has reset it already: without an address it can't be told from other connections
       if (raw.remoteAddress === undefined) raw.destroy();
       else this.#server.emit('connection', raw);
     });

@@ -1,12 +1,12 @@
 import type { Names } from '../../events/passage.ts';
 import type { Route } from './routes.ts';
 
-/** How messages of a route are told apart beyond its names. */
+/** What tells passages of one route apart, besides the names of the route. */
 type Way = Pick<Names, 'via' | 'consumerTag'>;
 
 let made = 0;
 
-/** The names of one channel's passages in one direction: made once for each route, mostly. */
+/** The names of one channel's passages in one direction: made once for each route, and anew if its consumer changes. */
 export class RouteNames {
   readonly #connection: number;
   readonly #channel: number;

@@ -40,14 +40,14 @@ export const observedFromBroker: ReadonlySet<number> = new Set(
     .map(keyOf),
 );
 
-/** For an app that our connection.close went to. */
+/** Where frames go when the app has got our connection.close: nowhere. */
 const NOWHERE: FrameSink = { keep() {}, splice() {}, strip() {}, add() {} };
 
 /** Who decides how a connection ends, frame by frame. */
 export interface Endings {
   /** A frame ended: now our own connection.close can go to the app. */
   frameEnded(): void;
-  /** It waits for the end of a frame. */
+  /** Our connection.close waits for the end of a frame. */
   readonly isDue: boolean;
   /** What the app is owed can be given to it. */
   answer(): void;
@@ -119,7 +119,7 @@ export class FromBroker implements FrameVisitor {
 
   method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
     let forward = true;
-    // a delivery that nobody is there for is none
+    // what the app does not get is no delivery
     if (this.muted && !OUTCOMES.has(key)) return;
     try {
       if (id !== 0) forward = this.#channelMethod(key, id, buf, start, end);
@@ -368,7 +368,7 @@ export class FromBroker implements FrameVisitor {
 
   raw(buf: Uint8Array, start: number, end: number): void {
     if (!this.muted) this.#output.keep(buf, start, end);
-    // unobserved frames come whole or in pieces: only the decoder knows, so no drain starts here
+    // this may be a piece of a frame that nobody observes, so our own close does not go in here
     if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 

@@ -24,7 +24,7 @@ import { Consumers } from './consumers.ts';
 /** A request of the app that the broker will answer, in order, on this channel. */
 interface Request {
   reply: MethodName;
-  /** how much had passed when it was sent: what its reply is a barrier for, or commits */
+  /** how many had passed when it was sent: its reply says that the broker has handled, or committed, all of these */
   publishes: number;
   settlements: number;
   /** consumers that the app had cancelled without waiting for an answer */
@@ -79,7 +79,7 @@ export class Channel implements Scope {
   #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
   readonly #requests: Request[] = [];
-  /** what an empty queue name means */
+  /** the queue that an empty name stands for: the last one declared */
   #lastQueue = '';
 
   constructor(id: number, context: ChannelContext) {
@@ -241,13 +241,13 @@ export class Channel implements Scope {
   }
 
   #settle(how: Settlement['how'], tag: number, multiple: boolean, requeue: boolean, now: number): void {
-    // a single settlement of no tag is wrong: the broker will say so
+    // tag 0 without `multiple` is wrong: the broker will say so
     if (multiple || tag > 0) this.deliveries.settle({ how, from: multiple ? 0 : tag, to: tag, requeue }, now);
   }
 
   /**
-   * basic.ack or basic.nack of the broker, ended here and, where the app asked for confirms too,
-   * left in the frame with the tag it knows. False: the app knows nothing of this one.
+   * basic.ack or basic.nack of the broker: ends the publishes that it confirms. Where the app asked for confirms too, its
+   * own tag is written into the frame. False: the app never asked for this one, and must not see it.
    */
   confirm(ack: boolean, buf: Uint8Array, start: number, end: number, now: number): boolean {
     const at = start + FRAME_HEAD + 4;
@@ -259,7 +259,7 @@ export class Channel implements Scope {
       return false;
     }
     const appTag = this.publishes.numbers.appTag(tag);
-    // a single confirm of no tag is wrong, and nobody's
+    // tag 0 without `multiple` is wrong, and confirms nothing
     if (multiple || tag > 0) this.publishes.confirmed(multiple ? 0 : tag, tag, ack, now);
     if (appTag !== tag && appTag >= 0) writeU64(buf, at, appTag);
     return appTag >= 0;
@@ -366,7 +366,7 @@ export class Channel implements Scope {
     });
   }
 
-  /** The request this reply answers. Replies come in order; one that does not fit is nobody's. */
+  /** The request that this reply answers; undefined: none. Replies come in order. */
   #answered(key: number): Request | undefined {
     const wanted = key === GET_EMPTY ? GET_OK : key;
     const at = this.#requests.findIndex((request) => keyOf(request.reply) === wanted);

@@ -32,7 +32,7 @@ export interface Closing {
   text: string;
 }
 
-/** Characters of a name that a client gives itself: of more it is not worth keeping anything, for whom nobody knows yet. */
+/** Most characters kept of a name that a client gives itself: anybody can send one, before the broker has let it in. */
 const MAX_NAME = 255;
 
 const string = (value: FieldValue | undefined): string => (typeof value === 'string' ? cut(value) : '');
@@ -122,7 +122,7 @@ export class Session {
     return this.#vhost;
   }
 
-  /** As app-name.ts has it; '' before the broker has let the app in. */
+  /** The app's name (proxy/routing/app-name.ts); '' before the broker has let it in. */
   get app(): string {
     return this.#app;
   }
@@ -196,7 +196,7 @@ export class Session {
     this.plane.observer.traffic.channels(1);
   }
 
-  /** A channel.close of the broker that passed: it is the end. */
+  /** A channel.close of the broker passed: the channel has ended. */
   closeChannel(id: number, buf: Uint8Array, start: number, end: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
     const channel = this.channel(id);
@@ -216,7 +216,7 @@ export class Session {
     this.#tellClosed(id, { by: 'broker', ...reply }, now);
   }
 
-  /** A channel.close-ok that passed: the broker's ends the channel, the app's forgets it. */
+  /** A channel.close-ok passed: the broker's ends the channel, the app's only frees its number. */
   channelClosed(by: 'app' | 'broker', id: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
     if (by === 'broker') {
@@ -358,7 +358,7 @@ export class Session {
     this.#last = undefined;
   }
 
-  /** Every quarter of a second or so: what time alone decides. */
+  /** Called every quarter of a second, for what ends because time passes. */
   sweep(now: number): void {
     for (const { publishes } of this.#channels.values()) {
       publishes.translator.reveal(now);
