@@ -34,6 +34,8 @@ export interface ThreadScratch {
 /**
  * An app's connection and the broker connection that belongs to it: one to one, from the first
  * byte to the last. What its two directions learn meets in the session.
+ *
+ * One file because an end of either side goes on to the other: each of them has to be read with the others in sight.
  */
 export class Connection {
   readonly id: number;

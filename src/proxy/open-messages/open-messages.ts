@@ -47,6 +47,8 @@ export interface Stretch<T> {
  *
  * Numbers only grow, but may leave gaps. A few messages that stay open among millions that come and go (a stuck
  * consumer) cost nothing more: when the columns are full of what is gone, what is open moves together.
+ *
+ * One file because rows, positions and counts have to agree after every method: who changes one has to see the others.
  */
 export class OpenMessages<T> {
   /** messages that are open */

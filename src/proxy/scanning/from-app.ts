@@ -48,7 +48,11 @@ export interface Closings {
   severed(channel: number): void;
 }
 
-/** Follows the app's frames and lets them through, with our headers in publishes. */
+/**
+ * Follows the app's frames and lets them through, with our headers in publishes.
+ *
+ * One file because method, header and body of a message come one by one, and each goes on where the last one stopped.
+ */
 export class FromApp implements FrameVisitor {
   readonly #session: Session;
   readonly #boundary: FrameBoundary;

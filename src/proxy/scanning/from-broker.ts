@@ -63,7 +63,11 @@ export interface Endings {
   severed(channel: number): void;
 }
 
-/** Follows the broker's frames and lets them through, without our headers in returns. */
+/**
+ * Follows the broker's frames and lets them through, without our headers in returns.
+ *
+ * One file because method, header and body of a message come one by one, and each goes on where the last one stopped.
+ */
 export class FromBroker implements FrameVisitor {
   readonly #session: Session;
   readonly #boundary: FrameBoundary;

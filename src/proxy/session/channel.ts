@@ -54,7 +54,12 @@ export interface ChannelContext extends Scope {
   answering(): void;
 }
 
-/** Everything known of one open channel. */
+/**
+ * Everything known of one open channel.
+ *
+ * One file because what the app asks and what the broker answers are read side by side: a request remembers what its reply
+ * is about.
+ */
 export class Channel implements Scope {
   readonly id: number;
   readonly vhost: string;

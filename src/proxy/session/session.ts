@@ -50,6 +50,8 @@ const NOBODY: Client = { product: '', connectionName: '', user: '' };
  * broker who refuses them, but of what it says no more is kept than its names, what it negotiates and the numbers of
  * the channels that it asks for. Each is taken from the first frame that says it: to a second one the broker
  * answers by ending the connection.
+ *
+ * One file because login, channels and ends are one story: what comes after open-ok depends on what came before.
  */
 export class Session {
   readonly plane: Plane;
