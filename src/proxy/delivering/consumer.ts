@@ -12,7 +12,7 @@ export class Consumer {
   readonly key: Uint8Array;
   readonly queue: string;
   readonly noAck: boolean;
-  /** what is told of its sampled deliveries that have nothing special */
+  /** of its sampled deliveries that have nothing special to tell */
   readonly plain: SpanDetail;
   readonly #plane: Plane;
   readonly #scope: Scope;

@@ -11,7 +11,7 @@ import type { DeliveryRun } from './delivery-run.ts';
 const ACKED: Ending = { settlement: 'ack', outcome: 'success', reason: '', bits: 0 };
 const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason: '', bits: 0 };
 const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
-/** Of a delivery that is not sampled, and is told of only because it went wrong. */
+/** Of one of which nothing was to be told. */
 const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
 /** Numbers from the first delivery to the last. */
 const ALL = Number.POSITIVE_INFINITY;
@@ -170,7 +170,7 @@ export class DeliveryTracker implements Flushable {
     }
     // what `multiple` covers is decided now, not at the commit
     const to = settlement.to === 0 ? this.#lastTag : settlement.to;
-    // 'all' while nothing was delivered yet: kept as 0, it would mean all that there is at the commit
+    // all, while nothing was delivered yet: at the commit it would read as all there are then
     if (to === 0) return;
     this.#uncommitted.push({ ...settlement, to });
   }

@@ -6,7 +6,7 @@ type Way = Pick<Names, 'via' | 'consumerTag'>;
 
 let made = 0;
 
-/** The names of one channel's passages in one direction: made once for each route, and anew if its consumer changes. */
+/** The names of one channel's passages in one direction: made once for each route, mostly. */
 export class RouteNames {
   readonly #connection: number;
   readonly #channel: number;

@@ -46,7 +46,7 @@ export class Variants<T> {
     if (mask === 0) return this.#base;
     let route = this.#made.get(mask);
     if (route === undefined) {
-      // routes that are in use stay valid: they are only made anew when they are looked up again
+      // routes in use stay valid, as those of a table that starts anew
       if (this.#made.size >= MAX_VARIANTS) this.#made.clear();
       route = this.#make(this.#by.treatment(mask));
       this.#made.set(mask, route);

@@ -24,7 +24,7 @@ import { Consumers } from './consumers.ts';
 /** A request of the app that the broker will answer, in order, on this channel. */
 interface Request {
   reply: MethodName;
-  /** how many had passed when it was sent: its reply says that the broker has handled, or committed, all of these */
+  /** how much had passed when it was sent: what its reply is a barrier for, or commits */
   publishes: number;
   settlements: number;
   /** consumers that the app had cancelled without waiting for an answer */
@@ -84,7 +84,7 @@ export class Channel implements Scope {
   #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
   readonly #requests: Request[] = [];
-  /** the queue that an empty name stands for: the last one declared */
+  /** what an empty queue name means */
   #lastQueue = '';
 
   constructor(id: number, context: ChannelContext) {
@@ -246,7 +246,7 @@ export class Channel implements Scope {
   }
 
   #settle(how: Settlement['how'], tag: number, multiple: boolean, requeue: boolean, now: number): void {
-    // tag 0 without `multiple` is wrong: the broker will say so
+    // a single settlement of no tag is wrong: the broker will say so
     if (multiple || tag > 0) this.deliveries.settle({ how, from: multiple ? 0 : tag, to: tag, requeue }, now);
   }
 
@@ -371,7 +371,7 @@ export class Channel implements Scope {
     });
   }
 
-  /** The request that this reply answers; undefined: none. Replies come in order. */
+  /** The request this reply answers. Replies come in order; one that does not fit is nobody's. */
   #answered(key: number): Request | undefined {
     const wanted = key === GET_EMPTY ? GET_OK : key;
     const at = this.#requests.findIndex((request) => keyOf(request.reply) === wanted);

@@ -3,7 +3,7 @@ import { Consumer } from '../delivering/consumer.ts';
 import { same } from '../routing/routes.ts';
 import type { ChannelContext } from './channel.ts';
 
-/** The consumers of one channel by their tags; that one starts or stops is told as an event. */
+/** The consumers of one channel by their tags; whoever starts or stops is told of. */
 export class Consumers {
   readonly #context: ChannelContext;
   readonly #channel: number;
@@ -58,7 +58,7 @@ export class Consumers {
     if (consumer !== undefined) this.#leaving.push(consumer);
   }
 
-  /** Those that are leaving: when the broker answers a request made now, it has read their cancels. */
+  /** Those that leave now: who answers a request made now has read that. */
   get leaving(): readonly Consumer[] {
     return this.#leaving.slice();
   }
@@ -76,7 +76,7 @@ export class Consumers {
     this.#last = undefined;
   }
 
-  /** No delivery to these can follow. Other consumers may have their tags by now. */
+  /** No delivery to these can follow. Their tags may be others' already. */
   forget(left: readonly Consumer[]): void {
     if (left.length === 0) return;
     this.#leaving = this.#leaving.filter((consumer) => !left.includes(consumer));

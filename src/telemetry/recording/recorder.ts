@@ -110,7 +110,7 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
     this.#values[label].release(value);
   }
 
-  /** It is not put back under its names, where a newer tally may be by now: the reader adds up both. */
+  /** It is not remembered again: a newer one of the same names may be. The reader adds the two up. */
   revive(tally: Tally): void {
     this.#live.add(tally);
   }
