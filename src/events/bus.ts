@@ -18,7 +18,7 @@ export interface EventSource {
 /** Events taken from a source before others get the thread. */
 const BATCH = 256;
 
-/** What a round leaves: nothing, more than one round takes, or what nobody has room for now. */
+/** What is left in the sources after a round: nothing; more than a round takes; or what no listener has room for now. */
 export type Left = 'nothing' | 'more' | 'no room';
 
 /**

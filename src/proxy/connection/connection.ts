@@ -130,7 +130,7 @@ export class Connection {
         if (!to.readableEnded) this.#appVanished = true;
         if (this.#upstream.atBoundary) this.#upstream.follower.letGo();
       }
-      // a frame that never came whole: what of it came is the other side's to judge
+      // a frame that never came whole is passed on as far as it came: the other side decides what to make of it
       direction.end();
       forth.send();
       settled(() => {

@@ -221,12 +221,12 @@ export class OpenMessages<T> {
     }
   }
 
-  /** Of the `i`th message of a stretch: bytes of its body. */
+  /** Bytes of the body of a stretch's `i`th message. */
   sizeOf({ position }: Stretch<T>, i: number): number {
     return this.#messages.sizes[(position + i) & this.#messages.mask];
   }
 
-  /** Of all messages; `idsAt` says where those of one begin. */
+  /** The ids of all messages; `idsAt` says where those of one begin. */
   get ids(): Uint32Array {
     return this.#messages.ids;
   }

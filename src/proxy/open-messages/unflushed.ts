@@ -1,4 +1,4 @@
-/** Whoever keeps messages that the kernel has yet to take. */
+/** A tracker with messages that the kernel has yet to take. */
 export interface Flushable {
   /** The kernel has taken all that passed so far. Milliseconds of the monotonic clock. */
   flushed(now: number): void;

@@ -36,7 +36,7 @@ export function failOpenObserver(observer: Observer): Observer {
   };
 }
 
-/** Does nothing, whatever it is asked: what counts for routes whose tally could not be had. */
+/** Does nothing, whatever it is asked. It stands in for a tally whose making threw. */
 const NOBODY: object = new Proxy({}, { get: () => () => {} });
 
 type Failing = new (target: object, failed: () => void) => object;

@@ -77,7 +77,7 @@ export class ConfirmTranslator {
     this.#tags?.sent(sequence);
   }
 
-  /** The publish before is sent once more: the broker's confirm of that is nobody's. */
+  /** The publish before is sent once more: nobody waits for the broker's confirm of the copy. */
   repeated(): void {
     this.sent(0);
   }

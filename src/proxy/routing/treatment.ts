@@ -30,11 +30,11 @@ export interface Treatment {
   unroutableExpected: boolean;
   /** rejected messages of this queue go somewhere: no loss */
   deadLetters: boolean;
-  /** first deliveries each publish should lead to; undefined: nobody said */
+  /** first deliveries each publish should lead to; undefined: not configured */
   fanout: number | undefined;
   /** share of its new traces that are sampled; undefined: as the sampler decides */
   sample: number | undefined;
-  /** of publishes */
+  /** what is done to the headers of publishes; undefined: nothing */
   headers: HeaderChange | undefined;
   rateLimit: RateLimit | undefined;
   /** what may be done to them on purpose; undefined: nothing */

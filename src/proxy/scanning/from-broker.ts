@@ -77,7 +77,7 @@ export class FromBroker implements FrameVisitor {
   readonly #limiter: RateLimiter;
   readonly #lost: () => void;
   readonly #deliveries: DeliveryScanner;
-  /** of the context that a returned message carries */
+  /** ids of the trace context that a returned message carries */
   readonly #returnedIds = new Uint32Array(IDS);
   #lastReturned: Route<PublishTally> | undefined;
   /** our connection.close went to the app: nothing follows it, but outcomes still count */
@@ -270,7 +270,7 @@ export class FromBroker implements FrameVisitor {
     this.#frameEnded();
   }
 
-  /** Decides for how long the delivery at hand, whose method frame is held, is kept back: until when, ms of the clock. */
+  /** Lets faults decide on the delivery at hand, whose method frame is held. Returns when it leaves, ms of the clock. */
   #judge(channel: Channel, incoming: DelayLine, readable: boolean): number {
     const { plane } = this.#session;
     const { delivering } = channel;
@@ -288,7 +288,7 @@ export class FromBroker implements FrameVisitor {
     return time;
   }
 
-  /** In place of the delivery at hand comes the end of its channel or connection. */
+  /** A fault ends the channel or connection in place of the delivery at hand, which the app does not get. */
   #withdraw(channel: Channel, ending: Ending): void {
     this.#verdict.clear();
     const delivery = channel.delivering.withdraw();

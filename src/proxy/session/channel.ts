@@ -106,7 +106,7 @@ export class Channel implements Scope {
     this.consumers = new Consumers(context, id);
   }
 
-  /** A basic.return whose header has yet to tell who asked for it. */
+  /** A basic.return that waits for its content header, which tells whether the app asked for it or we did. */
   get returning(): Returning | undefined {
     return this.#returning;
   }

@@ -10,8 +10,8 @@ export class OutOfDescriptors extends Error {
 }
 
 /**
- * Whether this failed because the process, or the machine, has no file descriptor left. A look-up of a name
- * fails as if there were no such name then, so it is tried out.
+ * Whether this failed because the process, or the machine, has no file descriptor left. A look-up of a name then
+ * fails as if there were no such name, so we try to open a file ourselves.
  */
 export function isOutOfDescriptors(error: unknown): boolean {
   if (isTheirCode(error)) return true;
