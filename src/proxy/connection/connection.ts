@@ -69,16 +69,17 @@ export class Connection {
     const session = new Session(plane, id);
     this.#session = session;
     this.#hold = new CloseHold(session);
-    const lost = (why: 'protocol' | 'frame'): void =>
-      this.#pipe(why === 'protocol' ? 'unknown_protocol' : 'frame_error');
+    const lost = (): void => this.#pipe('frame_error');
+    const unknown = (): void => this.#pipe('unknown_protocol');
     this.#upstream = new Direction(plane, scratch.output, {
       name: 'upstream',
       from: app,
       to: broker,
-      opening: 'header',
+      by: 'app',
       observed: observedFromApp,
       maxFrame: LOGIN_MAX_FRAME,
       unflushed: session.upstreamUnflushed,
+      unknown,
       follow: (boundary, limiter) => new FromApp(session, boundary, scratch.runs.publishes, this, limiter, lost),
     });
     session.onOpen = () => {
@@ -88,9 +89,10 @@ export class Connection {
       name: 'downstream',
       from: broker,
       to: app,
-      opening: 'frame',
+      by: 'broker',
       observed: observedFromBroker,
       unflushed: session.downstreamUnflushed,
+      unknown,
       heldBack: () => session.inFlight.heldBack(),
       follow: (boundary, limiter) => new FromBroker(session, boundary, scratch.runs.deliveries, this, limiter, lost),
     });
@@ -113,7 +115,8 @@ export class Connection {
   }
 
   /** Ends travel as they came: a FIN behind all that was sent before it, a reset as a reset. */
-  #join(from: Socket, to: Socket, { relay: forth }: AnyDirection, { relay: back }: AnyDirection): void {
+  #join(from: Socket, to: Socket, direction: AnyDirection, { relay: back }: AnyDirection): void {
+    const { relay: forth } = direction;
     let reset = false;
     // a FIN or a reset of the app waits for shadow confirms like a close does
     const settled = (then: () => void): void => {
@@ -124,8 +127,10 @@ export class Connection {
       if (from === this.#app) {
         if (!to.readableEnded) this.#appVanished = true;
         if (this.#upstream.atBoundary) this.#upstream.follower.letGo();
-        forth.send();
       }
+      // a frame that never came whole: what of it came is the other side's to judge
+      direction.end();
+      forth.send();
       settled(() => {
         // a FIN right behind publishes makes the broker drop some (docs/broker-facts.md#fin-behind-publishes): our close goes first
         if (from === this.#app && this.#state.word === 'app told') this.#closeBroker();
@@ -370,7 +375,7 @@ export class Connection {
   }
 }
 
-type AnyDirection = Pick<Direction<FromApp>, 'relay'>;
+type AnyDirection = Pick<Direction<FromApp>, 'relay' | 'end'>;
 
 /** Destroys a socket so that its other side sees a reset. */
 function reset(socket: Socket): void {

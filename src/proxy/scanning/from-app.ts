@@ -55,7 +55,7 @@ export class FromApp implements FrameVisitor {
   readonly #output: Output;
   readonly #closing: Closings;
   readonly #limiter: RateLimiter;
-  readonly #lost: (why: 'protocol' | 'frame') => void;
+  readonly #lost: () => void;
   readonly #publishes: PublishScanner;
   readonly #reused: ReusedNumbers;
   /** a publish's frame may be held beyond its chunk */
@@ -70,7 +70,7 @@ export class FromApp implements FrameVisitor {
     run: PublishRun,
     closing: Closings,
     limiter: RateLimiter,
-    lost: (why: 'protocol' | 'frame') => void,
+    lost: () => void,
   ) {
     this.#session = session;
     this.#boundary = boundary;
@@ -307,7 +307,7 @@ export class FromApp implements FrameVisitor {
     if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
-  lost(why: 'protocol' | 'frame'): void {
-    this.#lost(why);
+  lost(): void {
+    this.#lost();
   }
 }

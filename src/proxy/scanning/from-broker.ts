@@ -71,7 +71,7 @@ export class FromBroker implements FrameVisitor {
   readonly #output: Output;
   readonly #drain: Endings;
   readonly #limiter: RateLimiter;
-  readonly #lost: (why: 'protocol' | 'frame') => void;
+  readonly #lost: () => void;
   readonly #deliveries: DeliveryScanner;
   /** of the context that a returned message carries */
   readonly #returnedIds = new Uint32Array(IDS);
@@ -88,7 +88,7 @@ export class FromBroker implements FrameVisitor {
     run: DeliveryRun,
     drain: Endings,
     limiter: RateLimiter,
-    lost: (why: 'protocol' | 'frame') => void,
+    lost: () => void,
   ) {
     this.#session = session;
     this.#boundary = boundary;
@@ -376,7 +376,7 @@ export class FromBroker implements FrameVisitor {
     this.sink(id === 0 ? undefined : this.#session.channel(id)).keep(buf, start, end);
   }
 
-  lost(why: 'protocol' | 'frame'): void {
-    this.#lost(why);
+  lost(): void {
+    this.#lost();
   }
 }
