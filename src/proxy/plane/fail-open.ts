@@ -1,7 +1,7 @@
 import type { OtherEvent } from '../../events/lifecycle.ts';
 import type { Passage } from '../../events/passage.ts';
 import type { Interceptor } from '../ports/interceptor.ts';
-import type { Observer } from '../ports/observer.ts';
+import type { Hop, Observer } from '../ports/observer.ts';
 import type { Middleware } from './middleware.ts';
 
 /**
@@ -24,16 +24,15 @@ export function failOpenObserver(observer: Observer): Observer {
       return NOBODY as T;
     }
   };
-  return {
-    ...failOpen(
-      { emit: (event: OtherEvent) => observer.emit(event), ended: (passage: Passage) => observer.ended(passage) },
-      failed,
-    ),
+  const emit = (event: OtherEvent): void => observer.emit(event);
+  const ended = (passage: Passage): void => observer.ended(passage);
+  return Object.assign(failOpen({ emit, ended }, failed), {
     traffic: failOpen(observer.traffic, failed),
-    publishes: (topic, pipeline) => asked(() => observer.publishes(topic, pipeline)),
-    deliveries: (topic, pipeline, queue) => asked(() => observer.deliveries(topic, pipeline, queue)),
-    hop: (hop) => asked(() => observer.hop(hop)),
-  };
+    publishes: (topic: string, pipeline: string) => asked(() => observer.publishes(topic, pipeline)),
+    deliveries: (topic: string, pipeline: string, queue: string) =>
+      asked(() => observer.deliveries(topic, pipeline, queue)),
+    hop: (hop: Hop) => asked(() => observer.hop(hop)),
+  });
 }
 
 /** Does nothing, whatever it is asked. It stands in for a tally whose making threw. */
