@@ -34,6 +34,8 @@ export interface ThreadScratch {
 /**
  * An app's connection and the broker connection that belongs to it: one to one, from the first
  * byte to the last. What its two directions learn meets in the session.
+ *
+ * One file because an end of either side goes on to the other: each of them has to be read with the others in sight.
  */
 export class Connection {
   readonly id: number;
@@ -46,7 +48,7 @@ export class Connection {
   readonly #faults: FaultEndings;
   readonly #hold: CloseHold;
   readonly #state = new ConnectionState();
-  /** the app ended its side first; without a close that leaves open what it had read */
+  /** the app ended its side first: without a connection.close nobody knows what it had read */
   #appVanished = false;
   /** what we close it with */
   #farewell = { code: 0, text: '' };
@@ -128,7 +130,7 @@ export class Connection {
         if (!to.readableEnded) this.#appVanished = true;
         if (this.#upstream.atBoundary) this.#upstream.follower.letGo();
       }
-      // a frame that never came whole: what of it came is the other side's to judge
+      // a frame that never came whole is passed on as far as it came: the other side decides what to make of it
       direction.end();
       forth.send();
       settled(() => {
@@ -283,7 +285,7 @@ export class Connection {
       this.#upstream.follower.letGo();
       const { code, text } = this.#farewell;
       this.#upstream.output.add(closeFrame('connection.close', 0, code, text));
-      // behind it: the beginning of a frame of the app may be among what is let go
+      // after our close: what the decoder lets go of may be the beginning of a frame of the app
       this.#upstream.decoder.lose();
       this.#upstream.relay.send();
       setTimeout(() => this.#hangUp(), CLOSE_WAIT_MS).unref();
@@ -320,7 +322,7 @@ export class Connection {
   resetFor(text: string): void {
     if (this.#state.word === 'over') return;
     this.#session.closing ??= { by: 'tracehare', code: 0, text };
-    // what the app had not read is nobody's to know
+    // nobody knows how much the app had read
     this.#session.inFlight.end(this.#plane.clock.now());
     this.#broker.destroySoon();
     reset(this.#app);

@@ -1,6 +1,6 @@
 import { type MakeRoute, type Route, RouteTable } from './routes.ts';
 
-/** Tables remembered; beyond, those that nobody asked for lately are forgotten early. */
+/** Most tables to remember: with more, those that nobody asked for lately are forgotten before their time. */
 const MAX_TABLES = 4096;
 
 /** Tables of routes by what their routes have in common, as long as someone asks for them. */

@@ -21,7 +21,7 @@ export interface Route<T> {
   variants: Variants<T> | undefined;
   /** nothing but counting, tracing and headers is to be done with its messages */
   readonly isPlain: boolean;
-  /** publishes: answers over direct reply-to, which a broker returns and delivers alike */
+  /** publishes: answers over direct reply-to, which a broker may return although it delivers them */
   readonly answers: boolean;
   /** publishes: our own mandatory bit may go on them; an exchange may turn out not to take it */
   shadow: boolean;
@@ -72,7 +72,7 @@ export class RouteTable<T> {
   readonly #limit: number;
   #slots: (Route<T> | undefined)[] = new Array(INITIAL);
   #count = 0;
-  /** those of before it aged: looked up again, they come back */
+  /** routes from before the last `age`; one that is looked up moves back to #slots */
   #before: (Route<T> | undefined)[] = [];
 
   constructor(make: MakeRoute<T>, limit = 32_768) {

@@ -1,13 +1,13 @@
 import type { DeliveryTally, Hop, HopTally, Observer, PublishTally, TrafficTally } from '../../proxy/ports/observer.ts';
+import { type CellMessage, CellStore } from '../metrics/cells.ts';
 import { type Edge, edgeKey, edgesOf } from '../metrics/edges.ts';
 import { familyBounds, type Shape } from '../metrics/families.ts';
 import { foldName } from '../metrics/fold.ts';
-import { type CellMessage, CellStore } from './cells.ts';
+import { LabelValues, type LimitedLabel } from '../metrics/label-values.ts';
 import { DeliveryCells } from './delivery-tally.ts';
 import { EdgeCells, RoutedHop } from './edge-tally.ts';
-import { LabelValues } from './label-values.ts';
 import { PublishCells } from './publish-tally.ts';
-import type { LimitedLabel, Tally, TallyOwner } from './tally.ts';
+import type { Tally, TallyOwner } from './tally.ts';
 import { TrafficCells } from './traffic-tally.ts';
 
 export interface RecorderOptions extends Shape {

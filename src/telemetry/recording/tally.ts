@@ -1,8 +1,6 @@
+import { type CellStore, NONE } from '../metrics/cells.ts';
 import type { FamilyName } from '../metrics/families.ts';
-import { type CellStore, NONE } from './cells.ts';
-
-/** The labels whose number of values is limited. */
-export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge';
+import type { LimitedLabel } from '../metrics/label-values.ts';
 
 /** What a tally needs of the recorder that made it. */
 export interface TallyOwner {
