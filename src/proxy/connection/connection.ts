@@ -287,6 +287,11 @@ export class Connection {
 
   /** FromApp: a close of the app goes now, or when the confirms we await are in. */
   letClose(channel: number, go: () => void): boolean {
+    // a copy of each is kept while it waits: one of a channel is enough
+    if (this.#hold.hurry(channel)) {
+      go();
+      return true;
+    }
     let inside = true;
     const waits = this.#hold.wait(channel, () => {
       if (inside) go();

@@ -53,6 +53,7 @@ export class Listener {
     // who ends his side before his handshake has gone; other ends are passed on
     const options = { allowHalfOpen: tls === undefined, highWaterMark: HIGH_WATER_MARK };
     this.#server = createServer({ ...options, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+    plane.onCrowded = () => setImmediate(() => this.age());
     this.#sweep = setInterval(() => this.#onSweep(), SWEEP_MS).unref();
   }
 
