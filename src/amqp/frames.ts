@@ -58,6 +58,11 @@ export class FrameDecoder {
   readonly #opening: Opening;
   /** Largest method or header frame that is collected; larger is taken for a loss of framing. */
   maxFrame: number;
+  /**
+   * Largest frame that the two sides have agreed on: one that is larger is handed on as it comes, like one nobody
+   * observes, for its receiver refuses it by what its head says.
+   */
+  frameMax = Number.POSITIVE_INFINITY;
   #state: typeof OPENING | typeof FRAMES | typeof STREAMING | typeof LOST | typeof STOPPED = OPENING;
   #opened = 0;
   #carry = Buffer.allocUnsafe(256);
@@ -84,6 +89,11 @@ export class FrameDecoder {
   /** True once the direction is passed on unread. */
   get isLost(): boolean {
     return this.#state === LOST;
+  }
+
+  /** The beginning of a frame came that waits for the rest of it. */
+  get isHolding(): boolean {
+    return this.#carried > 0;
   }
 
   /** Stop reading: from now on everything is raw. What was held back comes out first. */
@@ -188,6 +198,7 @@ export class FrameDecoder {
       if (have < FRAME_HEAD + 4) return FRAME_HEAD + 4;
       if (!this.#observed.has(readU32(buf, at + FRAME_HEAD))) return 0;
     } else if (type !== FRAME_HEADER && type !== FRAME_HEARTBEAT) return this.#fail('frame');
+    if (size > this.frameMax) return 0;
     return size > this.maxFrame ? this.#fail('frame') : size;
   }
 

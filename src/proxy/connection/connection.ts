@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { NO_BYTES } from '../../amqp/bytes.ts';
 import { MAX_FRAME } from '../../amqp/frames.ts';
 import { closeFrame } from '../../amqp/methods.ts';
+import { FRAME_OVERHEAD } from '../../amqp/spec.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { Ending } from '../ports/verdict.ts';
 import { FromApp, observedFromApp } from '../scanning/from-app.ts';
@@ -83,6 +84,9 @@ export class Connection {
     });
     session.onOpen = () => {
       this.#upstream.decoder.maxFrame = MAX_FRAME;
+      // 0 is for no limit; RabbitMQ takes as much beside a frame's head and end
+      const frameMax = session.frameMax === 0 ? Number.POSITIVE_INFINITY : session.frameMax + FRAME_OVERHEAD;
+      for (const { decoder } of [this.#upstream, this.#downstream]) decoder.frameMax = frameMax;
     };
     this.#downstream = new Direction(plane, scratch.output, {
       name: 'downstream',
@@ -113,7 +117,8 @@ export class Connection {
   }
 
   /** Ends travel as they came: a FIN behind all that was sent before it, a reset as a reset. */
-  #join(from: Socket, to: Socket, { relay: forth }: AnyDirection, { relay: back }: AnyDirection): void {
+  #join(from: Socket, to: Socket, way: AnyDirection, { relay: back }: AnyDirection): void {
+    const { relay: forth } = way;
     let reset = false;
     // a FIN or a reset of the app waits for shadow confirms like a close does
     const settled = (then: () => void): void => {
@@ -129,7 +134,10 @@ export class Connection {
       settled(() => {
         // a FIN right behind publishes makes the broker drop some (docs/broker-facts.md#fin-behind-publishes): our close goes first
         if (from === this.#app && this.#state.word === 'app told') this.#closeBroker();
-        else if (!to.destroyed && this.#state.word !== 'broker told') to.end();
+        else if (!to.destroyed && this.#state.word !== 'broker told') {
+          way.passRest();
+          to.end();
+        }
       });
     });
     from.on('error', () => {
@@ -375,7 +383,7 @@ export class Connection {
   }
 }
 
-type AnyDirection = Pick<Direction<FromApp>, 'relay'>;
+type AnyDirection = Pick<Direction<FromApp>, 'relay' | 'passRest'>;
 
 /** Destroys a socket so that its other side sees a reset. */
 function reset(socket: Socket): void {

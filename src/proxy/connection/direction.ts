@@ -70,6 +70,11 @@ export class Direction<F extends Follower> {
     return this.decoder.atBoundary;
   }
 
+  /** Its side has ended in the middle of a frame: what came of that goes on as it is. */
+  passRest(): void {
+    if (this.decoder.isHolding) this.pipe();
+  }
+
   /** Sends what was let go of. From here on bytes pass unread; what the decoder held back goes first. */
   pipe(): void {
     this.decoder.lose();
