@@ -234,6 +234,12 @@ export function createRig({
     { output: new Scratch(), runs: new ScanRuns() },
     () => {},
   );
+  // as the listener does
+  plane.onCrowded = () =>
+    setImmediate(() => {
+      plane.age();
+      connection.rerouted();
+    });
   let swept = 0;
   return {
     app: appSocket,

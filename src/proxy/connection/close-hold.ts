@@ -40,6 +40,14 @@ export class CloseHold {
     return true;
   }
 
+  /** The app says the same again: it waits no longer. False: nothing of it waited. */
+  hurry(channel: number): boolean {
+    const held = this.#held.find((each) => each.channel === channel);
+    if (held === undefined) return false;
+    this.#release(held);
+    return true;
+  }
+
   /** What was awaited came in: lets go what waited for it. */
   settled(): void {
     for (const held of [...this.#held]) if (!this.#isAwaited(held.channel)) this.#release(held);

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { NO_BYTES } from '../../amqp/bytes.ts';
 import { MAX_FRAME } from '../../amqp/frames.ts';
 import { closeFrame } from '../../amqp/methods.ts';
+import { FRAME_OVERHEAD } from '../../amqp/spec.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { Ending } from '../ports/verdict.ts';
 import { FromApp, observedFromApp } from '../scanning/from-app.ts';
@@ -86,6 +87,9 @@ export class Connection {
     });
     session.onOpen = () => {
       this.#upstream.decoder.maxFrame = MAX_FRAME;
+      // 0 is for no limit; RabbitMQ takes as much beside a frame's head and end
+      const frameMax = session.frameMax === 0 ? Number.POSITIVE_INFINITY : session.frameMax + FRAME_OVERHEAD;
+      for (const { decoder } of [this.#upstream, this.#downstream]) decoder.frameMax = frameMax;
     };
     this.#downstream = new Direction(plane, scratch.output, {
       name: 'downstream',
@@ -130,13 +134,16 @@ export class Connection {
         if (!to.readableEnded) this.#appVanished = true;
         if (this.#upstream.atBoundary) this.#upstream.follower.letGo();
       }
-      // a frame that never came whole is passed on as far as it came: the other side decides what to make of it
-      direction.end();
       forth.send();
       settled(() => {
         // a FIN right behind publishes makes the broker drop some (docs/broker-facts.md#fin-behind-publishes): our close goes first
         if (from === this.#app && this.#state.word === 'app told') this.#closeBroker();
-        else if (!to.destroyed && this.#state.word !== 'broker told') to.end();
+        else if (!to.destroyed && this.#state.word !== 'broker told') {
+          // a frame that never came whole goes on as far as it came: the other side decides what to make of it
+          direction.end();
+          forth.send();
+          to.end();
+        }
       });
     });
     from.on('error', () => {
@@ -294,6 +301,11 @@ export class Connection {
 
   /** FromApp: a close of the app goes now, or when the confirms we await are in. */
   letClose(channel: number, go: () => void): boolean {
+    // a copy of each is kept while it waits: one of a channel is enough
+    if (this.#hold.hurry(channel)) {
+      go();
+      return true;
+    }
     let inside = true;
     const waits = this.#hold.wait(channel, () => {
       if (inside) go();

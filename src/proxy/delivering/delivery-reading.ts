@@ -17,6 +17,13 @@ const OLDEST_STAMP_S = 30 * 24 * 3600;
 const MOST_SKEW_S = 3600;
 
 /**
+ * The broker keeps an entry of x-death for each queue and reason; a publisher can write as many as fit into a frame.
+ */
+const MAX_DEATHS = 16;
+/** No queue has a longer name, and no reason; it is kept for as long as the delivery is open. */
+const MAX_NAME = 255;
+
+/**
  * What the content header of the delivery at hand says, and what its run has to remember of that. One a thread: it is
  * asked for one message after the other. The header is the plane's, just read.
  */
@@ -124,15 +131,15 @@ export class DeliveryReading {
     if (buf[at] !== 0x41) return;
     const end = at + 5 + readU32(buf, at + 1);
     const view = viewOf(buf);
-    for (let p = at + 5, first = true; p < end && buf[p] === 0x46; first = false) {
+    for (let p = at + 5, read = 0; read < MAX_DEATHS && p < end && buf[p] === 0x46; read++) {
       const next = skipValue(view, p, end);
       if (next < 0) return;
       const { queue, reason } = readTable(buf, p + 1, next);
-      if (typeof queue === 'string') {
+      if (typeof queue === 'string' && queue.length <= MAX_NAME) {
         this.#plane.noteDeadLettering(vhost, queue);
-        if (first) {
+        if (read === 0) {
           this.#deadLetterQueue = queue;
-          this.#deadLetterReason = typeof reason === 'string' ? reason : '';
+          this.#deadLetterReason = typeof reason === 'string' && reason.length <= MAX_NAME ? reason : '';
         }
       }
       p = next;

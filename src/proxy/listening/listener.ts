@@ -53,6 +53,7 @@ export class Listener {
     // with TLS, an app that ends its side before its handshake has gone; without, its end is passed on to the broker
     const options = { allowHalfOpen: tls === undefined, highWaterMark: HIGH_WATER_MARK };
     this.#server = createServer({ ...options, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+    plane.onCrowded = () => setImmediate(() => this.age());
     this.#sweep = setInterval(() => this.#onSweep(), SWEEP_MS).unref();
   }
 

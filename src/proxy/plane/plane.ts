@@ -1,12 +1,13 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
+import { makeRoom } from '../../bounded.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
 import { isPlain } from '../routing/plain.ts';
 import { RouteTables } from '../routing/route-tables.ts';
-import { type Route, type RouteTable, Variants } from '../routing/routes.ts';
+import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
 import type { Middleware } from './middleware.ts';
@@ -63,6 +64,9 @@ export interface Fact {
 /** Answers to a request over direct reply-to; the rest of the routing key is the asker's. */
 const REPLY_TO = 'amq.rabbitmq.reply-to.';
 
+/** Of routes made or looked up again since they aged; about twice as much is held: those, and what was looked up before. */
+const MAX_ROUTE_BYTES = 32 << 20;
+
 const MAX_FACTS = 4096;
 /** Most fan-outs that a reload can take back; those of more topics are shown until the topic is idle. */
 const MAX_FANOUTS = 32_768;
@@ -85,8 +89,9 @@ export class Plane {
   /** frames that are changed and not sent at once; empty between messages */
   readonly capture = new Output(new Scratch());
   readonly edit: HeaderEdit = headerEdit();
-  readonly #publishes = new RouteTables<PublishTally>();
-  readonly #deliveries = new RouteTables<DeliveryTally>();
+  readonly #names = new RouteBudget(MAX_ROUTE_BYTES);
+  readonly #publishes = new RouteTables<PublishTally>(this.#names);
+  readonly #deliveries = new RouteTables<DeliveryTally>(this.#names);
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
   readonly #facts: Record<Fact['kind'], Set<string>> = {
@@ -96,6 +101,8 @@ export class Plane {
   };
   /** told of what this thread finds out; what others found out goes to `learn` */
   onFact: (fact: Fact) => void = () => {};
+  /** names take too much memory: `age` is to be called soon, but not within a message */
+  onCrowded: () => void = () => {};
   /** every new connection is a plain pipe */
   bypass = false;
   /** code of the user's; undefined: there is none */
@@ -105,6 +112,7 @@ export class Plane {
     this.observer = observer;
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
+    this.#names.onSpent = () => this.onCrowded();
   }
 
   get interceptor(): Interceptor {
@@ -123,6 +131,7 @@ export class Plane {
     this.#settings = settings;
     this.#publishes.clear();
     this.#deliveries.clear();
+    this.#names.renew();
     const told = [...this.#fanouts.values()];
     this.#fanouts.clear();
     for (const { tally } of told) tally.fanout(Number.NaN);
@@ -134,6 +143,7 @@ export class Plane {
   age(): void {
     this.#publishes.age();
     this.#deliveries.age();
+    this.#names.renew();
   }
 
   publishRoutes(scope: Scope): RouteTable<PublishTally> {
@@ -208,7 +218,8 @@ export class Plane {
   /** Another thread's finding. */
   learn({ kind, name }: Fact): void {
     const names = this.#facts[kind];
-    if (names.size >= MAX_FACTS) names.clear();
+    if (names.has(name)) return;
+    makeRoom(names, MAX_FACTS);
     names.add(name);
     if (kind !== 'delays') return;
     const [vhost, exchange] = name.split('\0');

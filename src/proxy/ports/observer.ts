@@ -115,6 +115,8 @@ export type Unobserved =
   | 'malformed_content'
   | 'frame_max'
   | 'window_full'
+  | 'requests_full'
+  | 'consumers_full'
   | 'internal_error';
 
 /** The sidecar itself: figures without a topic. */

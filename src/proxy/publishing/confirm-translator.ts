@@ -4,6 +4,9 @@ import type { PublishTally } from '../ports/observer.ts';
 import { ConfirmTags } from './confirm-tags.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
 
+/** Confirms of a channel that are hidden; beyond, the app hears of them at once. */
+const MAX_HIDDEN = 65_536;
+
 /** A confirm that the app hears of at `until`, ms of the monotonic clock. */
 interface Withheld {
   tag: number;
@@ -84,7 +87,8 @@ export class ConfirmTranslator {
 
   /** The app hears of the confirm of `sequence` at `until`, ms of the monotonic clock, at the earliest. */
   hide(sequence: number, until: number): void {
-    if (this.#tags !== undefined) this.#hidden.set(sequence, until);
+    if (this.#tags === undefined || this.#hidden.size + this.#withheld.length >= MAX_HIDDEN) return;
+    this.#hidden.set(sequence, until);
   }
 
   /** Confirms that were hidden until now. */

@@ -44,7 +44,7 @@ export function scanAcks(view: DataView, start: number, end: number, each: (from
 /** Acks of the app: they pass as they are. It stops in front of what is not plain, which comes to FromApp frame by frame. */
 export function scanAppAcks(session: Session, view: DataView, start: number, end: number, now: number): number {
   const channel = session.channel(view.getUint16(start + 1));
-  if (channel === undefined || channel.upstreamDetours.any) return start;
+  if (channel === undefined || channel.upstreamDetours.any || !channel.state.isOpen) return start;
   const { deliveries } = channel;
   return scanAcks(view, start, end, (from, to) => deliveries.settle({ how: 'ack', from, to, requeue: false }, now));
 }

@@ -2,10 +2,10 @@ import { type FieldTable, MalformedError, readU64, writeU64 } from '../../amqp/f
 import { type Arguments, confirmFrame, readMethod } from '../../amqp/methods.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methodNames, methods } from '../../amqp/spec.ts';
 import type { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
-import type { Consumer } from '../delivering/consumer.ts';
 import { DeliveryFrames } from '../delivering/delivery-frames.ts';
 import type { DeliveryReading } from '../delivering/delivery-reading.ts';
-import { DeliveryTracker, type Settlement } from '../delivering/delivery-tracker.ts';
+import { DeliveryTracker } from '../delivering/delivery-tracker.ts';
+import type { Settlement } from '../delivering/uncommitted.ts';
 import type { PublishPath } from '../fault-path/publish-path.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { ChannelState } from '../open-messages/channel-state.ts';
@@ -19,32 +19,23 @@ import { NO_REPLY, type Reply } from '../publishing/publish-outcomes.ts';
 import { PublishTracker } from '../publishing/publish-tracker.ts';
 import type { Returning } from '../stream/chunk.ts';
 import type { DelayLine, FrameSink } from '../stream/delay-line.ts';
-import { Consumers } from './consumers.ts';
+import { type ConsumerBudget, Consumers } from './consumers.ts';
+import { type Request, type RequestBudget, Requests } from './requests.ts';
 
-/** A request of the app that the broker will answer, in order, on this channel. */
-interface Request {
-  reply: MethodName;
-  /** how much had passed when it was sent: what its reply is a barrier for, or commits */
-  publishes: number;
-  settlements: number;
-  /** consumers that the app had cancelled without waiting for an answer */
-  left: readonly Consumer[];
-  consume?: { queue: string; noAck: boolean };
-  get?: Consumer;
-  declare?: { deadLetters: boolean };
-  cancel?: string;
-}
-
+/** They cover the settlements that were made before them. */
+const TRANSACTIONS: ReadonlySet<MethodName> = new Set(['tx.commit-ok', 'tx.rollback-ok']);
 const DELIVER = keyOf('basic.deliver');
-/** Methods whose answer has another name than `<method>-ok`. */
-const GET_OK = keyOf('basic.get-ok');
-const GET_EMPTY = keyOf('basic.get-empty');
+const CONFIRM_SELECT_OK = keyOf('confirm.select-ok');
+const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
 
 export interface ChannelContext extends Scope {
   readonly plane: Plane;
   readonly connection: number;
   /** of the connection */
   readonly inFlight: AutoAckInFlight;
+  /** of the connection: what is remembered of requests and consumers */
+  readonly requests: RequestBudget;
+  readonly consumers: ConsumerBudget;
   /** who waits for the broker's and the app's socket to be flushed */
   readonly upstreamUnflushed: Unflushed;
   readonly downstreamUnflushed: Unflushed;
@@ -75,6 +66,8 @@ export class Channel implements Scope {
   readonly publishing: PublishFrames;
   readonly delivering: DeliveryFrames;
   readonly consumers: Consumers;
+  /** the broker has closed it, and said so to the app */
+  closedByBroker = false;
   #returning: Returning | undefined;
   #swallowing = 0;
   #outgoing: PublishPath | undefined;
@@ -83,7 +76,7 @@ export class Channel implements Scope {
   /** confirms of ours for the app */
   #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
-  readonly #requests: Request[] = [];
+  readonly #requests: Requests;
   /** what an empty queue name means */
   #lastQueue = '';
 
@@ -104,6 +97,7 @@ export class Channel implements Scope {
     this.publishing = new PublishFrames(plane, context, this.upstreamDetours, context.injection);
     this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
     this.consumers = new Consumers(context, id);
+    this.#requests = new Requests(context.requests);
   }
 
   /** A basic.return that waits for its content header, which tells whether the app asked for it or we did. */
@@ -160,11 +154,12 @@ export class Channel implements Scope {
   rerouted(): void {
     this.publishing.rerouted();
     this.consumers.rerouted();
-    for (const { get } of this.#requests) get?.rerouted();
   }
 
   /** A method of the app other than basic.publish and the closing of the channel. Throws MalformedError. */
   fromApp(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    // the broker discards it
+    if (!this.state.isOpen) return;
     const name = methodNames.get(key);
     if (name === undefined) return;
     const at = start + FRAME_HEAD + 4;
@@ -192,7 +187,7 @@ export class Channel implements Scope {
         return;
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
-        this.#ask({ reply: 'basic.get-ok', get: this.consumers.get(queue || this.#lastQueue, noAck) });
+        this.#ask({ reply: 'basic.get-ok', get: { queue: queue || this.#lastQueue, noAck } });
         return;
       }
       case 'queue.declare':
@@ -233,7 +228,7 @@ export class Channel implements Scope {
 
   /** Confirms that we owe the app, unless it still waits for confirm.select-ok. */
   giveAnswers(sink: FrameSink): void {
-    if (this.#answers.length === 0 || this.#requests.some(({ reply }) => reply === 'confirm.select-ok')) return;
+    if (this.#answers.length === 0 || this.#requests.awaits(CONFIRM_SELECT_OK)) return;
     const answers = this.#answers.splice(0);
     this.downstreamDetours.set('answering', false);
     if (this.state.isOpen && this.severed === undefined) for (const frame of answers) sink.add(frame);
@@ -287,7 +282,7 @@ export class Channel implements Scope {
         this.consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
         return;
       default: {
-        const request = this.#answered(key);
+        const request = this.#requests.answered(key);
         if (request === undefined) return;
         this.#reply(name, request, buf, start, end, now);
       }
@@ -299,7 +294,10 @@ export class Channel implements Scope {
     this.consumers.forget(request.left);
     switch (name) {
       case 'basic.get-ok':
-        if (request.get !== undefined) this.delivering.got(buf, start, end, now, request.get);
+        if (request.get !== undefined) {
+          const { queue, noAck } = request.get;
+          this.delivering.got(buf, start, end, now, this.consumers.get(queue, noAck));
+        }
         return;
       case 'basic.consume-ok': {
         const { consumerTag } = readMethod(name, buf, start, end);
@@ -348,34 +346,30 @@ export class Channel implements Scope {
     this.publishes.end(unknown, this.#committing(), now, reply);
     this.deliveries.requeueAll(requeued, now);
     this.consumers.end(now);
-    this.#requests.length = 0;
+    this.#requests.clear();
   }
 
   /** The app asked to close: its close-ok will say that all returns have come. */
   askedToClose(): void {
+    // it asks once; the broker answers a second time, if at all, for nothing that has come since
+    if (this.#requests.awaits(CHANNEL_CLOSE_OK)) return;
     this.#ask({ reply: 'channel.close-ok' });
   }
 
   /** channel.close-ok of the broker. */
   closed(now: number): void {
-    const request = this.#answered(keyOf('channel.close-ok'));
+    const request = this.#requests.answered(CHANNEL_CLOSE_OK);
     if (request !== undefined) this.publishes.barrier(request.publishes, now);
   }
 
   #ask(request: Omit<Request, 'publishes' | 'settlements' | 'left'>): void {
-    this.#requests.push({
+    const isKept = this.#requests.add({
       ...request,
       publishes: this.publishes.numbers.sequence,
-      settlements: this.deliveries.uncommitted,
-      left: this.consumers.leaving,
+      settlements: TRANSACTIONS.has(request.reply) ? this.deliveries.markUncommitted() : 0,
+      left: this.consumers.left,
     });
-  }
-
-  /** The request this reply answers. Replies come in order; one that does not fit is nobody's. */
-  #answered(key: number): Request | undefined {
-    const wanted = key === GET_EMPTY ? GET_OK : key;
-    const at = this.#requests.findIndex((request) => keyOf(request.reply) === wanted);
-    return at < 0 ? undefined : this.#requests.splice(0, at + 1).at(-1);
+    if (!isKept) this.#context.plane.observer.traffic.unobserved('requests_full');
   }
 
   #consume({ queue, consumerTag, noAck, nowait }: Arguments<'basic.consume'>, now: number): void {

@@ -14,6 +14,8 @@ import type { Client, LossMode } from '../routing/treatment.ts';
 import { leaksMandatory } from './broker-flaws.ts';
 import { Channel } from './channel.ts';
 import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
+import { type ConsumerBudget, MAX_CONSUMERS } from './consumers.ts';
+import { MAX_REQUESTS, type RequestBudget } from './requests.ts';
 
 const START = keyOf('connection.start');
 const START_OK = keyOf('connection.start-ok');
@@ -91,6 +93,9 @@ export class Session {
   /** those of them that the app has used */
   readonly #channels = new Map<number, Channel>();
   #last: Channel | undefined;
+  /** of all channels together */
+  readonly #requests: RequestBudget = { left: MAX_REQUESTS };
+  readonly #consumers: ConsumerBudget = { left: MAX_CONSUMERS };
 
   constructor(plane: Plane, id: number) {
     this.plane = plane;
@@ -183,8 +188,9 @@ export class Session {
     const answering = (): void => this.onAnswer();
     const names = { vhost, pipeline, app, client };
     const unflushed = { upstreamUnflushed, downstreamUnflushed };
+    const budgets = { requests: this.#requests, consumers: this.#consumers };
     const headers = { injection: this.injection, reading: this.reading };
-    const context = { ...names, ...unflushed, ...headers, plane, connection, inFlight, answering };
+    const context = { ...names, ...unflushed, ...headers, ...budgets, plane, connection, inFlight, answering };
     const channel = new Channel(id, context);
     this.#channels.set(id, channel);
     return channel;
@@ -202,10 +208,13 @@ export class Session {
   closeChannel(id: number, buf: Uint8Array, start: number, end: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
     const channel = this.channel(id);
+    // it closes once: what became of its messages is known, and told
+    if (channel?.closedByBroker) return;
     const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
     const reply = { code: replyCode, text: replyText };
     if (channel === undefined) this.forgetChannel(id);
     else {
+      channel.closedByBroker = true;
       const failed = methodKey(failedClassId, failedMethodId);
       if (failed === PUBLISH) channel.publishes.refused(reply, now);
       if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {

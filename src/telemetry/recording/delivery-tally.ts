@@ -28,7 +28,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #dead: Map<string, Map<string, number>> | undefined;
 
   constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
-    super(owner, LABELS, [topic, pipeline, queue]);
+    super(owner, 'messages', LABELS, [topic, pipeline, queue]);
     this.#latencyBounds = owner.store.bounds.latency ?? [];
     this.#processingBounds = owner.store.bounds.processing ?? [];
   }
@@ -82,11 +82,16 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   }
 
   deadLettered(fromQueue: string, reason: string): void {
-    const queue = this.owner.admit('queue', foldName(fromQueue));
+    const admitted = this.owner.admit('queue', foldName(fromQueue));
+    const [topic, pipeline] = this.names;
     this.#dead ??= new Map();
+    const known = this.#dead.has(admitted);
+    // whoever publishes can write any names into the header
+    const queue = known ? admitted : this.owner.together('dead letters', [topic, pipeline, admitted])[2];
     let reasons = this.#dead.get(queue);
     if (reasons === undefined) {
       this.hold('queue', queue);
+      this.holdTogether('dead letters', [topic, pipeline, queue]);
       reasons = new Map();
       this.#dead.set(queue, reasons);
     }

@@ -12,7 +12,7 @@ export class EdgeCells extends Tally implements HopTally {
   #lost = NONE;
 
   constructor(owner: TallyOwner, pipeline: string, kind: EdgeKind, edge: string) {
-    super(owner, LABELS, [pipeline, edge]);
+    super(owner, 'edges', LABELS, [pipeline, edge]);
     this.#kind = kind;
   }
 

@@ -27,7 +27,7 @@ export class PublishCells extends Tally implements PublishTally {
 
   /** `durations`: whether publish-to-outcome times are kept, for OpenTelemetry's names. */
   constructor(owner: TallyOwner, topic: string, pipeline: string, durations: boolean) {
-    super(owner, LABELS, [topic, pipeline]);
+    super(owner, 'messages', LABELS, [topic, pipeline]);
     this.#confirmBounds = owner.store.bounds.confirm ?? [];
     this.#sentBounds = durations ? owner.store.bounds.sent : undefined;
   }
