@@ -92,7 +92,9 @@ function header(delivery: Delivery, message: Message, serial: number, micros: nu
     entries.push(string('traceparent', `00-${traceIdOf(serial)}-${parentOf(serial)}-${flags}`));
     if (traceState) entries.push(string('tracestate', `serial=${serial}`));
   }
-  const published = micros - (age ?? 0) * 1e6;
+  // a stamp's last bits say what it was published with: nothing that died before
+  const micro = micros - (age ?? 0) * 1e6;
+  const published = micro - (micro % 8);
   if (age !== undefined) entries.push(entry('x-tracehare-sent', 'l', u64(published)));
   if (death !== undefined) {
     const time = entry('time', 'T', u64(Math.round(published / 1e6) + 60));

@@ -184,6 +184,14 @@ class GuardedDeliveries implements DeliveryTally {
     }
   }
 
+  streamRead(seconds: number, count?: number): void {
+    try {
+      this.#tally.streamRead(seconds, count);
+    } catch {
+      this.#failed();
+    }
+  }
+
   succeeded(seconds: number, autoAck: boolean, count?: number): void {
     try {
       this.#tally.succeeded(seconds, autoAck, count);
@@ -293,6 +301,7 @@ const NO_PUBLISHES: PublishTally = {
 const NO_DELIVERIES: DeliveryTally = {
   passed: nothing,
   first: nothing,
+  streamRead: nothing,
   succeeded: nothing,
   failed: nothing,
   requeued: nothing,

@@ -14,6 +14,7 @@ import { appName } from './app-name.ts';
 import { leaksMandatory } from './broker-flaws.ts';
 import { Channel } from './channel.ts';
 import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
+import { Declarations } from './declarations.ts';
 
 const START = keyOf('connection.start');
 const START_OK = keyOf('connection.start-ok');
@@ -65,6 +66,8 @@ export class Session {
   readonly downstreamUnflushed = new Unflushed();
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
+  /** from the broker's open-ok on */
+  #declarations: Declarations | undefined;
   /** called when a channel has answers of ours for the app */
   onAnswer: () => void = () => {};
   /** called when the broker has let the app in */
@@ -182,7 +185,9 @@ export class Session {
     const names = { vhost, pipeline, app, client };
     const unflushed = { upstreamUnflushed, downstreamUnflushed };
     const headers = { injection: this.injection, reading: this.reading };
-    const context = { ...names, ...unflushed, ...headers, plane, connection, inFlight, answering };
+    this.#declarations ??= new Declarations(plane, vhost);
+    const declarations = this.#declarations;
+    const context = { ...names, ...unflushed, ...headers, plane, connection, declarations, inFlight, answering };
     const channel = new Channel(id, context);
     this.#channels.set(id, channel);
     return channel;
@@ -205,6 +210,7 @@ export class Session {
     if (channel === undefined) this.forgetChannel(id);
     else {
       const failed = methodKey(failedClassId, failedMethodId);
+      if (replyCode === 404) this.#declarations?.notFound(replyText, now);
       if (failed === PUBLISH) channel.publishes.refused(reply, now);
       if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
         this.plane.noteConflict(this.#client);
@@ -344,6 +350,7 @@ export class Session {
       channel.end(unknown, 'connection_closed', now, { code, text });
       channel.state.on('connection lost');
     }
+    this.#declarations?.end(now);
   }
 
   /** No frame will come any more. */
