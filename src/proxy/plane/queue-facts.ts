@@ -52,7 +52,7 @@ export class QueueFacts {
   readonly #declared = new Newest<DeadLetterTarget>();
   readonly #learned = new Newest<DeadLetterTarget>();
   /** the queue's last declaration or deletion; `at` in microseconds since the epoch */
-  readonly #seen = new Newest<{ at: number; isStream: boolean }>();
+  readonly #seen = new Newest<{ at: number; isStream: boolean | undefined }>();
   readonly #goneQueues = new Newest<true>();
   readonly #goneExchanges = new Newest<true>();
   /** queues that an app named in an x-death of its own, on a message without a stamp */
@@ -97,7 +97,7 @@ export class QueueFacts {
       case 'queue gone':
         this.#declared.delete(fact.name);
         this.#learned.delete(fact.name);
-        this.#seen.set(fact.name, { at: fact.at, isStream: false });
+        this.#seen.set(fact.name, { at: fact.at, isStream: undefined });
         this.#goneQueues.set(fact.name, true);
         return true;
       case 'queue dead-letters':

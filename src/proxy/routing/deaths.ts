@@ -63,7 +63,7 @@ export function digestOf({ count, time }: Deaths, { exchange, routingKey }: Name
   for (const name of [exchange, '\0', routingKey]) {
     for (let i = 0; i < name.length; i++) route = (Math.imul(route, 31) + name.charCodeAt(i)) >>> 0;
   }
-  route ^= route >>> 15;
+  route = (route ^ (route >>> 15)) >>> 0;
   return (count % COUNTS) + COUNTS * ((time % TIMES) + TIMES * (route % ROUTES));
 }
 
