@@ -17,8 +17,8 @@ const OLDEST_STAMP_S = 30 * 24 * 3600;
 const MOST_SKEW_S = 3600;
 
 /**
- * What the content header of the delivery at hand says, and what its run has to remember of that. One a thread: it is
- * asked for one message after the other. The header is the plane's, just read.
+ * Reads what the content header of the delivery at hand says, and adds the message to its run. It works on the plane's
+ * header, which was just read for it, and on one message after the other: never on two at a time.
  */
 export class DeliveryReading {
   readonly #plane: Plane;

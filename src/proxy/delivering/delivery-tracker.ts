@@ -14,7 +14,7 @@ const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason:
 const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
 /** Settlements in a transaction that are remembered, however few deliveries are. */
 const MIN_UNCOMMITTED = 1024;
-/** Of one of which nothing was to be told. */
+/** Of a delivery that is not sampled, and is told of only because it went wrong. */
 const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
 /** Numbers from the first delivery to the last. */
 const ALL = Number.POSITIVE_INFINITY;
@@ -167,7 +167,7 @@ export class DeliveryTracker implements Flushable {
     }
     // what `multiple` covers is decided now, not at the commit
     const to = settlement.to === 0 ? this.#lastTag : settlement.to;
-    // all, while nothing was delivered yet: at the commit it would read as all there are then
+    // 'all' while nothing was delivered yet: kept as 0, it would mean all that there is at the commit
     if (to === 0) return;
     // of deliveries that are not open, or not any more, there is nothing to say at the commit
     if (!this.#open.some(settlement.from, to, SETTLEMENT)) return;

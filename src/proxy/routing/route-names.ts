@@ -9,7 +9,7 @@ let made = 0;
 /** Routes of which a channel keeps the names at the least: every route on every channel would be a product. */
 const KEPT = 64;
 
-/** The names of one channel's passages in one direction: made once for each route, mostly. */
+/** The names of one channel's passages in one direction: made once for each route, and anew if its consumer changes. */
 export class RouteNames {
   readonly #connection: number;
   readonly #channel: number;

@@ -80,7 +80,7 @@ export class Channel implements Scope {
   #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
   readonly #requests: Requests;
-  /** what an empty queue name means */
+  /** the queue that an empty name stands for: the last one declared */
   #lastQueue = '';
 
   constructor(id: number, context: ChannelContext) {

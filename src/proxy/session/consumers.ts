@@ -12,7 +12,7 @@ export interface ConsumerBudget {
 /** Consumers of a connection that are followed; deliveries to others pass uncounted. */
 export const MAX_CONSUMERS = 8192;
 
-/** The consumers of one channel by their tags; whoever starts or stops is told of. */
+/** The consumers of one channel by their tags; that one starts or stops is told as an event. */
 export class Consumers {
   readonly #context: ChannelContext;
   readonly #channel: number;

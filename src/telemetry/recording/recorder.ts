@@ -140,7 +140,7 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
     this.#combinations[kind].release(keyOf(values));
   }
 
-  /** It is not remembered again: a newer one of the same names may be. The reader adds the two up. */
+  /** It is not put back under its names, where a newer tally may be by now: the reader adds up both. */
   revive(tally: Tally): void {
     this.#live.add(tally);
   }
