@@ -88,7 +88,7 @@ export function forwarded({ publish, method: frame, header, bodies }: Message): 
   if (mandatory || shadow) asked[asked.length - 2] |= 1;
   if (!route.propagates) return [asked, encodeHeader(header), ...bodies].map((each) => textOf(each));
   const entries = (header.entries ?? []).filter((each) => !isSent(each));
-  const ours = [`our stamp ${shadow ? 'odd' : 'even'}`];
+  const ours = [shadow ? 'our stamp, asked by us' : 'our stamp'];
   if (context === 'none') ours.push(`our context ${sampled ? '01' : '00'}`);
   const changed = { ...header, flags: [header.flags[0] | HEADERS], entries };
   return [textOf(asked), headerText(changed, ours), ...bodies.map((each) => textOf(each))];
@@ -130,8 +130,9 @@ export function textOf(frame: Buffer, now = Number.NaN): string {
     const name = key.toString();
     if (name === SENT) {
       const stamp = Number(value.readBigUInt64BE());
-      if (stamp - (stamp % 2) !== now - (now % 2)) return true;
-      ours.push(`our stamp ${stamp % 2 === 1 ? 'odd' : 'even'}`);
+      // its last bits tell what of the message is ours
+      if (stamp - (stamp % 8) !== now - (now % 8)) return true;
+      ours.push(stamp % 4 === 1 ? 'our stamp, asked by us' : 'our stamp');
     } else {
       const context =
         name === 'traceparent' ? /^00-[0-9a-f]{32}-[0-9a-f]{16}-(0[01])$/.exec(value.subarray(4).toString()) : null;
