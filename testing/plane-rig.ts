@@ -12,7 +12,7 @@ import { PluginFigures, pluginMemory } from '../src/plugins/figures.ts';
 import type { LoadedPlugin } from '../src/plugins/load.ts';
 import { middlewareOf } from '../src/plugins/plugins.ts';
 import { Connection } from '../src/proxy/connection/connection.ts';
-import { guardedInterceptor, guardedMiddleware, guardedObserver } from '../src/proxy/plane/fail-open.ts';
+import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../src/proxy/plane/fail-open.ts';
 import { Plane, type PlaneSettings } from '../src/proxy/plane/plane.ts';
 import { Clock } from '../src/proxy/ports/clock.ts';
 import { ScanRuns } from '../src/proxy/scanning/scan-runs.ts';
@@ -21,10 +21,10 @@ import { compileClients } from '../src/rules/clients.ts';
 import type { Rule } from '../src/rules/rule.ts';
 import { compileRules } from '../src/rules/rules.ts';
 import { foldName } from '../src/telemetry/metrics/fold.ts';
-import { createIdPool } from '../src/telemetry/propagation/ids.ts';
 import { createPropagation } from '../src/telemetry/propagation/propagation.ts';
 import { createSampler } from '../src/telemetry/propagation/sampling.ts';
 import { Recorder } from '../src/telemetry/recording/recorder.ts';
+import { createIdPool } from '../src/telemetry/traces/ids.ts';
 import { app, broker, PROTOCOL } from './peer-frames.ts';
 
 export { observedHeaders } from '../src/proxy/ports/interceptor.ts';
@@ -178,7 +178,7 @@ export function createRig({
   port2.unref();
   const { maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames } = config.metrics;
   const recorder = new Recorder({ maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames, port: port1 });
-  const observer = guardedObserver({
+  const observer = failOpenObserver({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
@@ -195,7 +195,7 @@ export function createRig({
     const current = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
     faults = current;
     return {
-      interceptor: guardedInterceptor(
+      interceptor: failOpenInterceptor(
         createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }),
         () => observer.traffic.observerFailed(),
       ),
@@ -223,7 +223,7 @@ export function createRig({
     figures: new PluginFigures(pluginMemory(plugins.length, 2), plugins.length),
     report: () => {},
   });
-  plane.middleware = middleware && guardedMiddleware(middleware, () => observer.traffic.observerFailed());
+  plane.middleware = middleware && failOpenMiddleware(middleware, () => observer.traffic.observerFailed());
   const { app: appSocket, broker: brokerSocket } = sockets ?? { app: new NullSocket(), broker: new NullSocket() };
   const connection = new Connection(
     1,

@@ -12,7 +12,7 @@ import { SpanRequest } from '../../src/telemetry/export/otlp.ts';
 import { PlainSpans } from '../../src/telemetry/export/plain-spans.ts';
 import { ProtobufWriter } from '../../src/telemetry/export/protobuf.ts';
 import { identify } from '../../src/telemetry/export/spans.ts';
-import { CONTEXT_WORDS } from '../../src/telemetry/propagation/ids.ts';
+import { CONTEXT_WORDS } from '../../src/telemetry/traces/ids.ts';
 import {
   app,
   broker,
@@ -20,7 +20,6 @@ import {
   deliveryTagAt,
   type Message,
   ownTraceparent,
-  PROTOCOL,
   publish,
   stamp,
 } from '../../testing/peer-frames.ts';
@@ -128,9 +127,7 @@ function decoding(chunk: Buffer, observed: ReadonlySet<number>): Step {
       throw new Error('framing was lost');
     },
   };
-  const decoder = new FrameDecoder(visitor, observed, 'header');
-  decoder.push(PROTOCOL, 0, PROTOCOL.length);
-  frames = 0;
+  const decoder = new FrameDecoder(visitor, observed);
   decoder.push(chunk, 0, chunk.length);
   return { messages: frames / 3, step: () => decoder.push(chunk, 0, chunk.length) };
 }

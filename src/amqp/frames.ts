@@ -1,4 +1,5 @@
 import { readU16, readU32 } from './fields.ts';
+import type { Protocol } from './protocol.ts';
 import {
   FRAME_BODY,
   FRAME_END,
@@ -7,7 +8,6 @@ import {
   FRAME_HEARTBEAT,
   FRAME_METHOD,
   FRAME_OVERHEAD,
-  PROTOCOL_HEADER,
 } from './spec.ts';
 
 /**
@@ -29,7 +29,7 @@ export interface FrameVisitor {
   /** Bytes of a frame nobody observes, on `channel`; -1: of no frame, or of one that can't be told. */
   raw(buf: Uint8Array, start: number, end: number, channel: number): void;
   /** What follows can't be read: everything from here on comes as raw. */
-  lost(why: 'protocol' | 'frame'): void;
+  lost(): void;
 }
 
 /** Which side opens: an app with a protocol header; a broker with a frame, or with a header if it refuses. */
@@ -38,7 +38,6 @@ export type Opening = 'header' | 'frame';
 /** Largest method or header frame that is collected. */
 export const MAX_FRAME = 1 << 20;
 
-const OPENING = 0;
 const FRAMES = 1;
 const STREAMING = 2;
 const LOST = 3;
@@ -49,13 +48,12 @@ const STOPPED = 4;
  * in place; a method or header frame cut by the chunk's end is completed in a small carry buffer;
  * bodies and frames nobody observes are never collected.
  */
-export class FrameDecoder {
+export class FrameDecoder implements Protocol {
   readonly #visitor: FrameVisitor;
   readonly #takesWhole: boolean;
   readonly #observed: ReadonlySet<number>;
   /** an observed method: the next one is mostly the same */
   #lastKey = -1;
-  readonly #opening: Opening;
   /** Largest method or header frame that is collected; larger is taken for a loss of framing. */
   maxFrame: number;
   /**
@@ -63,8 +61,7 @@ export class FrameDecoder {
    * observes, for its receiver refuses it by what its head says.
    */
   frameMax = Number.POSITIVE_INFINITY;
-  #state: typeof OPENING | typeof FRAMES | typeof STREAMING | typeof LOST | typeof STOPPED = OPENING;
-  #opened = 0;
+  #state: typeof FRAMES | typeof STREAMING | typeof LOST | typeof STOPPED = FRAMES;
   #carry = Buffer.allocUnsafe(256);
   #carried = 0;
   /** bytes of the streamed frame still to come, its end octet included */
@@ -73,11 +70,10 @@ export class FrameDecoder {
   #channel = 0;
   #payload = -1;
 
-  constructor(visitor: FrameVisitor, observed: ReadonlySet<number>, opening: Opening, maxFrame = MAX_FRAME) {
+  constructor(visitor: FrameVisitor, observed: ReadonlySet<number>, maxFrame = MAX_FRAME) {
     this.#visitor = visitor;
     this.#takesWhole = visitor.whole !== undefined;
     this.#observed = observed;
-    this.#opening = opening;
     this.maxFrame = maxFrame;
   }
 
@@ -91,15 +87,15 @@ export class FrameDecoder {
     return this.#state === LOST;
   }
 
-  /** The beginning of a frame came that waits for the rest of it. */
-  get isHolding(): boolean {
-    return this.#carried > 0;
-  }
-
   /** Stop reading: from now on everything is raw. What was held back comes out first. */
   lose(): void {
     if (this.#state === LOST) return;
     this.#state = LOST;
+    this.end();
+  }
+
+  /** The side it comes from has ended: what is held back of a frame that never came whole comes out as it is. */
+  end(): void {
     const held = this.#carried;
     this.#carried = 0;
     if (held > 0) this.#visitor.raw(this.#carry, 0, held, -1);
@@ -114,7 +110,6 @@ export class FrameDecoder {
   push(buf: Uint8Array, start: number, end: number): number {
     this.#goOn();
     let p = start;
-    if (this.#state === OPENING) p = this.#open(buf, p, end);
     while (p < end) {
       if (this.#state === FRAMES) p = this.#carried > 0 ? this.#complete(buf, p, end) : this.#walk(buf, p, end);
       else if (this.#state === STREAMING) p = this.#stream(buf, p, end);
@@ -129,29 +124,6 @@ export class FrameDecoder {
 
   #goOn(): void {
     if (this.#state === STOPPED) this.#state = FRAMES;
-  }
-
-  #open(buf: Uint8Array, start: number, end: number): number {
-    if (this.#opening === 'frame') {
-      if (start === end) return start;
-      if (buf[start] === PROTOCOL_HEADER[0]) this.#fail('protocol');
-      else this.#state = FRAMES;
-      return start;
-    }
-    let p = start;
-    while (p < end && this.#opened < PROTOCOL_HEADER.length) {
-      if (buf[p] !== PROTOCOL_HEADER[this.#opened]) {
-        this.#visitor.raw(buf, start, p, -1);
-        this.#fail('protocol');
-        return p;
-      }
-      this.#opened++;
-      p++;
-    }
-    // before the call: the visitor may ask atBoundary, or lose
-    if (this.#opened === PROTOCOL_HEADER.length) this.#state = FRAMES;
-    this.#visitor.raw(buf, start, p, -1);
-    return p;
   }
 
   /** Whole frames in place; returns where it stopped: at a frame to stream, or at the end with the rest carried. */
@@ -174,7 +146,7 @@ export class FrameDecoder {
         return p;
       }
       if (buf[frameEnd - 1] !== FRAME_END || !this.#dispatch(buf, p, frameEnd)) {
-        this.#fail('frame');
+        this.#fail();
         return p;
       }
       if (this.#state !== FRAMES) return frameEnd;
@@ -194,12 +166,12 @@ export class FrameDecoder {
     const size = readU32(buf, at + 3) + FRAME_OVERHEAD;
     if (type === FRAME_BODY) return 0;
     if (type === FRAME_METHOD) {
-      if (size < FRAME_OVERHEAD + 4) return this.#fail('frame');
+      if (size < FRAME_OVERHEAD + 4) return this.#fail();
       if (have < FRAME_HEAD + 4) return FRAME_HEAD + 4;
       if (!this.#observed.has(readU32(buf, at + FRAME_HEAD))) return 0;
-    } else if (type !== FRAME_HEADER && type !== FRAME_HEARTBEAT) return this.#fail('frame');
+    } else if (type !== FRAME_HEADER && type !== FRAME_HEARTBEAT) return this.#fail();
     if (size > this.frameMax) return 0;
-    return size > this.maxFrame ? this.#fail('frame') : size;
+    return size > this.maxFrame ? this.#fail() : size;
   }
 
   #dispatch(buf: Uint8Array, start: number, end: number): boolean {
@@ -268,7 +240,7 @@ export class FrameDecoder {
     this.#carried = 0;
     if (carry[whole - 1] !== FRAME_END || !this.#dispatch(carry, 0, whole)) {
       this.#carried = whole;
-      this.#fail('frame');
+      this.#fail();
     }
     return p;
   }
@@ -287,13 +259,13 @@ export class FrameDecoder {
     if (ended) this.#state = FRAMES;
     if (this.#payload < 0) this.#visitor.raw(buf, start, stop, this.#channel);
     else this.#visitor.body(this.#channel, ended ? this.#payload : -1, buf, start, stop);
-    if (ended && buf[stop - 1] !== FRAME_END) this.#fail('frame');
+    if (ended && buf[stop - 1] !== FRAME_END) this.#fail();
     return stop;
   }
 
-  #fail(why: 'protocol' | 'frame'): -1 {
+  #fail(): -1 {
     if (this.#state !== LOST) {
-      this.#visitor.lost(why);
+      this.#visitor.lost();
       this.lose();
     }
     return -1;

@@ -4,18 +4,18 @@ import { type Bound, leadsTo } from '../config/own-address.ts';
 import { RingWriter } from '../events/ring.ts';
 import { Faults, schedule } from '../faults/faults.ts';
 import { Listener } from '../proxy/listening/listener.ts';
-import { guardedInterceptor, guardedMiddleware, guardedObserver } from '../proxy/plane/fail-open.ts';
+import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../proxy/plane/fail-open.ts';
+import type { Middleware } from '../proxy/plane/middleware.ts';
 import { Plane, type PlaneSettings } from '../proxy/plane/plane.ts';
 import { Clock } from '../proxy/ports/clock.ts';
-import type { Middleware } from '../proxy/ports/middleware.ts';
 import { Dialer, nameOf } from '../proxy/stream/dial.ts';
 import { compileClients } from '../rules/clients.ts';
 import { compileRules } from '../rules/rules.ts';
 import { foldName } from '../telemetry/metrics/fold.ts';
-import { createIdPool } from '../telemetry/propagation/ids.ts';
 import { createPropagation } from '../telemetry/propagation/propagation.ts';
 import { createSampler } from '../telemetry/propagation/sampling.ts';
 import { Recorder } from '../telemetry/recording/recorder.ts';
+import { createIdPool } from '../telemetry/traces/ids.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 
 const SWEEP_MS = 60_000;
@@ -37,7 +37,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     openTelemetryNames: config.metrics.openTelemetryNames,
     port: options.metrics,
   });
-  const observer = guardedObserver({
+  const observer = failOpenObserver({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
@@ -58,7 +58,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     const now = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
     faults = now;
     return {
-      interceptor: guardedInterceptor(
+      interceptor: failOpenInterceptor(
         createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }),
         () => observer.traffic.observerFailed(),
       ),
@@ -159,7 +159,7 @@ async function middleware(
     figures: new PluginFigures(plugins.memory, config.plugins.length),
     report: (message) => report({ type: 'warning', message }),
   });
-  return loaded && guardedMiddleware(loaded, failed);
+  return loaded && failOpenMiddleware(loaded, failed);
 }
 
 function once(call: () => void): () => void {

@@ -1,4 +1,9 @@
-import { FrameDecoder, type FrameVisitor, type Opening } from '../../src/amqp/frames.ts';
+import { FrameDecoder, type FrameVisitor } from '../../src/amqp/frames.ts';
+import { type Protocol, ProtocolDetector } from '../../src/amqp/protocol.ts';
+
+/** How a side opens: an app with a protocol header; a broker with a frame, or with a header if it refuses. */
+export type Opening = 'header' | 'frame';
+
 import { keyOf, type MethodName } from '../../src/amqp/spec.ts';
 import { BODY, HEADER, METHOD, PROTOCOL } from '../../testing/wire.ts';
 
@@ -48,7 +53,7 @@ export class Recorder implements FrameVisitor {
   raw(buf: Uint8Array, start: number, end: number): void {
     this.#note('raw', buf, start, end);
   }
-  lost(why: 'protocol' | 'frame'): void {
+  lost(why: 'protocol' | 'frame' = 'frame'): void {
     this.lostBecause.push(why);
     this.callsBeforeLoss = this.calls.length;
   }
@@ -124,13 +129,25 @@ export function decode(
     after = (_position: number, _recorder: Recorder, _decoder: FrameDecoder): void => {},
   } = {},
 ): Recorder {
-  const decoder = new FrameDecoder(recorder, observed, opening, maxFrame);
+  const decoder = new FrameDecoder(recorder, observed, maxFrame);
+  let protocol: Protocol = new ProtocolDetector(
+    opening === 'header' ? 'app' : 'broker',
+    (buf, start, end) => recorder.raw(buf, start, end),
+    (name) => {
+      protocol = decoder;
+      if (name !== 'AMQP 0-9-1') {
+        recorder.lost('protocol');
+        decoder.lose();
+      }
+      return decoder;
+    },
+  );
   prepare(decoder);
   const edges = [0, ...cuts, bytes.length];
   for (let i = 1; i < edges.length; i++) {
     // somewhere inside a larger buffer, as the parameters allow
     const chunk = Buffer.concat([Buffer.alloc(3, 0xce), bytes.subarray(edges[i - 1], edges[i]), Buffer.alloc(3, 0xce)]);
-    decoder.push(chunk, 3, chunk.length - 3);
+    protocol.push(chunk, 3, chunk.length - 3);
     chunk.fill(0xff);
     after(edges[i], recorder, decoder);
   }

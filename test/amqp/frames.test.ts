@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { FrameDecoder, Opening } from '../../src/amqp/frames.ts';
+import type { FrameDecoder } from '../../src/amqp/frames.ts';
 import {
   AMQP_1_0,
   AMQP_1_0_SASL,
@@ -17,7 +17,7 @@ import {
   u64,
 } from '../../testing/wire.ts';
 import { fromApp, fromBroker, head, methodHead, publish, withEnd } from './corpus.ts';
-import { decode, everyByte, expected, heldBack, observed, Recorder } from './decoding.ts';
+import { decode, everyByte, expected, heldBack, type Opening, observed, Recorder } from './decoding.ts';
 
 const NONE = Buffer.alloc(0);
 const corpora: [string, Opening, Buffer, readonly Buffer[]][] = [

@@ -148,13 +148,14 @@ describe('messages flow, and what could not be exported is counted, while the en
     OTEL_BSP_SCHEDULE_DELAY: '20',
     OTEL_BSP_MAX_QUEUE_SIZE: '256',
     OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '128',
-    OTEL_EXPORTER_OTLP_TIMEOUT: '500',
   };
+  /** milliseconds: what was given up may still arrive, so only where nothing does */
+  const impatient = { OTEL_EXPORTER_OTLP_TIMEOUT: '500' };
   let queues = 0;
 
-  async function flow(url: string | undefined) {
+  async function flow(url: string | undefined, more: Record<string, string> = {}) {
     const queue = `endpoint-${queues++}`;
-    const sidecar = await site.sidecar({ env: { ...env, ...(url && { OTEL_EXPORTER_OTLP_ENDPOINT: url }) } });
+    const sidecar = await site.sidecar({ env: { ...env, ...more, ...(url && { OTEL_EXPORTER_OTLP_ENDPOINT: url }) } });
     const { consumed } = await publishAndConsume(vhost.url(sidecar.port), { queue, messages: MESSAGES });
     expect(consumed).toHaveLength(MESSAGES);
     return { queue, sidecar };
@@ -194,13 +195,13 @@ describe('messages flow, and what could not be exported is counted, while the en
 
   test('never answers', async () => {
     spans.receiver.behave('hang');
-    const { sidecar } = await flow(spans.receiver.url);
+    const { sidecar } = await flow(spans.receiver.url, impatient);
     expect(await accounted(sidecar)).toEqual({ exported: 0, dropped: 2 * MESSAGES });
     spans.receiver.behave(0);
   });
 
   test('is not there', async () => {
-    const { sidecar } = await flow(`http://127.0.0.1:${await freePort()}`);
+    const { sidecar } = await flow(`http://127.0.0.1:${await freePort()}`, impatient);
     expect(await accounted(sidecar)).toEqual({ exported: 0, dropped: 2 * MESSAGES });
   });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CellStore } from '../../src/telemetry/recording/cells.ts';
+import { CellStore } from '../../src/telemetry/metrics/cells.ts';
 import { rig } from './rig.ts';
 
 const SUCCESS = { side: 'publish', status: 'success' };

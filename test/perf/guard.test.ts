@@ -117,7 +117,7 @@ describe('the decoder', () => {
       raw: (_buf, start, end) => note(start, end),
       lost: () => expect.fail('framing was lost'),
     };
-    const decoder = new FrameDecoder(visitor, observedFromApp, 'frame');
+    const decoder = new FrameDecoder(visitor, observedFromApp);
     for (const chunk of chunks) decoder.push(chunk, 0, chunk.length);
     return seen;
   }

@@ -2,7 +2,7 @@ import { connect as netConnect } from 'node:net';
 import { type Channel, type ConsumeMessage, connect } from 'amqplib';
 import { expect, inject, test } from 'vitest';
 import { Listener } from '../../src/proxy/listening/listener.ts';
-import { guardedInterceptor, guardedObserver } from '../../src/proxy/plane/fail-open.ts';
+import { failOpenInterceptor, failOpenObserver } from '../../src/proxy/plane/fail-open.ts';
 import { Plane } from '../../src/proxy/plane/plane.ts';
 import { Clock } from '../../src/proxy/ports/clock.ts';
 import type { Interceptor } from '../../src/proxy/ports/interceptor.ts';
@@ -66,8 +66,8 @@ async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
   atEnd(() => vhost.remove());
   const atBroker = await startRecorder(inject('broker').port);
   atEnd(() => atBroker.stop());
-  const observer = guardedObserver(watchers.observer);
-  const interceptor = guardedInterceptor(watchers.interceptor, () => observer.traffic.observerFailed());
+  const observer = failOpenObserver(watchers.observer);
+  const interceptor = failOpenInterceptor(watchers.interceptor, () => observer.traffic.observerFailed());
   const naming = (exchange: string, routingKey: string) => exchange || routingKey;
   const noRules = compileRules([], { loss, naming, fold: (topic) => topic });
   const plane = new Plane(observer, interceptor, new Clock(), rules ?? noRules, {

@@ -85,7 +85,7 @@ describe('more than the queue holds', () => {
     expect(sink.free()).toBe(100);
     burst(sink, 60);
     expect(sink.free()).toBe(40);
-    await until(() => receiver.spans.length === 60, 'the schedule delay was over');
+    await until(() => sink.figures().exported === 60, 'the schedule delay was over, and the answer is there');
     receiver.behave('hang');
     burst(sink, 350);
     // One batch on its way, one queue full.

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 
-/** OpenTelemetry packages that a process of its own loads when it runs `code` in the tracing folder. */
+/** OpenTelemetry packages that a process of its own loads when it runs `code`, which loads files of src/telemetry. */
 function openTelemetryLoadedBy(code: string): string[] {
   const script = `
     import { registerHooks } from 'node:module';
@@ -12,7 +12,7 @@ function openTelemetryLoadedBy(code: string): string[] {
         return next(specifier, context);
       },
     });
-    const load = (file) => import(new URL(file, ${JSON.stringify(new URL('../../src/telemetry/tracing/', import.meta.url))}));
+    const load = (file) => import(new URL(file, ${JSON.stringify(new URL('../../src/telemetry/', import.meta.url))}));
     ${code}
     console.log(JSON.stringify([...loaded]));
   `;
@@ -21,14 +21,13 @@ function openTelemetryLoadedBy(code: string): string[] {
 }
 
 const createSink = (env: string) => `
-  const { createSpanSink } = await load('sink.ts');
+  const { createSpanSink } = await load('export/sink.ts');
   await createSpanSink({ env: ${env}, consumer: 'parent', version: '1', log: console });
 `;
 
 test('what the traffic thread needs loads nothing of OpenTelemetry', () => {
-  expect(
-    openTelemetryLoadedBy("for (const file of ['ids.ts', 'traceparent.ts', 'sampling.ts']) await load(file);"),
-  ).toEqual([]);
+  const files = ['propagation/propagation.ts', 'traces/ids.ts', 'propagation/sampling.ts'];
+  expect(openTelemetryLoadedBy(`for (const file of ${JSON.stringify(files)}) await load(file);`)).toEqual([]);
 });
 
 test('a sink loads the SDK only if there is somewhere to export to', () => {

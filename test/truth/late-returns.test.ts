@@ -18,7 +18,6 @@ import {
   u32,
   u64,
 } from '../../testing/wire.ts';
-import { opened, openOk } from '../identity/by-hand.ts';
 import { Bench, type Pair } from '../identity/replay.ts';
 
 let bench: Bench;
@@ -110,9 +109,10 @@ describe.each<[string, Entry[] | undefined]>([
     ['sorted', sortedHeader],
   ])('gives the app back just that, headers %s', async (_order, handedOut) => {
     const pair = await bench.open();
-    bench.write('app', pair, Buffer.concat([opened(), ...publish('late', entries), qos]));
+    await bench.letIn(pair);
+    bench.write('app', pair, Buffer.concat([...publish('late', entries), qos]));
     await until(() => headersOf(pair).length === 1, 'the broker has it');
-    await say(pair, openOk, qosOk);
+    await say(pair, qosOk);
     const first = method(1, 60, 50, u16(312), short('NO_ROUTE'), short('late'), short('key'));
     await say(pair, first, handedOut(headersOf(pair)[0]));
     await bench.finish(pair);
@@ -130,10 +130,11 @@ test('a late return of a message to which nothing is added keeps what its app co
   onTestFinished(() => other.stop());
   const pair = await other.open();
   const [asked, sent] = publish('late', [entry('x-tracehare-sent', 'l', u64(3)), CONTEXT]);
-  other.write('app', pair, Buffer.concat([opened(), asked, sent, qos]));
+  await other.letIn(pair);
+  other.write('app', pair, Buffer.concat([asked, sent, qos]));
   await until(() => headersOf(pair).length === 1, 'the broker has it');
   expect(headersOf(pair)).toEqual([sent]);
-  other.write('broker', pair, Buffer.concat([openOk, qosOk]));
+  other.write('broker', pair, qosOk);
   await other.read();
   other.write('broker', pair, giveBack(pair, 'late', 0));
   await other.finish(pair);

@@ -35,6 +35,8 @@ export interface ThreadScratch {
 /**
  * An app's connection and the broker connection that belongs to it: one to one, from the first
  * byte to the last. What its two directions learn meets in the session.
+ *
+ * One file because an end of either side goes on to the other: each of them has to be read with the others in sight.
  */
 export class Connection {
   readonly id: number;
@@ -47,7 +49,7 @@ export class Connection {
   readonly #faults: FaultEndings;
   readonly #hold: CloseHold;
   readonly #state = new ConnectionState();
-  /** the app ended its side first; without a close that leaves open what it had read */
+  /** the app ended its side first: without a connection.close nobody knows what it had read */
   #appVanished = false;
   /** what we close it with */
   #farewell = { code: 0, text: '' };
@@ -70,16 +72,17 @@ export class Connection {
     const session = new Session(plane, id);
     this.#session = session;
     this.#hold = new CloseHold(session);
-    const lost = (why: 'protocol' | 'frame'): void =>
-      this.#pipe(why === 'protocol' ? 'unknown_protocol' : 'frame_error');
+    const lost = (): void => this.#pipe('frame_error');
+    const unknown = (): void => this.#pipe('unknown_protocol');
     this.#upstream = new Direction(plane, scratch.output, {
       name: 'upstream',
       from: app,
       to: broker,
-      opening: 'header',
+      by: 'app',
       observed: observedFromApp,
       maxFrame: LOGIN_MAX_FRAME,
       unflushed: session.upstreamUnflushed,
+      unknown,
       follow: (boundary, limiter) => new FromApp(session, boundary, scratch.runs.publishes, this, limiter, lost),
     });
     session.onOpen = () => {
@@ -92,9 +95,10 @@ export class Connection {
       name: 'downstream',
       from: broker,
       to: app,
-      opening: 'frame',
+      by: 'broker',
       observed: observedFromBroker,
       unflushed: session.downstreamUnflushed,
+      unknown,
       heldBack: () => session.inFlight.heldBack(),
       follow: (boundary, limiter) => new FromBroker(session, boundary, scratch.runs.deliveries, this, limiter, lost),
     });
@@ -117,8 +121,8 @@ export class Connection {
   }
 
   /** Ends travel as they came: a FIN behind all that was sent before it, a reset as a reset. */
-  #join(from: Socket, to: Socket, way: AnyDirection, { relay: back }: AnyDirection): void {
-    const { relay: forth } = way;
+  #join(from: Socket, to: Socket, direction: AnyDirection, { relay: back }: AnyDirection): void {
+    const { relay: forth } = direction;
     let reset = false;
     // a FIN or a reset of the app waits for shadow confirms like a close does
     const settled = (then: () => void): void => {
@@ -129,15 +133,14 @@ export class Connection {
       if (from === this.#app) {
         if (!to.readableEnded) this.#appVanished = true;
         if (this.#upstream.atBoundary) this.#upstream.follower.letGo();
-        forth.send();
       }
+      // a frame that never came whole is passed on as far as it came: the other side decides what to make of it
+      direction.end();
+      forth.send();
       settled(() => {
         // a FIN right behind publishes makes the broker drop some (docs/broker-facts.md#fin-behind-publishes): our close goes first
         if (from === this.#app && this.#state.word === 'app told') this.#closeBroker();
-        else if (!to.destroyed && this.#state.word !== 'broker told') {
-          way.passRest();
-          to.end();
-        }
+        else if (!to.destroyed && this.#state.word !== 'broker told') to.end();
       });
     });
     from.on('error', () => {
@@ -286,7 +289,7 @@ export class Connection {
       this.#upstream.follower.letGo();
       const { code, text } = this.#farewell;
       this.#upstream.output.add(closeFrame('connection.close', 0, code, text));
-      // behind it: the beginning of a frame of the app may be among what is let go
+      // after our close: what the decoder lets go of may be the beginning of a frame of the app
       this.#upstream.decoder.lose();
       this.#upstream.relay.send();
       setTimeout(() => this.#hangUp(), CLOSE_WAIT_MS).unref();
@@ -328,7 +331,7 @@ export class Connection {
   resetFor(text: string): void {
     if (this.#state.word === 'over') return;
     this.#session.closing ??= { by: 'tracehare', code: 0, text };
-    // what the app had not read is nobody's to know
+    // nobody knows how much the app had read
     this.#session.inFlight.end(this.#plane.clock.now());
     this.#broker.destroySoon();
     reset(this.#app);
@@ -383,7 +386,7 @@ export class Connection {
   }
 }
 
-type AnyDirection = Pick<Direction<FromApp>, 'relay' | 'passRest'>;
+type AnyDirection = Pick<Direction<FromApp>, 'relay' | 'end'>;
 
 /** Destroys a socket so that its other side sees a reset. */
 function reset(socket: Socket): void {

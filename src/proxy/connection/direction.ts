@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { FrameDecoder, type FrameVisitor, type Opening } from '../../amqp/frames.ts';
+import { FrameDecoder, type FrameVisitor } from '../../amqp/frames.ts';
+import { type Protocol, ProtocolDetector } from '../../amqp/protocol.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { Direction as DirectionName } from '../ports/observer.ts';
 import { RateLimiter } from '../routing/rate-limit.ts';
@@ -21,38 +22,51 @@ export interface DirectionParts<F extends Follower> {
   name: DirectionName;
   from: Socket;
   to: Socket;
-  /** how the side it comes from opens, and the methods of that side that are looked at */
-  opening: Opening;
+  /** the side it comes from, and the methods of that side that are looked at */
+  by: 'app' | 'broker';
   observed: ReadonlySet<number>;
   /** bytes of the largest frame that is read whole */
   maxFrame?: number;
   /** who waits for `to` to be flushed */
   unflushed: { flushed(now: number): void };
+  /** what is spoken is not followed: all of the connection has to be a pipe */
+  unknown(): void;
   /** the socket could not take all it was given */
   heldBack?: () => void;
   follow(boundary: FrameBoundary, limiter: RateLimiter): F;
 }
 
 /** One direction of a connection: bytes come from one socket, are followed frame by frame, and go to the other. */
-export class Direction<F extends Follower> {
+export class Direction<F extends Follower> implements Protocol {
   readonly output: Output;
   readonly boundary: FrameBoundary;
   readonly follower: F;
   readonly decoder: FrameDecoder;
   readonly relay: Relay;
+  /** what reads it: at first to find out what is spoken */
+  #protocol: Protocol;
 
   constructor(plane: Plane, scratch: Scratch, parts: DirectionParts<F>) {
-    const { name, from, to, opening, observed, maxFrame, unflushed, heldBack, follow } = parts;
+    const { name, from, to, by, observed, maxFrame, unflushed, unknown, heldBack, follow } = parts;
     const limiter = new RateLimiter();
     this.output = new Output(scratch);
     this.boundary = new FrameBoundary(this.output, plane.capture, plane.clock);
     this.follower = follow(this.boundary, limiter);
-    this.decoder = new FrameDecoder(this.follower, observed, opening, maxFrame);
+    this.decoder = new FrameDecoder(this.follower, observed, maxFrame);
+    this.#protocol = new ProtocolDetector(
+      by,
+      (buf, start, end) => this.follower.raw(buf, start, end, -1),
+      (name) => {
+        this.#protocol = this.decoder;
+        if (name !== 'AMQP 0-9-1') unknown();
+        return this.decoder;
+      },
+    );
     this.relay = new Relay({
       direction: name,
       from,
       to,
-      decoder: this.decoder,
+      protocol: this,
       follower: this.follower,
       output: this.output,
       scratch,
@@ -65,18 +79,26 @@ export class Direction<F extends Follower> {
     this.boundary.attach(this.decoder, this.relay);
   }
 
+  push(buf: Uint8Array, start: number, end: number): number {
+    return this.#protocol.push(buf, start, end);
+  }
+
+  stop(): void {
+    this.#protocol.stop();
+  }
+
+  end(): void {
+    this.#protocol.end();
+  }
+
   /** Bytes of our own can go in here. */
   get atBoundary(): boolean {
     return this.decoder.atBoundary;
   }
 
-  /** Its side has ended in the middle of a frame: what came of that goes on as it is. */
-  passRest(): void {
-    if (this.decoder.isHolding) this.pipe();
-  }
-
   /** Sends what was let go of. From here on bytes pass unread; what the decoder held back goes first. */
   pipe(): void {
+    this.#protocol = this.decoder;
     this.decoder.lose();
     this.relay.send();
   }

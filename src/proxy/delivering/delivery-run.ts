@@ -4,7 +4,7 @@ import type { Consumer } from './consumer.ts';
 
 /** Deliveries that passed towards the app one behind the other, with tags in a row and all of a run in common. */
 export class DeliveryRun extends Run<DeliveryTally> {
-  /** whose they are */
+  /** the consumer or basic.get that they are for */
   source!: Consumer;
   /** the first one's delivery tag */
   tag = 0;

@@ -95,7 +95,7 @@ export class DeliveryTracker implements Flushable {
     if (run.deadLetterQueue !== '' && !run.redelivered) {
       for (let i = 0; i < count; i++) tally.deadLettered(run.deadLetterQueue, run.deadLetterReason);
     }
-    // a tag that does not grow is no delivery tag we can follow
+    // delivery tags grow; one that does not can't be told from those that are open
     const follows = tag > this.#lastTag;
     if (follows) this.#lastTag = tag + count - 1;
     if (run.source.noAck) this.#awaitFlush(run, follows, held);

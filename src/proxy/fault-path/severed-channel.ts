@@ -33,7 +33,7 @@ export class SeveredChannel {
   replay(visitor: FrameVisitor, observed: ReadonlySet<number>): void {
     // in one piece: while a frame is handed on in several, bytes of others could get between
     const frames = Buffer.concat(this.#take());
-    new FrameDecoder(visitor, observed, 'frame').push(frames, 0, frames.length);
+    new FrameDecoder(visitor, observed).push(frames, 0, frames.length);
   }
 
   /** Nobody follows what passes any more: what waited goes as it is. */

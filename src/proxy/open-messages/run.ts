@@ -6,8 +6,8 @@ export const IDS = 8;
 
 /**
  * One or more messages of one channel and direction that passed one behind the other and have all of
- * this in common. Scanning fills it, a tracker counts it and keeps what is open of it. It is reused: whoever
- * gets one copies what it keeps.
+ * this in common. Scanning fills it, a tracker counts it and keeps what is open of it. It is reused: who
+ * gets one copies what has to be kept.
  */
 export class Run<T> {
   route!: Route<T>;

@@ -1,16 +1,16 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
-import { makeRoom } from '../../bounded.ts';
+import { makeRoom } from '../ports/bounded.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
-import type { Middleware } from '../ports/middleware.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
 import { isPlain } from '../routing/plain.ts';
 import { RouteTables } from '../routing/route-tables.ts';
 import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
+import type { Middleware } from './middleware.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -44,11 +44,11 @@ export interface PlaneSettings {
   releases?: boolean;
 }
 
-/** Whose messages: connections of one vhost and app share their routes, if the same rules fit their clients. */
+/** Whose messages they are. Connections of one vhost and app share their routes, if the same rules fit their clients. */
 export interface Scope {
   readonly vhost: string;
   readonly pipeline: string;
-  /** as app-name.ts has it */
+  /** the app's name (proxy/routing/app-name.ts) */
   readonly app: string;
   readonly client: Client;
 }
@@ -68,7 +68,7 @@ const REPLY_TO = 'amq.rabbitmq.reply-to.';
 const MAX_ROUTE_BYTES = 32 << 20;
 
 const MAX_FACTS = 4096;
-/** Beyond, a topic's fan-out is shown until the topic is idle, whatever a reload says. */
+/** Most fan-outs that a reload can take back; those of more topics are shown until the topic is idle. */
 const MAX_FANOUTS = 32_768;
 
 /** What all connections of one traffic thread share. */

@@ -13,8 +13,8 @@ import type { PublishRun } from './publish-run.ts';
 import { SentStamp } from './sent-stamp.ts';
 
 /**
- * What is added to the content header of the publish at hand, and what its run has to remember of that. One a
- * thread: it is asked for one message after the other. The header is the plane's, just read.
+ * Decides what is added to the content header of the publish at hand, and adds the message to its run. It works on the
+ * plane's header, which was just read for it, and on one message after the other: never on two at a time.
  */
 export class HeaderInjection {
   readonly #plane: Plane;

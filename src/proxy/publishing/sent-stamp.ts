@@ -25,7 +25,7 @@ const ORIGINS = 4;
  * the order of the headers can't, because RabbitMQ 4 sorts them.
  */
 export class SentStamp {
-  /** of the entry, behind which others may be added */
+  /** length of the entry; others may be added behind it */
   readonly bytes: number;
   readonly #entry = Buffer.alloc(2 + NAME.length + 8);
   readonly #view = viewOf(this.#entry);

@@ -1,7 +1,7 @@
 import type { Names } from '../../events/passage.ts';
 import type { Route } from './routes.ts';
 
-/** How messages of a route are told apart beyond its names. */
+/** What tells passages of one route apart, besides the names of the route. */
 type Way = Pick<Names, 'via' | 'consumerTag'>;
 
 let made = 0;

@@ -1,6 +1,6 @@
 import { type MakeRoute, type Route, type RouteBudget, RouteTable } from './routes.ts';
 
-/** Tables remembered; beyond, those that nobody asked for lately are forgotten early. */
+/** Most tables to remember: with more, those that nobody asked for lately are forgotten before their time. */
 const MAX_TABLES = 4096;
 /** What a table takes beside its routes. */
 const TABLE_BYTES = 1024;

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
-import { makeRoom } from '../../bounded.ts';
+import { makeRoom } from '../ports/bounded.ts';
 import type { HopTally } from '../ports/observer.ts';
 import type { ByMessage, Treatment } from './treatment.ts';
 
@@ -23,7 +23,7 @@ export interface Route<T> {
   variants: Variants<T> | undefined;
   /** nothing but counting, tracing and headers is to be done with its messages */
   readonly isPlain: boolean;
-  /** publishes: answers over direct reply-to, which a broker returns and delivers alike */
+  /** publishes: answers over direct reply-to, which a broker may return although it delivers them */
   readonly answers: boolean;
   /** publishes: our own mandatory bit may go on them; an exchange may turn out not to take it */
   shadow: boolean;
@@ -103,7 +103,7 @@ export class RouteTable<T> {
   readonly #budget: RouteBudget;
   #slots: (Route<T> | undefined)[] = new Array(INITIAL);
   #count = 0;
-  /** those of before it aged: looked up again, they come back */
+  /** routes from before the last `age`; one that is looked up moves back to #slots */
   #before: (Route<T> | undefined)[] = [];
 
   constructor(make: MakeRoute<T>, budget: RouteBudget, limit = 32_768) {

@@ -81,7 +81,7 @@ export class PublishScanner {
         try {
           route = publishing.route(buf, names, head - 2);
         } catch {
-          // it will throw again, where that is counted
+          // the assembler will meet the same error, and count it
           break;
         }
         const { isPlain, treatment, shadow } = route;

@@ -45,7 +45,12 @@ export interface ChannelContext extends Scope {
   answering(): void;
 }
 
-/** Everything known of one open channel. */
+/**
+ * Everything known of one open channel.
+ *
+ * One file because what the app asks and what the broker answers are read side by side: a request remembers what its reply
+ * is about.
+ */
 export class Channel implements Scope {
   readonly id: number;
   readonly vhost: string;
@@ -95,7 +100,7 @@ export class Channel implements Scope {
     this.#requests = new Requests(context.requests);
   }
 
-  /** A basic.return whose header has yet to tell who asked for it. */
+  /** A basic.return that waits for its content header, which tells whether the app asked for it or we did. */
   get returning(): Returning | undefined {
     return this.#returning;
   }
@@ -241,8 +246,8 @@ export class Channel implements Scope {
   }
 
   /**
-   * basic.ack or basic.nack of the broker, ended here and, where the app asked for confirms too,
-   * left in the frame with the tag it knows. False: the app knows nothing of this one.
+   * basic.ack or basic.nack of the broker: ends the publishes that it confirms. Where the app asked for confirms too, its
+   * own tag is written into the frame. False: the app never asked for this one, and must not see it.
    */
   confirm(ack: boolean, buf: Uint8Array, start: number, end: number, now: number): boolean {
     const at = start + FRAME_HEAD + 4;
@@ -254,7 +259,7 @@ export class Channel implements Scope {
       return false;
     }
     const appTag = this.publishes.numbers.appTag(tag);
-    // a single confirm of no tag is wrong, and nobody's
+    // tag 0 without `multiple` is wrong, and confirms nothing
     if (multiple || tag > 0) this.publishes.confirmed(multiple ? 0 : tag, tag, ack, now);
     if (appTag !== tag && appTag >= 0) writeU64(buf, at, appTag);
     return appTag >= 0;

@@ -9,8 +9,8 @@ import { Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
 import { HeaderInjection } from '../publishing/header-injection.ts';
+import { appName } from '../routing/app-name.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
-import { appName } from './app-name.ts';
 import { leaksMandatory } from './broker-flaws.ts';
 import { Channel } from './channel.ts';
 import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
@@ -34,7 +34,7 @@ export interface Closing {
   text: string;
 }
 
-/** Characters of a name that a client gives itself: of more it is not worth keeping anything, for whom nobody knows yet. */
+/** Most characters kept of a name that a client gives itself: anybody can send one, before the broker has let it in. */
 const MAX_NAME = 255;
 
 const string = (value: FieldValue | undefined): string => (typeof value === 'string' ? cut(value) : '');
@@ -52,6 +52,8 @@ const NOBODY: Client = { product: '', connectionName: '', user: '' };
  * broker who refuses them, but of what it says no more is kept than its names, what it negotiates and the numbers of
  * the channels that it asks for. Each is taken from the first frame that says it: to a second one the broker
  * answers by ending the connection.
+ *
+ * One file because login, channels and ends are one story: what comes after open-ok depends on what came before.
  */
 export class Session {
   readonly plane: Plane;
@@ -127,7 +129,7 @@ export class Session {
     return this.#vhost;
   }
 
-  /** As app-name.ts has it; '' before the broker has let the app in. */
+  /** The app's name (proxy/routing/app-name.ts); '' before the broker has let it in. */
   get app(): string {
     return this.#app;
   }
@@ -202,7 +204,7 @@ export class Session {
     this.plane.observer.traffic.channels(1);
   }
 
-  /** A channel.close of the broker that passed: it is the end. */
+  /** A channel.close of the broker passed: the channel has ended. */
   closeChannel(id: number, buf: Uint8Array, start: number, end: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
     const channel = this.channel(id);
@@ -225,7 +227,7 @@ export class Session {
     this.#tellClosed(id, { by: 'broker', ...reply }, now);
   }
 
-  /** A channel.close-ok that passed: the broker's ends the channel, the app's forgets it. */
+  /** A channel.close-ok passed: the broker's ends the channel, the app's only frees its number. */
   channelClosed(by: 'app' | 'broker', id: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
     if (by === 'broker') {
@@ -367,7 +369,7 @@ export class Session {
     this.#last = undefined;
   }
 
-  /** Every quarter of a second or so: what time alone decides. */
+  /** Called every quarter of a second, for what ends because time passes. */
   sweep(now: number): void {
     for (const { publishes } of this.#channels.values()) {
       publishes.translator.reveal(now);

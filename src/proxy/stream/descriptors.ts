@@ -9,18 +9,25 @@ export class OutOfDescriptors extends Error {
   }
 }
 
+/** Descriptors that look-ups under way may hold for a moment: the four that run at once read a few files each. */
+const HELD_BY_LOOK_UPS = 16;
+
 /**
- * Whether this failed because the process, or the machine, has no file descriptor left. A look-up of a name
- * fails as if there were no such name then, so it is tried out.
+ * Whether this failed because the process, or the machine, has no file descriptor left. A look-up of a name then
+ * fails as if there were no such name, so we try to open a file ourselves. Others may have held the last ones when it
+ * failed and have let go of them by now: with a few left it is still the limit that it met.
  */
 export function isOutOfDescriptors(error: unknown): boolean {
   if (isTheirCode(error)) return true;
   if ((error as NodeJS.ErrnoException).syscall !== 'getaddrinfo') return false;
+  const tried: number[] = [];
   try {
-    closeSync(openSync(devNull, 'r'));
+    while (tried.length < HELD_BY_LOOK_UPS) tried.push(openSync(devNull, 'r'));
     return false;
-  } catch (tried) {
-    return isTheirCode(tried);
+  } catch (failure) {
+    return isTheirCode(failure);
+  } finally {
+    for (const descriptor of tried) closeSync(descriptor);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { NO_BYTES } from '../../amqp/bytes.ts';
-import type { FrameDecoder } from '../../amqp/frames.ts';
+import type { Protocol } from '../../amqp/protocol.ts';
 import type { Direction, TrafficTally } from '../ports/observer.ts';
 import type { RateLimiter } from '../routing/rate-limit.ts';
 import { type Chunk, NO_VIEW } from './chunk.ts';
@@ -29,7 +29,7 @@ export class Relay {
   readonly #direction: Direction;
   readonly #from: Socket;
   readonly #to: Socket;
-  readonly #decoder: FrameDecoder;
+  readonly #protocol: Protocol;
   readonly #follower: Follower;
   readonly #output: Output;
   readonly #scratch: Scratch;
@@ -55,7 +55,7 @@ export class Relay {
     direction: Direction;
     from: Socket;
     to: Socket;
-    decoder: FrameDecoder;
+    protocol: Protocol;
     follower: Follower;
     output: Output;
     scratch: Scratch;
@@ -69,7 +69,7 @@ export class Relay {
     this.#direction = parts.direction;
     this.#from = parts.from;
     this.#to = parts.to;
-    this.#decoder = parts.decoder;
+    this.#protocol = parts.protocol;
     this.#follower = parts.follower;
     this.#output = parts.output;
     this.#scratch = parts.scratch;
@@ -78,7 +78,7 @@ export class Relay {
     this.#clock = parts.clock;
     this.#heldBack = parts.heldBack ?? (() => {});
     this.#limiter = parts.limiter;
-    this.#limiter.onWait = () => this.#decoder.stop();
+    this.#limiter.onWait = () => this.#protocol.stop();
     this.#reading = readChunks(this.#from, (chunk) => this.#receive(chunk));
     this.#to.on('drain', () => this.#resume());
   }
@@ -90,7 +90,7 @@ export class Relay {
     this.#follower.chunk.bytes = chunk;
     this.#follower.chunk.view = view;
     this.#output.begin(chunk, view);
-    const followed = this.#decoder.push(chunk, 0, chunk.length);
+    const followed = this.#protocol.push(chunk, 0, chunk.length);
     this.send();
     this.#tally.bytes(this.#direction, followed);
     this.#tally.added(this.#direction, (this.#clock.now() - now) / 1000);
@@ -145,7 +145,7 @@ export class Relay {
   /** Writes what the output holds. */
   send(): void {
     const out = this.#output.take();
-    // nobody is there to read it, but what it says still counts
+    // the other side is gone, but what was read still counts
     if (this.#discarding) return;
     if (out === undefined) {
       this.#settle();

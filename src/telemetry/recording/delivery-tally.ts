@@ -1,6 +1,6 @@
 import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../proxy/ports/observer.ts';
+import { NONE, observe } from '../metrics/cells.ts';
 import { foldName } from '../metrics/fold.ts';
-import { NONE, observe } from './cells.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
 const LABELS = ['topic', 'pipeline', 'queue'] as const;

@@ -1,6 +1,6 @@
 import type { HopTally } from '../../proxy/ports/observer.ts';
+import { NONE } from '../metrics/cells.ts';
 import type { EdgeKind } from '../metrics/edges.ts';
-import { NONE } from './cells.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
 const LABELS = ['pipeline', 'edge'] as const;

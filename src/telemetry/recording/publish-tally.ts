@@ -1,6 +1,6 @@
 import type { LossReason, PublishTally, UnknownReason } from '../../proxy/ports/observer.ts';
-import { NONE, observe } from './cells.ts';
-import { OVERFLOW } from './label-values.ts';
+import { NONE, observe } from '../metrics/cells.ts';
+import { OVERFLOW } from '../metrics/label-values.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
 const LABELS = ['topic', 'pipeline'] as const;

@@ -1,13 +1,13 @@
 import type { DeliveryTally, Hop, HopTally, Observer, PublishTally, TrafficTally } from '../../proxy/ports/observer.ts';
+import { type CellMessage, CellStore } from '../metrics/cells.ts';
 import { type Edge, edgeKey, edgesOf } from '../metrics/edges.ts';
 import { familyBounds, type Shape } from '../metrics/families.ts';
 import { foldName } from '../metrics/fold.ts';
-import { type CellMessage, CellStore } from './cells.ts';
+import { LabelValues, type LimitedLabel, OVERFLOW } from '../metrics/label-values.ts';
 import { DeliveryCells } from './delivery-tally.ts';
 import { EdgeCells, RoutedHop } from './edge-tally.ts';
-import { LabelValues, OVERFLOW } from './label-values.ts';
 import { PublishCells } from './publish-tally.ts';
-import type { Combined, LimitedLabel, Tally, TallyOwner } from './tally.ts';
+import type { Combined, Tally, TallyOwner } from './tally.ts';
 import { TrafficCells } from './traffic-tally.ts';
 
 export interface RecorderOptions extends Shape {

@@ -1,8 +1,6 @@
+import { type CellStore, NONE } from '../metrics/cells.ts';
 import type { FamilyName } from '../metrics/families.ts';
-import { type CellStore, NONE } from './cells.ts';
-
-/** The labels whose number of values is limited. */
-export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge';
+import type { LimitedLabel } from '../metrics/label-values.ts';
 
 /** What combinations of label values are of: their number is limited like that of values, for it would be a product. */
 export type Combined = 'messages' | 'edges' | 'dead letters';

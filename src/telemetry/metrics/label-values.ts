@@ -1,3 +1,6 @@
+/** The labels whose number of values is limited. */
+export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge';
+
 /** Where the values of a label go that are beyond its limit. */
 export const OVERFLOW = '__overflow__';
 
