@@ -82,7 +82,8 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const { interceptor, rules, options: planeOptions } = settings(config);
   const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
   plane.bypass = config.bypass;
-  plane.onFact = (fact) => report({ type: 'learned', fact });
+  // nobody else wants to know
+  if (options.threads > 1) plane.onFact = (fact) => report({ type: 'learned', fact });
   let bound: Bound | undefined;
   const dialer = new Dialer({
     servers: config.upstream.servers,

@@ -135,9 +135,11 @@ describe('headers', () => {
 describe('a table of what was learned', () => {
   test('that is full forgets the oldest, and not all', () => {
     const { plane } = new Site().rig;
-    for (let i = 0; i < 5000; i++) plane.noteDeadLettering('/', `queue ${i}`);
-    expect([4999, 4000, 1000].map((i) => plane.deadLetters('/', `queue ${i}`))).toEqual([true, true, true]);
-    expect(plane.deadLetters('/', 'queue 0')).toBe(false);
+    for (let i = 0; i < 5000; i++) {
+      plane.noteQueue({ kind: 'queue dead-letters', name: `/\0queue ${i}`, exchange: '' });
+    }
+    expect([4999, 4000, 1000].map((i) => plane.queues.deadLetters('/', `queue ${i}`))).toEqual([true, true, true]);
+    expect(plane.queues.deadLetters('/', 'queue 0')).toBe(false);
   });
 });
 

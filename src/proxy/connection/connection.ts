@@ -134,13 +134,16 @@ export class Connection {
         if (!to.readableEnded) this.#appVanished = true;
         if (this.#upstream.atBoundary) this.#upstream.follower.letGo();
       }
-      // a frame that never came whole is passed on as far as it came: the other side decides what to make of it
-      direction.end();
       forth.send();
       settled(() => {
         // a FIN right behind publishes makes the broker drop some (docs/broker-facts.md#fin-behind-publishes): our close goes first
         if (from === this.#app && this.#state.word === 'app told') this.#closeBroker();
-        else if (!to.destroyed && this.#state.word !== 'broker told') to.end();
+        else if (!to.destroyed && this.#state.word !== 'broker told') {
+          // a frame that never came whole goes on as far as it came: the other side decides what to make of it
+          direction.end();
+          forth.send();
+          to.end();
+        }
       });
     });
     from.on('error', () => {

@@ -6,7 +6,7 @@ import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { DeliveryTally, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
-import type { DeliveryRun } from './delivery-run.ts';
+import { type DeliveryRun, STREAM_READ } from './delivery-run.ts';
 import { type Settlement, Uncommitted } from './uncommitted.ts';
 
 const ACKED: Ending = { settlement: 'ack', outcome: 'success', reason: '', bits: 0 };
@@ -90,9 +90,11 @@ export class DeliveryTracker implements Flushable {
     const { tally, hop } = route;
     tally.passed(run.bytes, run.redelivered, run.get, count);
     hop.passed(run.redelivered, count);
-    if (run.isFirst) tally.first(run.latency, count);
+    const isStreamRead = run.marks === STREAM_READ;
+    if (isStreamRead) tally.streamRead(run.latency, count);
+    else if (run.isFirst) tally.first(run.latency, count);
     // one step of a retry loop per delivery; a redelivery shows the same step again
-    if (run.deadLetterQueue !== '' && !run.redelivered) {
+    if (run.deadLetterQueue !== '' && !run.redelivered && !isStreamRead) {
       for (let i = 0; i < count; i++) tally.deadLettered(run.deadLetterQueue, run.deadLetterReason);
     }
     // delivery tags grow; one that does not can't be told from those that are open
@@ -192,8 +194,12 @@ export class DeliveryTracker implements Flushable {
     this.#now = now;
     const last = to === 0 ? this.#lastTag : to;
     if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
-    else if (requeue) this.#open.take(from, last, SETTLEMENT, (stretch) => this.#requeued(stretch, how, how));
-    else this.#open.take(from, last, SETTLEMENT, (stretch) => this.#rejected(stretch, how));
+    else
+      this.#open.take(from, last, SETTLEMENT, (stretch) => {
+        // a stream keeps its messages and brings none again
+        if (requeue && stretch.marks !== STREAM_READ) this.#requeued(stretch, how, how);
+        else this.#rejected(stretch, how);
+      });
   }
 
   /** basic.recover: all that is unsettled goes back to its queue, but for what the app has settled and not yet committed. */
@@ -220,8 +226,10 @@ export class DeliveryTracker implements Flushable {
 
   #requeued(stretch: Stretch<DeliveryTally>, settlement: Ending['settlement'], reason: RequeueReason): void {
     this.#settled(stretch);
-    stretch.route.tally.requeued(reason, stretch.count);
-    this.#tellSampled(stretch, { settlement, outcome: 'requeued', reason, bits: 0 });
+    // what was not settled stays in a stream, as what was
+    const isStreamRead = stretch.marks === STREAM_READ;
+    if (!isStreamRead) stretch.route.tally.requeued(reason, stretch.count);
+    this.#tellSampled(stretch, { settlement, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 });
   }
 
   #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
@@ -229,7 +237,10 @@ export class DeliveryTracker implements Flushable {
     const { route } = stretch;
     const { tally, hop } = route;
     const seconds = (this.#now - stretch.time) / 1000;
-    const lost = !route.treatment.deadLetters && !this.#plane.deadLetters(this.#vhost, route.queue);
+    const lost =
+      stretch.marks !== STREAM_READ &&
+      !route.treatment.deadLetters &&
+      !this.#plane.queues.deadLetters(this.#vhost, route.queue);
     const ending: Ending = { settlement, outcome: 'failed', reason: 'rejected', bits: lost ? LOST : 0 };
     for (let i = 0; i < stretch.count; i++) {
       tally.failed('rejected', seconds, lost);

@@ -15,11 +15,11 @@ export class Run<T> {
   time = 0;
   /** HAS_PARENT, TRACED, SAMPLED and REDELIVERED of events/passage.ts */
   passageBits = 0;
-  /** of a publish: what publish-marks.ts lists; 0 for a delivery */
+  /** of a publish: what publish-marks.ts lists; of a delivery: STREAM_READ or 0 */
   marks = 0;
   /** of a publish: x-tracehare-sent as it goes out, microseconds since the epoch; NaN without one */
   stamp = Number.NaN;
-  /** of a first delivery: seconds since its publish; NaN if there is none to tell */
+  /** of a first delivery, or a message that is read from a stream as it comes: seconds since its publish, else NaN */
   latency = Number.NaN;
   /** what is told of each when it ends; undefined: nothing, unless it goes wrong */
   detail: SpanDetail | undefined;

@@ -11,6 +11,7 @@ import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/r
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
 import type { Middleware } from './middleware.ts';
+import { type QueueFact, QueueFacts } from './queue-facts.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -54,9 +55,11 @@ export interface Scope {
 }
 
 /** Something learned from one connection that matters to others, also to those of other threads. */
-export interface Fact {
-  /** a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms */
-  kind: 'dead-letters' | 'delays' | 'conflicts';
+export type Fact = NamedFact | QueueFact;
+
+interface NamedFact {
+  /** an exchange that delays, a client that uses tx where we select confirms */
+  kind: 'delays' | 'conflicts';
   /** vhost and name, or the client, joined by NUL */
   name: string;
 }
@@ -94,8 +97,8 @@ export class Plane {
   readonly #deliveries = new RouteTables<DeliveryTally>(this.#names);
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
-  readonly #facts: Record<Fact['kind'], Set<string>> = {
-    'dead-letters': new Set(),
+  readonly queues = new QueueFacts();
+  readonly #facts: Record<NamedFact['kind'], Set<string>> = {
     delays: new Set(),
     conflicts: new Set(),
   };
@@ -216,7 +219,12 @@ export class Plane {
   }
 
   /** Another thread's finding. */
-  learn({ kind, name }: Fact): void {
+  learn(fact: Fact): void {
+    if (isOfQueues(fact)) this.queues.learn(fact);
+    else this.#learn(fact);
+  }
+
+  #learn({ kind, name }: NamedFact): void {
     const names = this.#facts[kind];
     if (names.has(name)) return;
     makeRoom(names, MAX_FACTS);
@@ -226,10 +234,15 @@ export class Plane {
     for (const route of this.#publishes.routes(vhost)) if (route.exchange === exchange) route.shadow = false;
   }
 
-  #note(fact: Fact): void {
+  #note(fact: NamedFact): void {
     if (this.#facts[fact.kind].has(fact.name)) return;
-    this.learn(fact);
+    this.#learn(fact);
     this.onFact(fact);
+  }
+
+  /** Something was found out of a queue, or of an exchange that dead letters may go to. */
+  noteQueue(fact: QueueFact): void {
+    if (this.queues.learn(fact)) this.onFact(fact);
   }
 
   /** How far this client may be shadowed, whatever its messages' rules allow. */
@@ -244,20 +257,13 @@ export class Plane {
     this.#note({ kind: 'conflicts', name: keyOf(client) });
   }
 
-  /** A queue seen to dead-letter, by its declaration or by an x-death that names it. */
-  noteDeadLettering(vhost: string, queue: string): void {
-    this.#note({ kind: 'dead-letters', name: `${vhost}\0${queue}` });
-  }
-
-  deadLetters(vhost: string, queue: string): boolean {
-    return this.#facts['dead-letters'].has(`${vhost}\0${queue}`);
-  }
-
   /** Reading a frame failed: it passes unread, and this is counted. */
   failed(error: unknown): void {
     this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
   }
 }
+
+const isOfQueues = (fact: Fact): fact is QueueFact => fact.kind !== 'delays' && fact.kind !== 'conflicts';
 
 function headerEdit(): HeaderEdit {
   const entries = Buffer.alloc(4096);

@@ -6,7 +6,15 @@ export const TRACESTATE = 1;
 export const SENT = 2;
 export const X_DEATH = 3;
 export const X_DELAY = 4;
-export const observedHeaders = ['traceparent', 'tracestate', 'x-tracehare-sent', 'x-death', 'x-delay'] as const;
+export const X_STREAM_OFFSET = 5;
+export const observedHeaders = [
+  'traceparent',
+  'tracestate',
+  'x-tracehare-sent',
+  'x-death',
+  'x-delay',
+  'x-stream-offset',
+] as const;
 
 /** Room for what an interceptor adds to a message without observed headers. */
 export const MOST_BARE_BYTES = 256;

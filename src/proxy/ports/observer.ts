@@ -66,10 +66,15 @@ export interface DeliveryTally extends PacedTally {
   /** A whole delivery or get-ok went towards the app. */
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count?: number): void;
   /**
-   * First delivery of a message stamped by a Tracehare: neither redelivered nor dead-lettered.
+   * First delivery of a message stamped by a Tracehare: neither redelivered nor dead-lettered since, and out of no stream.
    * `seconds` since its publish; NaN when its stamp tells no latency.
    */
   first(seconds: number, count?: number): void;
+  /**
+   * Read from a stream, for the first time or again. `seconds` since its publish, for one that was published since its
+   * consumer began and that this has not read before; else NaN.
+   */
+  streamRead(seconds: number, count?: number): void;
   /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
   succeeded(seconds: number, autoAck: boolean, count?: number): void;
   /**

@@ -1,4 +1,4 @@
-import { type FieldTable, MalformedError, readU64, writeU64 } from '../../amqp/fields.ts';
+import { MalformedError, readU64, writeU64 } from '../../amqp/fields.ts';
 import { type Arguments, confirmFrame, readMethod } from '../../amqp/methods.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methodNames, methods } from '../../amqp/spec.ts';
 import type { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
@@ -20,6 +20,7 @@ import { PublishTracker } from '../publishing/publish-tracker.ts';
 import type { Returning } from '../stream/chunk.ts';
 import type { DelayLine, FrameSink } from '../stream/delay-line.ts';
 import { type ConsumerBudget, Consumers } from './consumers.ts';
+import type { Declarations } from './declarations.ts';
 import { type Request, type RequestBudget, Requests } from './requests.ts';
 
 /** They cover the settlements that were made before them. */
@@ -41,6 +42,8 @@ export interface ChannelContext extends Scope {
   readonly downstreamUnflushed: Unflushed;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
+  /** what is found out of queues and exchanges */
+  readonly declarations: Declarations;
   /** a channel has answers of ours for the app */
   answering(): void;
 }
@@ -191,8 +194,16 @@ export class Channel implements Scope {
         return;
       }
       case 'queue.declare':
-        this.#declare(readMethod(name, buf, start, end));
+        this.#declare(readMethod(name, buf, start, end), now);
         return;
+      case 'queue.delete': {
+        const { queue, ifUnused, ifEmpty, nowait } = readMethod(name, buf, start, end);
+        const deleted = queue || this.#lastQueue;
+        // if it must be unused or empty, it may be neither: only an answer tells
+        if (nowait && (ifUnused || ifEmpty)) return;
+        this.#does('queue.delete-ok', nowait, now, (now) => this.#context.declarations.queueGone(deleted, now));
+        return;
+      }
       case 'confirm.select': {
         const { nowait } = readMethod(name, buf, start, end);
         if (!nowait) this.#ask({ reply: 'confirm.select-ok' });
@@ -213,7 +224,13 @@ export class Channel implements Scope {
         if (!passive && type === 'x-delayed-message') {
           this.#context.plane.noteDelaying(this.#context.vhost, exchange);
         }
-        if (!nowait) this.#ask({ reply: 'exchange.declare-ok' });
+        this.#does('exchange.declare-ok', nowait, now, () => this.#context.declarations.exchangeExists(exchange));
+        return;
+      }
+      case 'exchange.delete': {
+        const { exchange, ifUnused, nowait } = readMethod(name, buf, start, end);
+        if (nowait && ifUnused) return;
+        this.#does('exchange.delete-ok', nowait, now, () => this.#context.declarations.exchangeGone(exchange));
         return;
       }
       default: {
@@ -285,6 +302,8 @@ export class Channel implements Scope {
         const request = this.#requests.answered(key);
         if (request === undefined) return;
         this.#reply(name, request, buf, start, end, now);
+        request.done?.(now);
+        for (const done of request.behind ?? []) done(now);
       }
     }
   }
@@ -302,7 +321,8 @@ export class Channel implements Scope {
       case 'basic.consume-ok': {
         const { consumerTag } = readMethod(name, buf, start, end);
         if (request.consume !== undefined) {
-          this.consumers.started(consumerTag, request.consume.queue, request.consume.noAck, now);
+          const { queue, noAck, asksForOffset } = request.consume;
+          this.consumers.started(consumerTag, queue, noAck, asksForOffset, now);
         }
         return;
       }
@@ -310,9 +330,11 @@ export class Channel implements Scope {
         if (request.cancel !== undefined) this.consumers.stopped(request.cancel, now);
         return;
       case 'queue.declare-ok': {
-        const { queue } = readMethod(name, buf, start, end);
+        const { queue, messageCount, consumerCount } = readMethod(name, buf, start, end);
         this.#lastQueue = queue;
-        if (request.declare?.deadLetters) this.#context.plane.noteDeadLettering(this.#context.vhost, queue);
+        const existed = messageCount > 0 || consumerCount > 0;
+        if (request.declare !== undefined)
+          this.#context.declarations.queueDeclared(request.declare, queue, existed, now);
         return;
       }
       case 'basic.recover-ok':
@@ -372,9 +394,18 @@ export class Channel implements Scope {
     if (!isKept) this.#context.plane.observer.traffic.unobserved('requests_full');
   }
 
-  #consume({ queue, consumerTag, noAck, nowait }: Arguments<'basic.consume'>, now: number): void {
-    const consume = { queue: queue || this.#lastQueue, noAck };
-    if (nowait) this.consumers.started(consumerTag, consume.queue, noAck, now);
+  /** The app has the broker do something that is done when it answers, or behind what it is to answer before. */
+  #does(reply: MethodName, nowait: boolean, now: number, done: (now: number) => void): void {
+    const { last } = this.#requests;
+    if (!nowait) this.#ask({ reply, done });
+    else if (last === undefined) done(now);
+    else this.#requests.behindLast(last, done);
+  }
+
+  #consume({ queue, consumerTag, noAck, nowait, arguments: args }: Arguments<'basic.consume'>, now: number): void {
+    const asksForOffset = args['x-stream-offset'] !== undefined;
+    const consume = { queue: queue || this.#lastQueue, noAck, asksForOffset };
+    if (nowait) this.consumers.started(consumerTag, consume.queue, noAck, asksForOffset, now);
     else this.#ask({ reply: 'basic.consume-ok', consume });
   }
 
@@ -383,17 +414,19 @@ export class Channel implements Scope {
     else this.#ask({ reply: 'basic.cancel-ok', cancel: consumerTag });
   }
 
-  #declare({ queue, passive, nowait, arguments: args }: Arguments<'queue.declare'>): void {
-    const deadLetters = !passive && deadLettersByArguments(args);
-    if (!nowait) this.#ask({ reply: 'queue.declare-ok', declare: { deadLetters } });
-    else {
-      if (queue !== '') this.#lastQueue = queue;
-      if (deadLetters) this.#context.plane.noteDeadLettering(this.#context.vhost, queue);
+  #declare(declare: Arguments<'queue.declare'>, now: number): void {
+    const { queue, nowait } = declare;
+    if (!nowait) {
+      this.#ask({ reply: 'queue.declare-ok', declare });
+      return;
     }
+    if (queue !== '') this.#lastQueue = queue;
+    // whether it was there before, nobody says
+    this.#does('queue.declare-ok', true, now, (now) =>
+      this.#context.declarations.queueDeclared(declare, queue, false, now),
+    );
   }
 }
-
-const deadLettersByArguments = (args: FieldTable): boolean => typeof args['x-dead-letter-exchange'] === 'string';
 
 /** Ack, nack and reject are read in place: their tag and bits must lie in front of the frame's end. */
 function holdsTag(name: MethodName, at: number, end: number): void {

@@ -1,5 +1,6 @@
 import { text } from '../../amqp/fields.ts';
 import { Consumer } from '../delivering/consumer.ts';
+import { StreamReader } from '../delivering/stream-reader.ts';
 import { same } from '../routing/routes.ts';
 import type { ChannelContext } from './channel.ts';
 
@@ -49,7 +50,8 @@ export class Consumers {
     for (const consumer of this.#byTag.values()) consumer.rerouted();
   }
 
-  started(tag: string, queue: string, noAck: boolean, now: number): void {
+  /** `asksForOffset`: it names an x-stream-offset to begin at. */
+  started(tag: string, queue: string, noAck: boolean, asksForOffset: boolean, now: number): void {
     const { plane, connection, consumers: budget } = this.#context;
     if (!this.#byTag.has(tag)) {
       if (budget.left === 0) {
@@ -60,7 +62,8 @@ export class Consumers {
     }
     // a tag that is used again is not the one that leaves
     this.#leaving.delete(tag);
-    this.#byTag.set(tag, new Consumer(plane, this.#context, 'deliver', tag, queue, noAck));
+    const stream = new StreamReader(asksForOffset, plane.clock.micros(now));
+    this.#byTag.set(tag, new Consumer(plane, this.#context, 'deliver', tag, queue, noAck, stream));
     this.#last = undefined;
     plane.observer.emit({
       type: 'consumer.started',

@@ -1,3 +1,4 @@
+import type { Arguments } from '../../amqp/methods.ts';
 import { keyOf, type MethodName, methods } from '../../amqp/spec.ts';
 
 /** A request of the app that the broker will answer, in order, on this channel. */
@@ -8,10 +9,14 @@ export interface Request {
   settlements: number;
   /** how many consumers the app had cancelled so far without waiting for an answer */
   left: number;
-  consume?: { queue: string; noAck: boolean };
+  consume?: { queue: string; noAck: boolean; asksForOffset: boolean };
   get?: { queue: string; noAck: boolean };
-  declare?: { deadLetters: boolean };
+  declare?: Arguments<'queue.declare'>;
   cancel?: string;
+  /** the broker has done what was asked */
+  done?: (now: number) => void;
+  /** asked right behind it without an answer to wait for: done when its answer is there */
+  behind?: ((now: number) => void)[];
 }
 
 /** How many more requests of one connection are remembered. */
@@ -85,6 +90,19 @@ export class Requests {
     return this.#waiting.values();
   }
 
+  /** The last one that waits. */
+  get last(): Request | undefined {
+    return this.#waiting.at(-1);
+  }
+
+  /** Calls `done` when the answer to the last request is there: the broker has then done what was asked right behind it. */
+  behindLast(last: Request, done: (now: number) => void): void {
+    last.behind ??= [];
+    if (this.#budget.left === 0) return;
+    this.#budget.left--;
+    last.behind.push(done);
+  }
+
   clear(): void {
     this.#release(this.#waiting.splice(0));
     this.#untold = 0;
@@ -92,7 +110,8 @@ export class Requests {
 
   #release(done: readonly Request[]): void {
     this.#budget.left += done.length;
-    for (const { reply } of done) {
+    for (const { reply, behind = [] } of done) {
+      this.#budget.left += behind.length;
       const key = keyOf(reply);
       this.#awaited.set(key, (this.#awaited.get(key) ?? 0) - 1);
     }

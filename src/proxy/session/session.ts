@@ -15,6 +15,7 @@ import { leaksMandatory } from './broker-flaws.ts';
 import { Channel } from './channel.ts';
 import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
 import { type ConsumerBudget, MAX_CONSUMERS } from './consumers.ts';
+import { Declarations } from './declarations.ts';
 import { MAX_REQUESTS, type RequestBudget } from './requests.ts';
 
 const START = keyOf('connection.start');
@@ -69,6 +70,8 @@ export class Session {
   readonly downstreamUnflushed = new Unflushed();
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
+  /** from the broker's open-ok on */
+  #declarations: Declarations | undefined;
   /** called when a channel has answers of ours for the app */
   onAnswer: () => void = () => {};
   /** called when the broker has let the app in */
@@ -190,7 +193,19 @@ export class Session {
     const unflushed = { upstreamUnflushed, downstreamUnflushed };
     const budgets = { requests: this.#requests, consumers: this.#consumers };
     const headers = { injection: this.injection, reading: this.reading };
-    const context = { ...names, ...unflushed, ...headers, ...budgets, plane, connection, inFlight, answering };
+    this.#declarations ??= new Declarations(plane, vhost);
+    const declarations = this.#declarations;
+    const context = {
+      ...names,
+      ...unflushed,
+      ...headers,
+      ...budgets,
+      plane,
+      connection,
+      declarations,
+      inFlight,
+      answering,
+    };
     const channel = new Channel(id, context);
     this.#channels.set(id, channel);
     return channel;
@@ -216,6 +231,7 @@ export class Session {
     else {
       channel.closedByBroker = true;
       const failed = methodKey(failedClassId, failedMethodId);
+      if (replyCode === 404) this.#declarations?.notFound(replyText, now);
       if (failed === PUBLISH) channel.publishes.refused(reply, now);
       if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
         this.plane.noteConflict(this.#client);
@@ -355,6 +371,7 @@ export class Session {
       channel.end(unknown, 'connection_closed', now, { code, text });
       channel.state.on('connection lost');
     }
+    this.#declarations?.end(now);
   }
 
   /** No frame will come any more. */

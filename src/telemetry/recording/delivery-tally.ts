@@ -19,6 +19,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #failed = NONE;
   #redelivered = NONE;
   #first = NONE;
+  #streamReads = NONE;
   #latency = NONE;
   #processing = NONE;
   #unsettled = NONE;
@@ -51,6 +52,17 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   first(seconds: number, count = 1): void {
     if (this.#first === NONE) this.#first = this.claim('first', this.#topic());
     this.cells[this.#first] += count;
+    this.#came(seconds, count);
+  }
+
+  streamRead(seconds: number, count = 1): void {
+    if (this.#streamReads === NONE) this.#streamReads = this.claim('stream_reads', this.#topic());
+    this.cells[this.#streamReads] += count;
+    this.#came(seconds, count);
+  }
+
+  /** So long after their publish. */
+  #came(seconds: number, count: number): void {
     if (Number.isNaN(seconds)) return;
     if (this.#latency === NONE) this.#latency = this.claim('latency', this.#topic());
     observe(this.cells, this.#latency, this.#latencyBounds, seconds, count);
@@ -125,7 +137,14 @@ export class DeliveryCells extends Tally implements DeliveryTally {
 
   protected override forget(): void {
     this.#delivered = this.#got = this.#bytes = this.#success = this.#failed = this.#redelivered = NONE;
-    this.#first = this.#latency = this.#processing = this.#unsettled = this.#overRate = this.#heldBack = NONE;
+    this.#first =
+      this.#streamReads =
+      this.#latency =
+      this.#processing =
+      this.#unsettled =
+      this.#overRate =
+      this.#heldBack =
+        NONE;
     this.#dead = undefined;
   }
 
