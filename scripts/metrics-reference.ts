@@ -26,7 +26,8 @@ server-named queues as \`amq.gen-*\`, names that end in a UUID or in 16 or more 
 what is before it and \`*\`, likewise the temporary queues of Spring, MassTransit, Celery and STOMP.
 
 A label of these has at most \`metrics.maxTopics\` values at a time; the rest is counted under
-\`__overflow__\`, and \`tracehare_label_values_folded_total\` tells that the limit bit. A topic or queue
+\`__overflow__\`, and \`tracehare_label_values_folded_total\` tells that the limit bit. Their combinations are
+limited like them ([operations.md](operations.md#limits)). A topic or queue
 that was idle for \`metrics.idleAfter\` loses its series, and starts anew at 0 with its next message.
 Series appear when something is first counted; \`success\` and \`failed\` appear together. A scrape shows
 one moment: what is counted while it is written comes with the next one.

@@ -1,5 +1,5 @@
 import type { ContentHeader } from '../amqp/content.ts';
-import { makeRoom } from '../bounded.ts';
+import { makeRoom } from '../proxy/ports/bounded.ts';
 import { observedHeaders } from '../proxy/ports/interceptor.ts';
 import type { HeaderChange } from '../proxy/routing/treatment.ts';
 import { compileHeaders } from '../rules/header-change.ts';

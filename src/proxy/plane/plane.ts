@@ -1,7 +1,7 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
-import { makeRoom } from '../../bounded.ts';
+import { makeRoom } from '../ports/bounded.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';

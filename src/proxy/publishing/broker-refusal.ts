@@ -1,4 +1,4 @@
-import { makeRoom } from '../../bounded.ts';
+import { makeRoom } from '../ports/bounded.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 

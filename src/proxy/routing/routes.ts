@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
-import { makeRoom } from '../../bounded.ts';
+import { makeRoom } from '../ports/bounded.ts';
 import type { HopTally } from '../ports/observer.ts';
 import type { ByMessage, Treatment } from './treatment.ts';
 

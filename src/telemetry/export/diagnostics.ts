@@ -1,6 +1,5 @@
 import type { DiagLogFunction, DiagLogger } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { makeRoom } from '../../bounded.ts';
 
 export type TracingLog = Pick<Logger, 'error' | 'warn' | 'info' | 'debug' | 'trace'>;
 
@@ -33,7 +32,7 @@ export function createDiagLogger(log: TracingLog, now: () => number = () => perf
       if (now() < (next.get(text) ?? Number.NEGATIVE_INFINITY)) return;
       // what was said last is the newest again
       next.delete(text);
-      makeRoom(next, MAX_KINDS);
+      if (next.size >= MAX_KINDS) next.delete(next.keys().next().value as string);
       next.set(text, now() + MINUTE);
       // Objects are left out: spans, headers and replies of the endpoint.
       const rest = more.filter((part) => typeof part === 'string');

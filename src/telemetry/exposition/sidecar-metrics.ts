@@ -113,7 +113,7 @@ export const SIDECAR_METRICS: readonly CellMetric[] = [
   ),
   counter(
     'tracehare_label_values_folded_total',
-    'Times a name was put under __overflow__ because its label had no value left.',
+    'Times a name was put under __overflow__ because its label, or the combination of all, had no place left.',
     'values_folded',
     'label',
   ),
