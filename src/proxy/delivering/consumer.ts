@@ -12,6 +12,12 @@ export class Consumer {
   readonly key: Uint8Array;
   readonly queue: string;
   readonly noAck: boolean;
+  /** on its channel, in a delivery's marks */
+  readonly number: number;
+  /** had the same tag and was cancelled just before: the broker may not have read that yet */
+  elder: Consumer | undefined;
+  /** its end was told */
+  hasStopped = false;
   /** of its sampled deliveries that have nothing special to tell */
   readonly plain: SpanDetail;
   readonly #plane: Plane;
@@ -26,11 +32,13 @@ export class Consumer {
     tag: string,
     queue: string,
     noAck: boolean,
+    number: number,
   ) {
     this.tag = tag;
     this.key = Buffer.from(tag, 'utf8');
     this.queue = queue;
     this.noAck = noAck;
+    this.number = number;
     this.plain = { via, consumerTag: tag, more: NOTHING_MORE };
     this.#plane = plane;
     this.#scope = scope;

@@ -1,11 +1,12 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import type { ContentHeader } from '../../amqp/content.ts';
-import { readTable, readU32, skipValue } from '../../amqp/fields.ts';
+import { readTable, readU32, readU64, skipValue } from '../../amqp/fields.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail } from '../open-messages/span-detail.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, X_DEATH } from '../ports/interceptor.ts';
+import { AT_DEFAULT_LIMIT, AT_LIMIT } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
 
 /**
@@ -15,6 +16,8 @@ import type { DeliveryRun } from './delivery-run.ts';
  */
 const OLDEST_STAMP_S = 30 * 24 * 3600;
 const MOST_SKEW_S = 3600;
+/** How often a quorum queue has delivered the message before; not there the first time. */
+const DELIVERY_COUNT = Buffer.from('x-delivery-count');
 
 /**
  * What the content header of the delivery at hand says, and what its run has to remember of that. One a thread: it is
@@ -22,6 +25,8 @@ const MOST_SKEW_S = 3600;
  */
 export class DeliveryReading {
   readonly #plane: Plane;
+  /** of quorum queues that declare none, by what the broker is */
+  defaultDeliveryLimit = Number.POSITIVE_INFINITY;
   // of the message at hand
   #passageBits = 0;
   #isFirst = false;
@@ -29,6 +34,8 @@ export class DeliveryReading {
   #detail: SpanDetail | undefined;
   #deadLetterQueue = '';
   #deadLetterReason = '';
+  /** AT_LIMIT, AT_DEFAULT_LIMIT */
+  #limit = 0;
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -44,6 +51,8 @@ export class DeliveryReading {
       this.#isFirst = true;
       this.#latency = this.#since(header.integer(SENT), now);
     }
+    // on first deliveries the header is the publisher's own
+    if (redelivered) this.#limit = this.#limitReached(scope.vhost, source.queue, header);
     context.ids = run.ids;
     context.at = run.count * IDS;
     context.traced = false;
@@ -73,6 +82,7 @@ export class DeliveryReading {
     }
     if (run.count === 0) {
       run.tag = tag;
+      run.marks = run.source.number | this.#limit;
       run.redelivered = (this.#passageBits & REDELIVERED) !== 0;
       run.passageBits = this.#passageBits;
       run.isFirst = this.#isFirst;
@@ -88,6 +98,7 @@ export class DeliveryReading {
     return (
       run.tag + run.count === tag &&
       run.passageBits === this.#passageBits &&
+      run.marks === (run.source.number | this.#limit) &&
       run.isFirst === this.#isFirst &&
       run.detail === this.#detail &&
       run.deadLetterQueue === this.#deadLetterQueue &&
@@ -100,9 +111,21 @@ export class DeliveryReading {
   #begin(redelivered: boolean): void {
     this.#passageBits = redelivered ? REDELIVERED : 0;
     this.#isFirst = false;
+    this.#limit = 0;
     this.#latency = Number.NaN;
     this.#detail = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
+  }
+
+  /** What a requeue will mean to the message, which a quorum queue has delivered before. */
+  #limitReached(vhost: string, queue: string, header: ContentHeader): number {
+    const at = header.find(DELIVERY_COUNT);
+    // l, a 64-bit integer
+    if (at < 0 || header.buf[at] !== 0x6c) return 0;
+    const count = readU64(header.buf, at + 1);
+    const limit = this.#plane.deliveryLimit(vhost, queue);
+    if (limit !== undefined) return count >= limit ? AT_LIMIT : 0;
+    return count >= this.defaultDeliveryLimit ? AT_DEFAULT_LIMIT : 0;
   }
 
   /** Seconds from a stamp until now. NaN, with the cause counted, when the stamp can't be believed. */

@@ -1,12 +1,18 @@
 import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED } from '../../events/passage.ts';
+import type { ChannelState } from '../open-messages/channel-state.ts';
 import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
 import type { SpanDetail } from '../open-messages/span-detail.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
-import type { DeliveryTally, RequeueReason } from '../ports/observer.ts';
+import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
+import { AT_DEFAULT_LIMIT, AT_LIMIT, CONSUMER } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
+import { OpenTags } from './open-tags.ts';
+import { SettledLately } from './settled-lately.ts';
+import type { Settlement } from './settlement.ts';
+import { Transaction } from './transaction.ts';
 
 const ACKED: Ending = { settlement: 'ack', outcome: 'success', reason: '', bits: 0 };
 const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason: '', bits: 0 };
@@ -16,16 +22,6 @@ const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE
 /** Numbers from the first delivery to the last. */
 const ALL = Number.POSITIVE_INFINITY;
 
-/** An app's basic.ack, basic.reject and basic.nack of deliveries with tags in a row. */
-export interface Settlement {
-  how: 'ack' | 'reject' | 'nack';
-  /** 0: all up to `to` */
-  from: number;
-  /** 0, as `from`: all so far */
-  to: number;
-  requeue: boolean;
-}
-
 /**
  * The consume side of one channel: keeps the deliveries the app has yet to settle and ends each
  * exactly once (docs/loss.md#how-a-messages-passage-ends).
@@ -33,13 +29,21 @@ export interface Settlement {
 export class DeliveryTracker implements Flushable {
   readonly #plane: Plane;
   readonly #vhost: string;
+  readonly #state: ChannelState;
   readonly #unflushed: Unflushed;
   readonly #inFlight: AutoAckInFlight;
+  readonly #nackCounts: boolean;
   readonly #limit: number;
   readonly #open = new OpenMessages<DeliveryTally>();
   readonly #teller: PassageTeller<DeliveryTally>;
+  readonly #tags = new OpenTags(this.#open);
+  readonly #lately = new SettledLately();
   /** in tx: settlements wait for the commit */
-  #uncommitted: Settlement[] | undefined;
+  #transaction: Transaction | undefined;
+  /** the app has sent what the broker closes the channel for: settlements since, which wait for that close or a reply */
+  #waiting: { settlement: Settlement; serial: number }[] | undefined;
+  /** settlements so far */
+  #serial = 0;
   /** the highest delivery tag so far */
   #lastTag = 0;
   /** it waits for the next flush */
@@ -48,7 +52,9 @@ export class DeliveryTracker implements Flushable {
   #now = 0;
   readonly #acked = (stretch: Stretch<DeliveryTally>): void => {
     this.#settled(stretch);
-    stretch.route.tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    const { tally } = stretch.route;
+    tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    this.#lately.add(tally, stretch.count, this.#now);
     this.#tellSampled(stretch, ACKED);
   };
   readonly #autoAcked = (stretch: Stretch<DeliveryTally>): void => {
@@ -73,11 +79,15 @@ export class DeliveryTracker implements Flushable {
     connection: number,
     channel: number,
     vhost: string,
+    state: ChannelState,
     unflushed: Unflushed,
     inFlight: AutoAckInFlight,
+    nackCounts: boolean,
   ) {
     this.#plane = plane;
     this.#vhost = vhost;
+    this.#state = state;
+    this.#nackCounts = nackCounts;
     this.#unflushed = unflushed;
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
@@ -86,7 +96,7 @@ export class DeliveryTracker implements Flushable {
 
   /** tx.select passed. */
   transactional(): void {
-    this.#uncommitted ??= [];
+    this.#transaction ??= new Transaction();
   }
 
   /** The last byte of each passed towards the app; `held`: a fault keeps it from the socket, `left` tells when not. */
@@ -109,6 +119,7 @@ export class DeliveryTracker implements Flushable {
 
   #awaitSettlement(run: DeliveryRun, kept: number): void {
     const { count } = run;
+    this.#tags.unfollowed(run.tag + kept, count - kept);
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (kept === 0) return;
     this.#open.add(run, 0, kept, run.tag, SETTLEMENT);
@@ -164,76 +175,205 @@ export class DeliveryTracker implements Flushable {
   }
 
   settle(settlement: Settlement, now: number): void {
-    if (this.#uncommitted === undefined) {
-      this.#apply(settlement, now);
+    if (!this.#state.isOpen) return;
+    this.#now = now;
+    const serial = ++this.#serial;
+    const refused = this.#waiting === undefined ? this.#tags.firstRefused(settlement) : settlement.from;
+    if (refused > settlement.to) {
+      this.#taken(settlement, serial);
+      return;
+    }
+    const { from } = settlement;
+    if (refused > from && from > 0) this.#taken({ ...settlement, to: refused - 1 }, serial);
+    this.illegal();
+    this.#postpone({ ...settlement, from: from === 0 ? 0 : refused }, serial);
+  }
+
+  /** The app sends what the broker closes the channel for; what it sends behind that will not be read. */
+  illegal(): void {
+    if (!this.#state.isOpen) return;
+    this.#waiting ??= [];
+    this.#state.on('illegal by app');
+  }
+
+  /** Such a close has yet to come, or a reply that shows that the broker went on. */
+  get awaitsClose(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  #postpone(settlement: Settlement, serial: number): void {
+    if (this.#waiting === undefined) return;
+    if (this.#waiting.length < this.#limit) this.#waiting.push({ settlement, serial });
+    else this.#plane.observer.traffic.unobserved('window_full');
+  }
+
+  /** The broker answered what the app sent later: it takes what others refuse. */
+  tolerated(now: number): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#waiting = undefined;
+    this.#now = now;
+    this.#state.on('tolerated by broker');
+    for (const { settlement, serial } of waiting) this.#taken(settlement, serial);
+  }
+
+  /** The broker takes it, at once or with its commit. */
+  #taken(settlement: Settlement, serial: number): void {
+    if (this.#transaction === undefined) {
+      this.#apply(settlement);
       return;
     }
     // what `multiple` covers is decided now, not at the commit
     const to = settlement.to === 0 ? this.#lastTag : settlement.to;
     // all, while nothing was delivered yet: at the commit it would read as all there are then
-    if (to === 0) return;
-    this.#uncommitted.push({ ...settlement, to });
+    if (to === 0 || !this.#open.some(settlement.from, to, SETTLEMENT)) return;
+    const made = { ...settlement, to };
+    this.#transaction.add(made, serial);
+    this.#tags.settledInTransaction(made);
   }
 
-  /** Settlements waiting for a commit: tx.commit covers those made so far. */
-  get uncommitted(): number {
-    return this.#uncommitted?.length ?? 0;
+  /** Of the channel's settlements: a later reply says that the broker has read so many. */
+  get made(): number {
+    return this.#serial;
   }
 
-  committed(count: number, now: number): void {
-    for (const settlement of this.#uncommitted?.splice(0, count) ?? []) this.#apply(settlement, now);
+  /** What has been settled so far, for `read`. */
+  mark(): number {
+    return this.#lately.mark();
   }
 
-  rolledBack(count: number): void {
-    this.#uncommitted?.splice(0, count);
+  /** The broker has read all settlements up to a mark. */
+  read(mark: number): void {
+    this.#lately.read(mark);
   }
 
-  #apply({ how, from, to, requeue }: Settlement, now: number): void {
+  commits(): void {
+    this.#transaction?.commits(this.#serial);
+  }
+
+  rollsBack(): void {
+    if (this.#transaction !== undefined) this.#tags.uncommitted(this.#transaction.rollsBack());
+  }
+
+  committed(made: number, now: number): void {
     this.#now = now;
+    for (const settlement of this.#transaction?.end(made) ?? []) this.#apply(settlement);
+  }
+
+  rolledBack(made: number): void {
+    this.#transaction?.end(made);
+  }
+
+  #apply({ how, from, to, requeue }: Settlement): void {
     const last = to === 0 ? this.#lastTag : to;
+    this.#tags.closed(from, last);
     if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
-    else if (requeue) this.#open.take(from, last, SETTLEMENT, (stretch) => this.#requeued(stretch, how, how));
+    else if (requeue) this.#open.take(from, last, SETTLEMENT, (stretch) => this.#requeued(stretch, how));
     else this.#open.take(from, last, SETTLEMENT, (stretch) => this.#rejected(stretch, how));
+  }
+
+  /** The app sends basic.recover; `recover` follows with its answer. */
+  recovers(): void {
+    this.#tags.recovers(this.#lastTag);
   }
 
   /** basic.recover: all that is unsettled goes back to its queue, but for what the app has settled and not yet committed. */
   recover(now: number): void {
-    const settled = this.#uncommitted ?? [];
-    if (settled.length === 0) {
-      this.requeueAll('recover', now);
+    this.#now = now;
+    this.#requeueUnsettled('recover', () => true);
+    this.#tags.recovered();
+  }
+
+  /**
+   * The broker cancelled a consumer: what it had not settled goes back to its queue. The broker takes settlements of
+   * these tags all the same.
+   */
+  cancelled(consumer: number, now: number): void {
+    this.#now = now;
+    this.#requeueUnsettled(
+      'consumer_cancelled',
+      (marks) => (marks & CONSUMER) === consumer,
+      ({ first, count }) => this.#tags.unfollowed(first, count),
+    );
+  }
+
+  #requeueUnsettled(
+    reason: RequeueReason,
+    fits: (marks: number) => boolean,
+    also: (stretch: Stretch<DeliveryTally>) => void = () => {},
+  ): void {
+    const requeue = (stretch: Stretch<DeliveryTally>): void => {
+      also(stretch);
+      this.#requeued(stretch, reason);
+    };
+    if (this.#transaction === undefined || this.#transaction.isEmpty) {
+      this.#open.takeMarked(fits, SETTLEMENT, requeue);
       return;
     }
-    this.#now = now;
-    const isSettled = (tag: number): boolean => settled.some(({ from, to }) => from <= tag && tag <= to);
-    const tags = Array.from(this.#open, ({ awaits, first }) => (awaits === SETTLEMENT ? first : -1));
+    const tags = Array.from(this.#open, ({ awaits, first, marks }) =>
+      awaits === SETTLEMENT && fits(marks) ? first : -1,
+    );
     for (const tag of tags) {
-      if (tag < 0 || isSettled(tag)) continue;
-      this.#open.take(tag, tag, SETTLEMENT, (stretch) => this.#requeued(stretch, 'recover', 'recover'));
+      if (tag >= 0 && !this.#tags.isUncommitted(tag)) this.#open.take(tag, tag, SETTLEMENT, requeue);
     }
+  }
+
+  /** The broker closed the channel for something that the app sent, and not at a settlement: it may not have read the last ones. */
+  crossed(now: number): void {
+    this.#lately.crossed(now);
   }
 
   /** The channel or connection ended: all that is unsettled goes back to its queue, and so does what waits for a commit. */
   requeueAll(reason: RequeueReason, now: number): void {
     this.#now = now;
-    if (this.#uncommitted !== undefined) this.#uncommitted.length = 0;
-    this.#open.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason, reason));
+    this.#waiting = undefined;
+    this.#transaction?.clear();
+    this.#open.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason));
   }
 
-  #requeued(stretch: Stretch<DeliveryTally>, settlement: Ending['settlement'], reason: RequeueReason): void {
+  #requeued(stretch: Stretch<DeliveryTally>, reason: RequeueReason): void {
+    if ((stretch.marks & (AT_LIMIT | AT_DEFAULT_LIMIT)) !== 0 && this.#countsDelivery(reason)) {
+      this.#overLimit(stretch, reason);
+      return;
+    }
     this.#settled(stretch);
     stretch.route.tally.requeued(reason, stretch.count);
-    this.#tellSampled(stretch, { settlement, outcome: 'requeued', reason, bits: 0 });
+    this.#tellSampled(stretch, { settlement: reason, outcome: 'requeued', reason, bits: 0 });
+  }
+
+  #countsDelivery(reason: RequeueReason): boolean {
+    return reason === 'nack' ? this.#nackCounts : reason !== 'consumer_cancelled';
+  }
+
+  /** A queue that has delivered a message as often as it may does not take it back. */
+  #overLimit(stretch: Stretch<DeliveryTally>, settlement: RequeueReason): void {
+    if ((stretch.marks & AT_LIMIT) !== 0 || this.#goesOn(stretch)) {
+      this.#failed(stretch, settlement, 'delivery_limit');
+      return;
+    }
+    this.#settled(stretch);
+    stretch.route.tally.unknown('delivery_limit', stretch.count);
+    this.#tellSampled(stretch, { settlement, outcome: 'unknown', reason: 'delivery_limit', bits: 0 });
   }
 
   #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
+    this.#lately.add(stretch.route.tally, stretch.count, this.#now);
+    this.#failed(stretch, settlement, 'rejected');
+  }
+
+  /** Its queue is known to dead-letter: a message that it does not keep is not lost. */
+  #goesOn({ route }: Stretch<DeliveryTally>): boolean {
+    return route.treatment.deadLetters || this.#plane.deadLetters(this.#vhost, route.queue);
+  }
+
+  #failed(stretch: Stretch<DeliveryTally>, settlement: Ending['settlement'], reason: LossReason): void {
     this.#settled(stretch);
-    const { route } = stretch;
-    const { tally, hop } = route;
+    const { tally, hop } = stretch.route;
     const seconds = (this.#now - stretch.time) / 1000;
-    const lost = !route.treatment.deadLetters && !this.#plane.deadLetters(this.#vhost, route.queue);
-    const ending: Ending = { settlement, outcome: 'failed', reason: 'rejected', bits: lost ? LOST : 0 };
+    const lost = !this.#goesOn(stretch);
+    const ending: Ending = { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 };
     for (let i = 0; i < stretch.count; i++) {
-      tally.failed('rejected', seconds, lost);
+      tally.failed(reason, seconds, lost);
       if (lost) hop.lost();
       this.#tell(stretch, i, stretch.detail ?? UNTOLD, ending);
     }

@@ -10,6 +10,7 @@ import { RouteTables } from '../routing/route-tables.ts';
 import { type Route, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
+import { DeliveryLimits } from './delivery-limits.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -54,10 +55,15 @@ export interface Scope {
 
 /** Something learned from one connection that matters to others, also to those of other threads. */
 export interface Fact {
-  /** a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms */
-  kind: 'dead-letters' | 'delays' | 'conflicts';
+  /**
+   * a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms, a queue declared
+   * with or without a delivery limit
+   */
+  kind: 'dead-letters' | 'delays' | 'conflicts' | 'delivery-limit';
   /** vhost and name, or the client, joined by NUL */
   name: string;
+  /** of 'delivery-limit'; undefined: it has none of its own */
+  limit?: number;
 }
 
 /** Answers to a request over direct reply-to; the rest of the routing key is the asker's. */
@@ -89,11 +95,12 @@ export class Plane {
   readonly #deliveries = new RouteTables<DeliveryTally>();
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
-  readonly #facts: Record<Fact['kind'], Set<string>> = {
+  readonly #facts: Record<Exclude<Fact['kind'], 'delivery-limit'>, Set<string>> = {
     'dead-letters': new Set(),
     delays: new Set(),
     conflicts: new Set(),
   };
+  readonly #limits = new DeliveryLimits();
   /** told of what this thread finds out; what others found out goes to `learn` */
   onFact: (fact: Fact) => void = () => {};
   /** every new connection is a plain pipe */
@@ -206,7 +213,11 @@ export class Plane {
   }
 
   /** Another thread's finding. */
-  learn({ kind, name }: Fact): void {
+  learn({ kind, name, limit }: Fact): void {
+    if (kind === 'delivery-limit') {
+      this.#limits.note(name, limit);
+      return;
+    }
     const names = this.#facts[kind];
     if (names.size >= MAX_FACTS) names.clear();
     names.add(name);
@@ -216,7 +227,9 @@ export class Plane {
   }
 
   #note(fact: Fact): void {
-    if (this.#facts[fact.kind].has(fact.name)) return;
+    if (fact.kind === 'delivery-limit') {
+      if (this.#limits.of(fact.name) === fact.limit) return;
+    } else if (this.#facts[fact.kind].has(fact.name)) return;
     this.learn(fact);
     this.onFact(fact);
   }
@@ -231,6 +244,16 @@ export class Plane {
   noteConflict(client: Client): void {
     this.observer.traffic.shadowConflict();
     this.#note({ kind: 'conflicts', name: keyOf(client) });
+  }
+
+  /** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
+  noteDeliveryLimit(vhost: string, queue: string, limit: number | undefined): void {
+    this.#note({ kind: 'delivery-limit', name: `${vhost}\0${queue}`, ...(limit !== undefined && { limit }) });
+  }
+
+  /** How often the queue delivers a message again, by its declaration; undefined: it is not known. */
+  deliveryLimit(vhost: string, queue: string): number | undefined {
+    return this.#limits.of(`${vhost}\0${queue}`);
   }
 
   /** A queue seen to dead-letter, by its declaration or by an x-death that names it. */

@@ -5,11 +5,13 @@ import type { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
 import type { Consumer } from '../delivering/consumer.ts';
 import { DeliveryFrames } from '../delivering/delivery-frames.ts';
 import type { DeliveryReading } from '../delivering/delivery-reading.ts';
-import { DeliveryTracker, type Settlement } from '../delivering/delivery-tracker.ts';
+import { DeliveryTracker } from '../delivering/delivery-tracker.ts';
+import type { Settlement } from '../delivering/settlement.ts';
 import type { PublishPath } from '../fault-path/publish-path.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { ChannelState } from '../open-messages/channel-state.ts';
 import type { Unflushed } from '../open-messages/unflushed.ts';
+import { limitByArguments } from '../plane/delivery-limits.ts';
 import { Detours } from '../plane/detours.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { RequeueReason, UnknownReason } from '../ports/observer.ts';
@@ -21,24 +23,41 @@ import type { Returning } from '../stream/chunk.ts';
 import type { DelayLine, FrameSink } from '../stream/delay-line.ts';
 import { Consumers } from './consumers.ts';
 
-/** A request of the app that the broker will answer, in order, on this channel. */
+/** A request of the app that the broker will answer, in order, on this channel; or one that only its failure answers. */
 interface Request {
   reply: MethodName;
+  nowait?: boolean;
   /** how much had passed when it was sent: what its reply is a barrier for, or commits */
   publishes: number;
   settlements: number;
+  /** of settlements, for what it shows to have been read */
+  settled: number;
+  /** it follows something that the broker should have closed the channel for: an answer shows that it did not */
+  isDoomed: boolean;
   /** consumers that the app had cancelled without waiting for an answer */
   left: readonly Consumer[];
   consume?: { queue: string; noAck: boolean };
   get?: Consumer;
-  declare?: { deadLetters: boolean };
+  declare?: Declared;
+  /** the queue that is deleted */
+  deleted?: string;
   cancel?: string;
 }
 
 const DELIVER = keyOf('basic.deliver');
+/** A queue that the broker has named `amq.gen-` and something. */
+const UNTOLD_QUEUE = 'amq.gen-';
+/** Methods that the broker closes the channel at if they name a delivery tag that is not open. */
+const SETTLING = new Set(['basic.ack', 'basic.reject', 'basic.nack'].map((name) => keyOf(name as MethodName)));
 /** Methods whose answer has another name than `<method>-ok`. */
 const GET_OK = keyOf('basic.get-ok');
 const GET_EMPTY = keyOf('basic.get-empty');
+
+/** What a queue.declare that is not passive says of the queue. */
+interface Declared {
+  deadLetters: boolean;
+  limit: number | undefined;
+}
 
 export interface ChannelContext extends Scope {
   readonly plane: Plane;
@@ -50,6 +69,8 @@ export interface ChannelContext extends Scope {
   readonly downstreamUnflushed: Unflushed;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
+  /** a basic.nack that requeues counts towards a queue's delivery limit */
+  readonly nackCounts: boolean;
   /** a channel has answers of ours for the app */
   answering(): void;
 }
@@ -70,6 +91,8 @@ export class Channel implements Scope {
   readonly publishing: PublishFrames;
   readonly delivering: DeliveryFrames;
   readonly consumers: Consumers;
+  /** the app owes it a close-ok */
+  isClosedByBroker = false;
   #returning: Returning | undefined;
   #swallowing = 0;
   #outgoing: PublishPath | undefined;
@@ -95,7 +118,17 @@ export class Channel implements Scope {
       this.downstreamDetours.set('answering', true);
       context.answering();
     });
-    this.deliveries = new DeliveryTracker(plane, connection, id, vhost, downstreamUnflushed, inFlight);
+    const { nackCounts } = context;
+    this.deliveries = new DeliveryTracker(
+      plane,
+      connection,
+      id,
+      vhost,
+      this.state,
+      downstreamUnflushed,
+      inFlight,
+      nackCounts,
+    );
     this.publishing = new PublishFrames(plane, context, this.upstreamDetours, context.injection);
     this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
     this.consumers = new Consumers(context, id);
@@ -177,13 +210,26 @@ export class Channel implements Scope {
         this.#settle('reject', readU64(buf, at), false, (buf[at + 8] & 1) !== 0, now);
         return;
       case 'basic.recover-async':
+        this.deliveries.recovers();
         this.deliveries.recover(now);
+        return;
+      case 'basic.recover':
+        this.deliveries.recovers();
+        this.#ask({ reply: 'basic.recover-ok' });
+        return;
+      case 'tx.commit':
+        this.deliveries.commits();
+        this.#ask({ reply: 'tx.commit-ok' });
+        return;
+      case 'tx.rollback':
+        this.deliveries.rollsBack();
+        this.#ask({ reply: 'tx.rollback-ok' });
         return;
       case 'basic.consume':
         this.#consume(readMethod(name, buf, start, end), now);
         return;
       case 'basic.cancel':
-        this.#cancel(readMethod(name, buf, start, end));
+        this.#cancel(readMethod(name, buf, start, end), now);
         return;
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
@@ -193,9 +239,16 @@ export class Channel implements Scope {
       case 'queue.declare':
         this.#declare(readMethod(name, buf, start, end));
         return;
+      case 'queue.delete': {
+        const { queue, nowait } = readMethod(name, buf, start, end);
+        const deleted = queue || this.#lastQueue;
+        this.#ask({ reply: 'queue.delete-ok', nowait, deleted });
+        if (nowait) this.#deleted(deleted);
+        return;
+      }
       case 'confirm.select': {
         const { nowait } = readMethod(name, buf, start, end);
-        if (!nowait) this.#ask({ reply: 'confirm.select-ok' });
+        this.#ask({ reply: 'confirm.select-ok', nowait });
         // publishes may follow before the answer: a select that fails closes the channel
         if (this.state.word === 'transactional') return;
         this.state.on('confirm.select');
@@ -213,7 +266,7 @@ export class Channel implements Scope {
         if (!passive && type === 'x-delayed-message') {
           this.#context.plane.noteDelaying(this.#context.vhost, exchange);
         }
-        if (!nowait) this.#ask({ reply: 'exchange.declare-ok' });
+        this.#ask({ reply: 'exchange.declare-ok', nowait });
         return;
       }
       default: {
@@ -221,14 +274,14 @@ export class Channel implements Scope {
         // an app that sends a broker's method gets no answer
         if (!(reply in methods)) return;
         const { nowait } = readMethod(name, buf, start, end) as { nowait?: boolean };
-        if (nowait !== true) this.#ask({ reply });
+        this.#ask({ reply, ...(nowait && { nowait }) });
       }
     }
   }
 
   /** Confirms that we owe the app, unless it still waits for confirm.select-ok. */
   giveAnswers(sink: FrameSink): void {
-    if (this.#answers.length === 0 || this.#requests.some(({ reply }) => reply === 'confirm.select-ok')) return;
+    if (this.#answers.length === 0 || this.#requests.some(awaitsSelectOk)) return;
     const answers = this.#answers.splice(0);
     this.downstreamDetours.set('answering', false);
     if (this.state.isOpen && this.severed === undefined) for (const frame of answers) sink.add(frame);
@@ -241,8 +294,9 @@ export class Channel implements Scope {
   }
 
   #settle(how: Settlement['how'], tag: number, multiple: boolean, requeue: boolean, now: number): void {
-    // a single settlement of no tag is wrong: the broker will say so
-    if (multiple || tag > 0) this.deliveries.settle({ how, from: multiple ? 0 : tag, to: tag, requeue }, now);
+    // a single settlement names a tag
+    if (!multiple && tag === 0) this.deliveries.illegal();
+    else this.deliveries.settle({ how, from: multiple ? 0 : tag, to: tag, requeue }, now);
   }
 
   /**
@@ -278,9 +332,11 @@ export class Channel implements Scope {
     switch (name) {
       case undefined:
         return;
-      case 'basic.cancel':
-        this.consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
+      case 'basic.cancel': {
+        const consumer = this.consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
+        if (consumer !== undefined) this.deliveries.cancelled(consumer.number, now);
         return;
+      }
       default: {
         const request = this.#answered(key);
         if (request === undefined) return;
@@ -290,7 +346,7 @@ export class Channel implements Scope {
   }
 
   #reply(name: MethodName, request: Request, buf: Uint8Array, start: number, end: number, now: number): void {
-    this.publishes.barrier(request.publishes, now);
+    this.#read(request, now);
     this.consumers.forget(request.left);
     switch (name) {
       case 'basic.get-ok':
@@ -309,9 +365,12 @@ export class Channel implements Scope {
       case 'queue.declare-ok': {
         const { queue } = readMethod(name, buf, start, end);
         this.#lastQueue = queue;
-        if (request.declare?.deadLetters) this.#context.plane.noteDeadLettering(this.#context.vhost, queue);
+        if (request.declare !== undefined) this.#declared(queue, request.declare);
         return;
       }
+      case 'queue.delete-ok':
+        if (request.deleted !== undefined) this.#deleted(request.deleted);
+        return;
       case 'basic.recover-ok':
         this.deliveries.recover(now);
         return;
@@ -335,6 +394,39 @@ export class Channel implements Scope {
     return sequence;
   }
 
+  /** The broker has read the request, and all that was sent before it. */
+  #read(request: Request, now: number): void {
+    if (request.isDoomed && this.deliveries.awaitsClose) {
+      this.deliveries.tolerated(now);
+      this.publishes.tolerated(now);
+    }
+    this.publishes.barrier(request.publishes, now);
+    this.deliveries.read(request.settled);
+  }
+
+  /**
+   * The broker closes the channel because of this method of the app, 0 if because of none; `end` follows. What was sent
+   * before that method has been read, what was sent behind it has not.
+   */
+  refused(failed: number, now: number): void {
+    if (this.deliveries.awaitsClose && SETTLING.has(failed)) {
+      this.publishes.barrier(this.publishes.numbers.sequence, now);
+      return;
+    }
+    const name = methodNames.get(failed);
+    const request = this.#requests.find(({ reply }) => reply === `${name}-ok`);
+    if (request !== undefined) {
+      this.publishes.barrier(request.publishes, now);
+      this.deliveries.read(request.settled);
+    }
+    this.deliveries.crossed(now);
+  }
+
+  /** The app sends what the broker refuses, and reads nothing behind. */
+  illegal(): void {
+    this.deliveries.illegal();
+  }
+
   /**
    * The channel ends: by the app (`unconfirmed_at_close`), by the broker (`channel_error`) or with
    * its connection. Every open message gets its outcome.
@@ -354,14 +446,19 @@ export class Channel implements Scope {
   /** channel.close-ok of the broker. */
   closed(now: number): void {
     const request = this.#answered(keyOf('channel.close-ok'));
-    if (request !== undefined) this.publishes.barrier(request.publishes, now);
+    if (request !== undefined) this.#read(request, now);
   }
 
-  #ask(request: Omit<Request, 'publishes' | 'settlements' | 'left'>): void {
+  #ask(request: Omit<Request, 'publishes' | 'settlements' | 'settled' | 'isDoomed' | 'left'>): void {
+    const { reply, nowait = false } = request;
+    // of those that nothing answers but a failure, the first one shows what was read at least
+    if (nowait && this.#requests.some((each) => each.nowait && each.reply === reply)) return;
     this.#requests.push({
       ...request,
       publishes: this.publishes.numbers.sequence,
-      settlements: this.deliveries.uncommitted,
+      settlements: this.deliveries.made,
+      settled: this.deliveries.mark(),
+      isDoomed: this.deliveries.awaitsClose,
       left: this.consumers.leaving,
     });
   }
@@ -369,30 +466,44 @@ export class Channel implements Scope {
   /** The request this reply answers. Replies come in order; one that does not fit is nobody's. */
   #answered(key: number): Request | undefined {
     const wanted = key === GET_EMPTY ? GET_OK : key;
-    const at = this.#requests.findIndex((request) => keyOf(request.reply) === wanted);
+    const at = this.#requests.findIndex(({ reply, nowait }) => !nowait && keyOf(reply) === wanted);
     return at < 0 ? undefined : this.#requests.splice(0, at + 1).at(-1);
   }
 
   #consume({ queue, consumerTag, noAck, nowait }: Arguments<'basic.consume'>, now: number): void {
     const consume = { queue: queue || this.#lastQueue, noAck };
-    if (nowait) this.consumers.started(consumerTag, consume.queue, noAck, now);
-    else this.#ask({ reply: 'basic.consume-ok', consume });
+    this.#ask({ reply: 'basic.consume-ok', nowait, consume });
+    if (!nowait) return;
+    if (consumerTag === '') this.consumers.startedUnnamed(consume.queue, noAck);
+    else this.consumers.started(consumerTag, consume.queue, noAck, now);
   }
 
-  #cancel({ consumerTag, nowait }: Arguments<'basic.cancel'>): void {
-    if (nowait) this.consumers.leaves(consumerTag);
-    else this.#ask({ reply: 'basic.cancel-ok', cancel: consumerTag });
+  #cancel({ consumerTag, nowait }: Arguments<'basic.cancel'>, now: number): void {
+    this.#ask({ reply: 'basic.cancel-ok', nowait, cancel: consumerTag });
+    if (nowait) this.consumers.leaves(consumerTag, now);
   }
 
   #declare({ queue, passive, nowait, arguments: args }: Arguments<'queue.declare'>): void {
-    const deadLetters = !passive && deadLettersByArguments(args);
-    if (!nowait) this.#ask({ reply: 'queue.declare-ok', declare: { deadLetters } });
-    else {
-      if (queue !== '') this.#lastQueue = queue;
-      if (deadLetters) this.#context.plane.noteDeadLettering(this.#context.vhost, queue);
-    }
+    const declare = passive ? undefined : { deadLetters: deadLettersByArguments(args), limit: limitByArguments(args) };
+    this.#ask({ reply: 'queue.declare-ok', nowait, ...(declare && { declare }) });
+    if (!nowait) return;
+    // the broker names it, and nobody is told how
+    this.#lastQueue = queue || UNTOLD_QUEUE;
+    if (declare !== undefined && queue !== '') this.#declared(queue, declare);
+  }
+
+  #declared(queue: string, { deadLetters, limit }: Declared): void {
+    const { plane, vhost } = this.#context;
+    if (deadLetters) plane.noteDeadLettering(vhost, queue);
+    plane.noteDeliveryLimit(vhost, queue, limit);
+  }
+
+  #deleted(queue: string): void {
+    this.#context.plane.noteDeliveryLimit(this.#context.vhost, queue, undefined);
   }
 }
+
+const awaitsSelectOk = ({ reply, nowait }: Request): boolean => reply === 'confirm.select-ok' && !nowait;
 
 const deadLettersByArguments = (args: FieldTable): boolean => typeof args['x-dead-letter-exchange'] === 'string';
 

@@ -1,9 +1,15 @@
 import { text } from '../../amqp/fields.ts';
 import { Consumer } from '../delivering/consumer.ts';
+import { CONSUMER } from '../delivering/delivery-marks.ts';
 import { same } from '../routing/routes.ts';
 import type { ChannelContext } from './channel.ts';
 
-/** The consumers of one channel by their tags; whoever starts or stops is told of. */
+/** Behind the consumer tag of a delivery: its delivery tag and `redelivered`, then its exchange and routing key. */
+const NAMES = 9;
+/** Consumers that the broker cancelled and may revive, and nameless ones no delivery has named yet: the oldest go first. */
+const MOST_KEPT = 256;
+
+/** The consumers of one channel by their tags; whoever starts or stops is told of, once. */
 export class Consumers {
   readonly #context: ChannelContext;
   readonly #channel: number;
@@ -12,35 +18,152 @@ export class Consumers {
   #last: Consumer | undefined;
   /** cancelled without an answer to wait for: deliveries may follow until the broker has answered what was asked after it */
   #leaving: Consumer[] = [];
+  /** the broker chose a tag that nobody is told of: the first delivery will tell */
+  readonly #unnamed: Consumer[] = [];
+  /** cancelled by the broker, which may deliver to them again */
+  readonly #dormant = new Set<Consumer>();
+  #numbers = 0;
 
   constructor(context: ChannelContext, channel: number) {
     this.#context = context;
     this.#channel = channel;
   }
 
-  /** Whose consumer tag it is. */
+  /** Whose consumer tag, from `start` to `end` in the frame of a delivery, it is. */
   readonly find = (buf: Uint8Array, start: number, end: number): Consumer | undefined => {
     const last = this.#last;
     if (last !== undefined && same(last.key, buf, start, end)) return last;
-    const found = this.#byTag.get(text(buf, start, end));
-    if (found !== undefined) this.#last = found;
+    const tag = text(buf, start, end);
+    const found = this.#byTag.get(tag) ?? this.#named(tag, buf, end);
+    if (found === undefined) return undefined;
+    if (found.elder !== undefined) return this.#meant(found, found.elder, buf, end);
+    this.#last = found;
     return found;
   };
 
+  /** Two have had the tag, and the broker may not have read yet that the elder one is cancelled. */
+  #meant(consumer: Consumer, elder: Consumer, buf: Uint8Array, at: number): Consumer {
+    const key = keyOnDefaultExchange(buf, at);
+    if (key === elder.queue && key !== consumer.queue) return elder;
+    // the elder one gets nothing behind this
+    if (key === consumer.queue) consumer.elder = undefined;
+    return consumer;
+  }
+
+  /** The first delivery of a consumer whose tag the broker chose: of several, its queue's if the message tells, else the oldest. */
+  #named(tag: string, buf: Uint8Array, at: number): Consumer | undefined {
+    if (this.#unnamed.length === 0) return undefined;
+    const key = keyOnDefaultExchange(buf, at);
+    const fitting = this.#unnamed.findIndex(({ queue }) => queue === key);
+    const [{ queue, noAck, number }] = this.#unnamed.splice(Math.max(0, fitting), 1);
+    const consumer = this.#make(tag, queue, noAck, number);
+    this.#byTag.set(tag, consumer);
+    this.#tellStarted(consumer, this.#context.plane.clock.now());
+    return consumer;
+  }
+
   /** Where the answer to a basic.get comes from. */
   get(queue: string, noAck: boolean): Consumer {
-    return new Consumer(this.#context.plane, this.#context, 'get', '', queue, noAck);
+    return new Consumer(this.#context.plane, this.#context, 'get', '', queue, noAck, 0);
   }
 
   /** The plane's tables of routes are others now. */
   rerouted(): void {
-    for (const consumer of this.#byTag.values()) consumer.rerouted();
+    for (const consumer of this.#byTag.values()) {
+      consumer.rerouted();
+      consumer.elder?.rerouted();
+    }
+    for (const consumer of this.#unnamed) consumer.rerouted();
   }
 
   started(tag: string, queue: string, noAck: boolean, now: number): void {
-    const { plane, connection } = this.#context;
-    this.#byTag.set(tag, new Consumer(plane, this.#context, 'deliver', tag, queue, noAck));
+    const before = this.#byTag.get(tag);
+    const consumer = this.#make(tag, queue, noAck, this.#nextNumber());
+    if (before !== undefined && this.#leaving.includes(before)) consumer.elder = before;
+    if (before !== undefined) this.#dormant.delete(before);
+    this.#byTag.set(tag, consumer);
     this.#last = undefined;
+    this.#tellStarted(consumer, now);
+  }
+
+  /** Started without an answer to wait for, under a tag that the broker chooses. */
+  startedUnnamed(queue: string, noAck: boolean): void {
+    if (this.#unnamed.length === MOST_KEPT) this.#unnamed.shift();
+    this.#unnamed.push(this.#make('', queue, noAck, this.#nextNumber()));
+  }
+
+  #make(tag: string, queue: string, noAck: boolean, number: number): Consumer {
+    return new Consumer(this.#context.plane, this.#context, 'deliver', tag, queue, noAck, number);
+  }
+
+  #nextNumber(): number {
+    this.#numbers = (this.#numbers % CONSUMER) + 1;
+    return this.#numbers;
+  }
+
+  /** Cancelled by the app without waiting for an answer: `forget` follows. */
+  leaves(tag: string, now: number): void {
+    const consumer = this.#byTag.get(tag);
+    if (consumer === undefined) return;
+    this.#leaving.push(consumer);
+    this.#tellStopped(consumer, 'app', now);
+  }
+
+  /** Those that leave now: who answers a request made now has read that. */
+  get leaving(): readonly Consumer[] {
+    return this.#leaving.slice();
+  }
+
+  /** Cancelled by the broker. It keeps its tag: RabbitMQ 4.3 delivers to it again once it has settled what it held. */
+  cancelled(tag: string, now: number): Consumer | undefined {
+    const consumer = this.#byTag.get(tag);
+    if (consumer === undefined) return undefined;
+    this.#tellStopped(consumer, 'broker', now);
+    this.#dormant.add(consumer);
+    if (this.#dormant.size > MOST_KEPT) for (const oldest of this.#dormant) return this.#drop(oldest, consumer);
+    return consumer;
+  }
+
+  #drop(oldest: Consumer, cancelled: Consumer): Consumer {
+    this.#dormant.delete(oldest);
+    this.#remove(oldest);
+    return cancelled;
+  }
+
+  /** The broker answered the app's cancel. */
+  stopped(tag: string, now: number): void {
+    const consumer = this.#byTag.get(tag);
+    if (consumer === undefined) return;
+    this.#tellStopped(consumer, 'app', now);
+    this.#remove(consumer);
+  }
+
+  /** No delivery to these can follow. Their tags may be others' already. */
+  forget(left: readonly Consumer[]): void {
+    if (left.length === 0) return;
+    this.#leaving = this.#leaving.filter((consumer) => !left.includes(consumer));
+    for (const consumer of left) this.#remove(consumer);
+  }
+
+  #remove(consumer: Consumer): void {
+    this.#dormant.delete(consumer);
+    const of = this.#byTag.get(consumer.tag);
+    if (of === consumer) this.#byTag.delete(consumer.tag);
+    else if (of?.elder === consumer) of.elder = undefined;
+    this.#last = undefined;
+  }
+
+  /** The channel ends, and all of them. */
+  end(now: number): void {
+    for (const consumer of this.#byTag.values()) this.#tellStopped(consumer, 'app', now);
+    this.#byTag.clear();
+    this.#dormant.clear();
+    this.#leaving.length = this.#unnamed.length = 0;
+    this.#last = undefined;
+  }
+
+  #tellStarted({ tag, queue, noAck }: Consumer, now: number): void {
+    const { plane, connection } = this.#context;
     plane.observer.emit({
       type: 'consumer.started',
       at: plane.clock.micros(now),
@@ -52,57 +175,26 @@ export class Consumers {
     });
   }
 
-  /** Cancelled by the app without waiting for an answer: `forget` follows. */
-  leaves(tag: string): void {
-    const consumer = this.#byTag.get(tag);
-    if (consumer !== undefined) this.#leaving.push(consumer);
-  }
-
-  /** Those that leave now: who answers a request made now has read that. */
-  get leaving(): readonly Consumer[] {
-    return this.#leaving.slice();
-  }
-
-  /** Cancelled by the broker. */
-  cancelled(tag: string, now: number): void {
-    this.leaves(tag);
-    this.#stopped(tag, 'broker', now);
-  }
-
-  /** The broker answered the app's cancel. */
-  stopped(tag: string, now: number): void {
-    this.#stopped(tag, 'app', now);
-    this.#byTag.delete(tag);
-    this.#last = undefined;
-  }
-
-  /** No delivery to these can follow. Their tags may be others' already. */
-  forget(left: readonly Consumer[]): void {
-    if (left.length === 0) return;
-    this.#leaving = this.#leaving.filter((consumer) => !left.includes(consumer));
-    for (const consumer of left) if (this.#byTag.get(consumer.tag) === consumer) this.#byTag.delete(consumer.tag);
-    this.#last = undefined;
-  }
-
-  /** The channel ends, and all of them. */
-  end(now: number): void {
-    for (const tag of this.#byTag.keys()) this.#stopped(tag, 'app', now);
-    this.#byTag.clear();
-    this.#last = undefined;
-  }
-
-  #stopped(tag: string, by: 'app' | 'broker', now: number): void {
-    const consumer = this.#byTag.get(tag);
-    if (consumer === undefined) return;
+  #tellStopped(consumer: Consumer, by: 'app' | 'broker', now: number): void {
+    if (consumer.hasStopped) return;
+    consumer.hasStopped = true;
     const { plane, connection } = this.#context;
     plane.observer.emit({
       type: 'consumer.cancelled',
       at: plane.clock.micros(now),
       connection,
       channel: this.#channel,
-      consumerTag: tag,
+      consumerTag: consumer.tag,
       queue: consumer.queue,
       by,
     });
   }
+}
+
+/** The routing key of a delivery whose consumer tag ends at `at`, if it went to its queue by name; else undefined. */
+function keyOnDefaultExchange(buf: Uint8Array, at: number): string | undefined {
+  const exchange = at + NAMES;
+  if (buf[exchange] !== 0) return undefined;
+  const end = exchange + 2 + buf[exchange + 1];
+  return end <= buf.length ? text(buf, exchange + 2, end) : undefined;
 }

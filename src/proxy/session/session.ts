@@ -12,6 +12,7 @@ import { HeaderInjection } from '../publishing/header-injection.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
 import { appName } from './app-name.ts';
 import { leaksMandatory } from './broker-flaws.ts';
+import { defaultDeliveryLimit, nackCountsDelivery } from './broker-limits.ts';
 import { Channel } from './channel.ts';
 import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
 
@@ -182,7 +183,8 @@ export class Session {
     const names = { vhost, pipeline, app, client };
     const unflushed = { upstreamUnflushed, downstreamUnflushed };
     const headers = { injection: this.injection, reading: this.reading };
-    const context = { ...names, ...unflushed, ...headers, plane, connection, inFlight, answering };
+    const nackCounts = nackCountsDelivery(this.#broker);
+    const context = { ...names, ...unflushed, ...headers, plane, connection, inFlight, nackCounts, answering };
     const channel = new Channel(id, context);
     this.#channels.set(id, channel);
     return channel;
@@ -210,8 +212,10 @@ export class Session {
         this.plane.noteConflict(this.#client);
         this.shadowing = this.plane.shadowing(this.#client);
       }
+      channel.refused(failed, now);
       channel.end('channel_error', 'channel_closed', now, reply);
       channel.state.on('closed by broker');
+      channel.isClosedByBroker = true;
     }
     this.#tellClosed(id, { by: 'broker', ...reply }, now);
   }
@@ -219,11 +223,15 @@ export class Session {
   /** A channel.close-ok that passed: the broker's ends the channel, the app's forgets it. */
   channelClosed(by: 'app' | 'broker', id: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
+    const channel = this.channel(id);
     if (by === 'broker') {
-      const channel = this.channel(id);
       channel?.closed(now);
       channel?.end('unconfirmed_at_close', 'channel_closed', now);
       this.#tellClosed(id, { by: 'app', code: 0, text: '' }, now);
+    } else if (!channel?.isClosedByBroker) {
+      // nobody asked: the broker will close the connection for it
+      channel?.illegal();
+      return;
     }
     this.forgetChannel(id);
   }
@@ -287,6 +295,7 @@ export class Session {
       const { product, version } = readMethod('connection.start', buf, start, end).serverProperties;
       this.#broker = `${string(product)} ${string(version)}`.trim();
       this.#leaksMandatory = leaksMandatory(this.#broker);
+      this.reading.defaultDeliveryLimit = defaultDeliveryLimit(this.#broker);
     } else if (key === TUNE) {
       this.#brokerChannelMax ??= readMethod('connection.tune', buf, start, end).channelMax;
     } else if (key === OPEN_OK) {
