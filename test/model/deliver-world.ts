@@ -8,8 +8,14 @@ interface Consumer {
   tag: string;
   queue: string;
   noAck: boolean;
-  /** the broker delivers to it unless it is still `asked` for; `leaving`: cancelled without an answer to wait for */
-  state: 'asked' | 'on' | 'cancelling' | 'leaving';
+  serial: number;
+  /**
+   * the broker delivers to it unless it is still `asked` for; `leaving`: cancelled without an answer to wait for;
+   * `dormant`: cancelled by the broker, which may deliver again
+   */
+  state: 'asked' | 'on' | 'cancelling' | 'leaving' | 'dormant';
+  /** the app does not know its tag, and nothing was delivered to it yet */
+  isUnheardOf: boolean;
 }
 
 /** A request that the broker has yet to answer: in turn, as it reads them. */
@@ -18,6 +24,8 @@ interface Request {
   answer(): Buffer[];
   /** cancelled before it was sent: the broker has read that when it answers */
   left: Consumer[];
+  /** settlements that it shows to have been read */
+  read: ReturnType<Ledger['asked']>;
 }
 
 class Channel {
@@ -125,7 +133,7 @@ export class World {
     const channel = this.#channels.get(id) as Channel;
     const left = this.#consumers.filter((each) => each.channel === id && each.state === 'leaving');
     this.#site.fromApp(name, frame);
-    channel.requests.push({ name, answer, left });
+    channel.requests.push({ name, answer, left, read: this.#ledger.asked(id) });
     if (answered) this.#answer(id);
   }
 

@@ -54,7 +54,7 @@ export class DeliveryTracker implements Flushable {
     this.#settled(stretch);
     const { tally } = stretch.route;
     tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
-    this.#lately.add(tally, stretch.count, this.#now);
+    this.#sent(stretch);
     this.#tellSampled(stretch, ACKED);
   };
   readonly #autoAcked = (stretch: Stretch<DeliveryTally>): void => {
@@ -357,8 +357,13 @@ export class DeliveryTracker implements Flushable {
   }
 
   #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
-    this.#lately.add(stretch.route.tally, stretch.count, this.#now);
+    this.#sent(stretch);
     this.#failed(stretch, settlement, 'rejected');
+  }
+
+  /** It counts because the app sent its settlement, and not because the broker committed it. */
+  #sent({ route, count }: Stretch<DeliveryTally>): void {
+    if (this.#transaction === undefined) this.#lately.add(route.tally, count, this.#now);
   }
 
   /** Its queue is known to dead-letter: a message that it does not keep is not lost. */
