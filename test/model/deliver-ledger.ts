@@ -202,7 +202,8 @@ export class Ledger {
   crossed(channel: number): void {
     for (const { until, topics } of this.#lately.get(channel) ?? []) {
       if (this.now - until > RECENT_MS) continue;
-      for (const topic of topics) this.#count('event_unknown_total', { topic, side: 'consume', reason: 'channel_error' });
+      for (const topic of topics)
+        this.#count('event_unknown_total', { topic, side: 'consume', reason: 'channel_error' });
     }
   }
 

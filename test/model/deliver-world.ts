@@ -35,8 +35,8 @@ class Channel {
   lastQueue = '';
   generated = 0;
   readonly requests: Request[] = [];
-  /** tags settled by a `multiple` */
-  readonly swept: number[] = [];
+  /** tags that were settled, if only in a transaction that may be rolled back */
+  readonly settled: number[] = [];
 
   awaits(...names: string[]): boolean {
     return this.requests.some(({ name }) => names.includes(name));
@@ -140,8 +140,9 @@ export class World {
   #answer(id: number): void {
     const requests = this.#channels.get(id)?.requests ?? [];
     for (let next = requests.shift(); next !== undefined; next = requests.shift()) {
-      const { name, answer, left } = next;
+      const { name, answer, left, read } = next;
       this.#consumers = this.#consumers.filter((each) => !left.includes(each));
+      this.#ledger.answered(id, read);
       const frames = answer();
       this.#site.fromBroker(`answers: ${name}`, frames);
     }
@@ -167,6 +168,7 @@ export class World {
       // with the same meaning whichever of them the broker has read
       if (channel.awaits('declare on')) return;
       this.#site.fromApp(`declare ${queue} on ${id}, nowait`, frame);
+      this.#ledger.asked(id);
       done();
       return;
     }
@@ -192,19 +194,25 @@ export class World {
   #consume(operation: Extract<Operation, { do: 'consume' }>): void {
     const { channel: id, noAck, nowait, answered } = operation;
     const channel = this.#usable(id);
-    if (channel === undefined || (nowait && operation.tag === '')) return;
+    if (channel === undefined) return;
     const queue = this.#queueMeant(channel, operation.queue);
     if (queue === undefined) return;
+    const isUnheardOf = nowait && operation.tag === '';
+    // of two, nobody could say whose the first delivery is
+    if (isUnheardOf && this.#consumers.some((each) => each.channel === id && each.isUnheardOf)) return;
     const tag = operation.tag || `amq.ctag-${++channel.generated}`;
     const same = this.#consumers.find((each) => each.channel === id && each.tag === tag);
-    if (same !== undefined && same.state !== 'leaving') return;
-    const consumer: Consumer = { channel: id, tag, queue, noAck, state: 'asked' };
+    if (same !== undefined && same.state !== 'leaving' && same.state !== 'dormant') return;
+    if (same?.state === 'dormant') this.#consumers = this.#consumers.filter((each) => each !== same);
+    const serial = ++this.#serial;
+    const consumer: Consumer = { channel: id, tag, queue, noAck, serial, state: 'asked', isUnheardOf };
     const frame = app.consume(id, operation.queue, operation.tag, noAck, nowait);
     const what = `consume ${operation.queue} on ${id} as '${operation.tag}'${noAck ? ', no-ack' : ''}`;
     if (nowait) {
       // the broker has read the cancel
       this.#consumers = this.#consumers.filter((each) => each !== same);
       this.#site.fromApp(`${what}, nowait`, frame);
+      this.#ledger.asked(id);
       consumer.state = 'on';
       this.#consumers.push(consumer);
       return;
@@ -225,7 +233,9 @@ export class World {
 
   #cancel({ pick, nowait, answered }: Extract<Operation, { do: 'cancel' }>): void {
     const consumer = picked(
-      this.#consumers.filter(({ channel, state }) => state === 'on' && this.#usable(channel)),
+      this.#consumers.filter(
+        ({ channel, state, isUnheardOf }) => state === 'on' && !isUnheardOf && this.#usable(channel),
+      ),
       pick,
     );
     if (consumer === undefined) return;
@@ -233,6 +243,7 @@ export class World {
     const frame = app.cancel(id, tag, nowait);
     if (nowait) {
       this.#site.fromApp(`cancel ${tag} on ${id}, nowait`, frame);
+      this.#ledger.asked(id);
       consumer.state = 'leaving';
       return;
     }
@@ -251,11 +262,12 @@ export class World {
 
   #brokerCancels(pick: number): void {
     const consumer = picked(
-      this.#consumers.filter(({ state }) => state === 'on'),
+      this.#consumers.filter(({ state, isUnheardOf }) => state === 'on' && !isUnheardOf),
       pick,
     );
     if (consumer === undefined) return;
-    this.#consumers = this.#consumers.filter((each) => each !== consumer);
+    consumer.state = 'dormant';
+    this.#ledger.cancelled(consumer.channel, consumer.serial);
     this.#site.fromBroker(`cancels ${consumer.tag} on ${consumer.channel}`, [
       broker.cancel(consumer.channel, consumer.tag),
     ]);
@@ -270,11 +282,13 @@ export class World {
     const deliveries: Delivery[] = [];
     const taken = new Set<number>();
     for (const { to, message } of messages) {
-      const { channel: id, tag, queue, noAck } = picked(consumers, to) as Consumer;
+      const consumer = picked(consumers, to) as Consumer;
+      const { channel: id, tag, queue, noAck, serial } = consumer;
       // frames of one channel's messages cannot mix
       if (pieces === 'woven' && taken.has(id)) continue;
       taken.add(id);
-      const made = this.#message({ id, via: 'deliver', consumerTag: tag, queue, noAck }, message);
+      consumer.isUnheardOf = false;
+      const made = this.#message({ id, via: 'deliver', consumerTag: tag, consumer: serial, queue, noAck }, message);
       all.push(made.frames);
       deliveries.push(made.delivery);
     }
@@ -284,7 +298,7 @@ export class World {
   }
 
   #message(
-    to: { id: number; via: 'deliver' | 'get'; consumerTag: string; queue: string; noAck: boolean },
+    to: Pick<Delivery, 'via' | 'consumerTag' | 'consumer' | 'queue' | 'noAck'> & { id: number },
     message: Message,
   ): { frames: Buffer[]; delivery: Delivery } {
     const channel = this.#channels.get(to.id) as Channel;
@@ -323,7 +337,7 @@ export class World {
     if (queue === undefined) return;
     const answer = (): Buffer[] => {
       if (found === undefined) return [broker.getEmpty(id)];
-      const { frames, delivery } = this.#message({ id, via: 'get', consumerTag: '', queue, noAck }, found);
+      const { frames, delivery } = this.#message({ id, via: 'get', consumerTag: '', consumer: 0, queue, noAck }, found);
       this.#site.log.push(`  (${described(delivery)})`);
       this.#ledger.delivered(delivery);
       return frames;
@@ -335,26 +349,67 @@ export class World {
   #settle(list: Settlement[]): void {
     const frames: Buffer[] = [];
     const said: string[] = [];
-    for (const { how, channel: pick, pick: nth, what, requeue } of list) {
+    /** channels on which one of them is of a tag that is not open: the method of that one, and what waits since */
+    const illegal = new Map<number, { methodId: number; waiting: (() => void)[] }>();
+    for (const settlement of list) {
+      const { how, channel: pick, requeue } = settlement;
       const ids = [...this.#channels.keys()].filter((id) => this.#maySettle(id));
       const id = picked(ids, pick);
       if (id === undefined) continue;
       const channel = this.#channels.get(id) as Channel;
       const tags = this.#ledger.unsettled(id);
-      const multiple = (what === 'up to' || what === 'all') && how !== 'reject';
-      // in a transaction it would be of one that waits for the commit
-      const again = what === 'again' && !channel.transactional;
-      const one = again ? picked(channel.swept, nth) : picked(tags, nth);
-      const tag = multiple && what === 'all' ? 0 : one;
-      if (tag === undefined) continue;
-      if (multiple) channel.swept.push(...tags.filter((each) => tag === 0 || each <= tag));
+      const meant = this.#tagsMeant(settlement, channel, tags);
+      if (meant === undefined) continue;
+      const { tag, multiple } = meant;
       if (how === 'ack') frames.push(app.ack(id, tag, multiple));
       else if (how === 'nack') frames.push(app.nack(id, tag, multiple, requeue));
       else frames.push(app.reject(id, tag, requeue));
       said.push(`${how} ${id}/${tag}${multiple ? ' multiple' : ''}${how !== 'ack' && requeue ? ' requeue' : ''}`);
-      this.#ledger.settles(id, how, tag, multiple, requeue, channel.transactional);
+      if (!(multiple && tag === 0) && !tags.includes(tag) && !illegal.has(id)) {
+        illegal.set(id, { methodId: { ack: 80, reject: 90, nack: 120 }[how], waiting: [] });
+      }
+      const settle = (): void => {
+        this.#ledger.settles(id, how, tag, multiple, requeue, channel.transactional);
+        channel.settled.push(...tags.filter((each) => (multiple ? tag === 0 || each <= tag : each === tag)));
+      };
+      const after = illegal.get(id);
+      if (after === undefined) settle();
+      else after.waiting.push(settle);
     }
     if (frames.length > 0) this.#site.fromApp(said.join(', '), ...frames);
+    for (const [id, { methodId, waiting }] of illegal) this.#refuse(id, methodId, waiting);
+  }
+
+  /** Which tag a settlement names; undefined: there is none such. */
+  #tagsMeant(
+    { how, pick, what }: Settlement,
+    channel: Channel,
+    tags: number[],
+  ): { tag: number; multiple: boolean } | undefined {
+    const multiple = (what === 'up to' || what === 'all') && how !== 'reject';
+    if (what === 'none') return { tag: 0, multiple: false };
+    if (what === 'unknown') return { tag: channel.tag + 1 + pick, multiple: how !== 'reject' && pick % 2 === 0 };
+    if (multiple && what === 'all') return { tag: 0, multiple };
+    const tag = picked(what === 'again' ? channel.settled : tags, pick);
+    return tag === undefined ? undefined : { tag, multiple };
+  }
+
+  /** The app named a tag that is not open; what it said on the channel since waits. */
+  #refuse(id: number, methodId: number, waiting: (() => void)[]): void {
+    // it read these before, and what they say is no sign of what it thinks of the tag
+    this.#answer(id);
+    if (this.#settings.broker === 'tolerant') {
+      const answer = (): Buffer[] => {
+        for (const settle of waiting) settle();
+        return [broker.qosOk(id)];
+      };
+      this.#ask(id, `qos on ${id}`, app.qos(id), answer, true);
+      return;
+    }
+    this.#site.fromApp(`qos on ${id}, which won't be read`, app.qos(id));
+    this.#channelGone(id);
+    this.#site.fromBroker(`refuses a tag on ${id}`, [broker.refuses(id, methodId)]);
+    this.#site.fromApp(`channel ${id} is closed`, app.channelCloseOk(id));
   }
 
   /** What the broker is about to do to open deliveries is done before it reads on. */
@@ -413,6 +468,7 @@ export class World {
   #brokerCloses({ channel: id, late }: Extract<Operation, { do: 'broker closes channel' }>): void {
     if (this.#usable(id) === undefined) return;
     const [tag] = this.#ledger.unsettled(id);
+    this.#ledger.crossed(id);
     this.#channelGone(id);
     this.#site.fromBroker(`closes channel ${id}`, [broker.channelClose(id)]);
     // sent before the app read of it

@@ -90,7 +90,12 @@ export class Connection {
       to: app,
       opening: 'frame',
       observed: observedFromBroker,
-      unflushed: session.downstreamUnflushed,
+      unflushed: {
+        flushed: (now) => {
+          session.inFlight.caughtUp(now);
+          session.downstreamUnflushed.flushed(now);
+        },
+      },
       heldBack: () => session.inFlight.heldBack(),
       follow: (boundary, limiter) => new FromBroker(session, boundary, scratch.runs.deliveries, this, limiter, lost),
     });

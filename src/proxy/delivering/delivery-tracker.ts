@@ -19,6 +19,8 @@ const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason:
 const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
 /** Of one of which nothing was to be told. */
 const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
+/** Settlements kept for the case that the broker takes them all the same; most brokers never do. */
+const MOST_WAITING = 4096;
 /** Numbers from the first delivery to the last. */
 const ALL = Number.POSITIVE_INFINITY;
 
@@ -203,7 +205,7 @@ export class DeliveryTracker implements Flushable {
 
   #postpone(settlement: Settlement, serial: number): void {
     if (this.#waiting === undefined) return;
-    if (this.#waiting.length < this.#limit) this.#waiting.push({ settlement, serial });
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push({ settlement, serial });
     else this.#plane.observer.traffic.unobserved('window_full');
   }
 

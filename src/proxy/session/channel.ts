@@ -451,13 +451,14 @@ export class Channel implements Scope {
 
   #ask(request: Omit<Request, 'publishes' | 'settlements' | 'settled' | 'isDoomed' | 'left'>): void {
     const { reply, nowait = false } = request;
+    const settled = this.deliveries.mark();
     // of those that nothing answers but a failure, the first one shows what was read at least
     if (nowait && this.#requests.some((each) => each.nowait && each.reply === reply)) return;
     this.#requests.push({
       ...request,
       publishes: this.publishes.numbers.sequence,
       settlements: this.deliveries.made,
-      settled: this.deliveries.mark(),
+      settled,
       isDoomed: this.deliveries.awaitsClose,
       left: this.consumers.leaving,
     });
