@@ -204,8 +204,10 @@ export class DeliveryTracker implements Flushable {
   }
 
   #postpone(settlement: Settlement, serial: number): void {
-    if (this.#waiting === undefined) return;
-    if (this.#waiting.length < MOST_WAITING) this.#waiting.push({ settlement, serial });
+    // tags that are still to be given are not meant
+    const to = settlement.to === 0 ? this.#lastTag : Math.min(settlement.to, this.#lastTag);
+    if (this.#waiting === undefined || to === 0 || settlement.from > to) return;
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push({ settlement: { ...settlement, to }, serial });
     else this.#plane.observer.traffic.unobserved('window_full');
   }
 
