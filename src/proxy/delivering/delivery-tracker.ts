@@ -112,11 +112,15 @@ export class DeliveryTracker implements Flushable {
     if (run.deadLetterQueue !== '' && !run.redelivered) {
       for (let i = 0; i < count; i++) tally.deadLettered(run.deadLetterQueue, run.deadLetterReason);
     }
-    // a tag that does not grow is no delivery tag we can follow
-    const follows = tag > this.#lastTag;
+    const follows = this.#follows(tag, count);
     if (follows) this.#lastTag = tag + count - 1;
     if (run.source.noAck) this.#awaitFlush(run, follows, held);
     else this.#awaitSettlement(run, follows ? Math.min(count, Math.max(0, this.#limit - this.#open.awaiting)) : 0);
+  }
+
+  /** A tag that does not grow, or that a number can't hold exactly, is no delivery tag we can follow. */
+  #follows(tag: number, count: number): boolean {
+    return tag > this.#lastTag && Number.isSafeInteger(tag + count);
   }
 
   #awaitSettlement(run: DeliveryRun, kept: number): void {
@@ -169,7 +173,7 @@ export class DeliveryTracker implements Flushable {
     if (!run.source.noAck) return;
     const { route, tag } = run;
     route.tally.passed(run.bytes, run.redelivered, run.get);
-    if (tag <= this.#lastTag) return;
+    if (!this.#follows(tag, 1)) return;
     this.#lastTag = tag;
     this.#now = now;
     this.#open.add(run, 0, 1, tag, FLUSH);
