@@ -24,6 +24,7 @@ const SETTLEMENTS: readonly Passage['settlement'][] = [
   'reject',
   'nack',
   'recover',
+  'consumer_cancelled',
   'channel_closed',
   'connection_closed',
   'none',

@@ -179,7 +179,16 @@ export interface DeliveryEnded extends MessagePassage {
   consumerTag: string;
   redelivered: boolean;
   /** `none`: neither settled nor requeued, the channel or connection ended under auto-ack */
-  settlement: 'ack' | 'auto-ack' | 'reject' | 'nack' | 'recover' | 'channel_closed' | 'connection_closed' | 'none';
+  settlement:
+    | 'ack'
+    | 'auto-ack'
+    | 'reject'
+    | 'nack'
+    | 'recover'
+    | 'consumer_cancelled'
+    | 'channel_closed'
+    | 'connection_closed'
+    | 'none';
   outcome: 'success' | 'failed' | 'requeued' | 'unknown';
   /** '' on success, else the label of event_lost_total, event_requeued_total or event_unknown_total */
   reason: string;

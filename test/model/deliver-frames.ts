@@ -37,6 +37,7 @@ export const app = {
   reject: (channel: number, tag: number, requeue: boolean) => method(channel, 60, 90, u64(tag), bits(requeue)),
   nack: (channel: number, tag: number, multiple: boolean, requeue: boolean) =>
     method(channel, 60, 120, u64(tag), bits(multiple, requeue)),
+  qos: (channel: number) => method(channel, 60, 10, u32(0), u16(0), bits(false)),
   recover: (channel: number, async: boolean) => method(channel, 60, async ? 100 : 110, bits(true)),
   tx: (channel: number, what: 'select' | 'commit' | 'rollback') =>
     method(channel, 90, { select: 10, commit: 20, rollback: 30 }[what]),
@@ -44,8 +45,13 @@ export const app = {
 
 export const broker = {
   channelOpenOk: (channel: number) => method(channel, 20, 11, long('')),
-  channelClose: (channel: number) => method(channel, 20, 40, u16(404), short('NOT_FOUND - no queue'), u16(50), u16(10)),
+  /** At no method of the app. */
+  channelClose: (channel: number) => method(channel, 20, 40, u16(406), short('PRECONDITION_FAILED'), u16(0), u16(0)),
+  /** At an ack, reject or nack. */
+  refuses: (channel: number, methodId: number) =>
+    method(channel, 20, 40, u16(406), short('PRECONDITION_FAILED - unknown delivery tag'), u16(60), u16(methodId)),
   channelCloseOk: (channel: number) => method(channel, 20, 41),
+  qosOk: (channel: number) => method(channel, 60, 11),
   close: method(0, 10, 50, u16(320), short('CONNECTION_FORCED'), u16(0), u16(0)),
   closeOk: method(0, 10, 51),
   declareOk: (channel: number, queue: string) => method(channel, 50, 11, short(queue), u32(0), u32(0)),

@@ -1,4 +1,5 @@
 import type { DeliveryEnded } from '../../src/events/lifecycle.ts';
+import type { RequeueReason } from '../../src/proxy/ports/observer.ts';
 
 // What must be counted and told of deliveries, kept in plain lists by docs/loss.md: slow, and so simple
 // that it is right at sight. It knows nothing of how the data plane does it.
@@ -9,6 +10,8 @@ export interface Delivery {
   tag: number;
   via: 'deliver' | 'get';
   consumerTag: string;
+  /** which of the channel's consumers, 0 for a get: a tag may have been another's */
+  consumer: number;
   queue: string;
   exchange: string;
   routingKey: string;
@@ -36,7 +39,7 @@ export type How = 'ack' | 'nack' | 'reject';
 
 interface Open {
   delivery: Delivery;
-  /** false: there was no room for it, so its outcome will not be known */
+  /** false: there was no room for it, so its outcome will not be known; or it is told already, and open to the broker only */
   followed: boolean;
   /** in a transaction: the app has settled it, the commit is still to come */
   settled: { how: How; requeue: boolean } | undefined;
@@ -50,6 +53,17 @@ export type Told = Omit<DeliveryEnded, 'type' | 'connection' | 'pipeline' | 'sta
 };
 
 const RECENT_MS = 1000;
+/** Settlements that are not told apart when it comes to how long ago they were. */
+const TOGETHER_MS = 50;
+
+/** Settlements of one channel that the broker may not have read. */
+interface Lately {
+  since: number;
+  until: number;
+  /** an answer that was asked for behind them shows that they were read */
+  closed: boolean;
+  topics: string[];
+}
 
 export const topicOf = ({ exchange, routingKey }: { exchange: string; routingKey: string }): string =>
   exchange || routingKey;
@@ -71,6 +85,7 @@ export class Ledger {
   #held: Delivery[] = [];
   /** those it took, and when */
   #sent: { delivery: Delivery; at: number }[] = [];
+  readonly #lately = new Map<number, Lately[]>();
   #behind = false;
   #behindUntil = Number.NEGATIVE_INFINITY;
   readonly #window: number;
@@ -154,7 +169,7 @@ export class Ledger {
       const covered = multiple ? tag === 0 || open.delivery.tag <= tag : open.delivery.tag === tag;
       if (!covered || open.settled !== undefined) continue;
       if (transactional) open.settled = { how, requeue };
-      else this.#settle(open, how, requeue);
+      else this.#settle(open, how, requeue, true);
     }
   }
 
@@ -165,7 +180,7 @@ export class Ledger {
       commit: () => {
         for (const open of waiting) {
           if (open.settled !== undefined && this.#open.includes(open)) {
-            this.#settle(open, open.settled.how, open.settled.requeue);
+            this.#settle(open, open.settled.how, open.settled.requeue, false);
           }
         }
       },
@@ -180,7 +195,52 @@ export class Ledger {
     for (const open of this.#on(channel)) if (open.settled === undefined) this.#requeue(open, 'recover');
   }
 
+  /** The app asks for something on the channel; `answered` follows with what this returns. */
+  asked(channel: number): Lately[] {
+    const lately = this.#lately.get(channel) ?? [];
+    for (const each of lately) each.closed = true;
+    return lately.slice();
+  }
+
+  answered(channel: number, read: Lately[]): void {
+    const lately = this.#lately.get(channel) ?? [];
+    this.#lately.set(
+      channel,
+      lately.filter((each) => !read.includes(each)),
+    );
+  }
+
+  /** The broker closes the channel and does not say at what: what was settled last may not have been read. */
+  crossed(channel: number): void {
+    for (const { until, topics } of this.#lately.get(channel) ?? []) {
+      if (this.now - until > RECENT_MS) continue;
+      for (const topic of topics)
+        this.#count('event_unknown_total', { topic, side: 'consume', reason: 'channel_error' });
+    }
+  }
+
+  /** The broker cancelled a consumer: its deliveries go back, and their tags stay open. */
+  cancelled(channel: number, consumer: number): void {
+    for (const open of this.#on(channel)) {
+      if (open.delivery.consumer !== consumer || open.settled !== undefined) continue;
+      this.#requeue(open, 'consumer_cancelled');
+      this.#open.push({ ...open, followed: false });
+    }
+    this.#open.sort((a, b) => a.delivery.tag - b.delivery.tag);
+  }
+
+  #settledNow({ channel, ...names }: Delivery): void {
+    const lately = this.#lately.get(channel) ?? [];
+    const last = lately.at(-1);
+    if (last !== undefined && !last.closed && this.now - last.since < TOGETHER_MS) {
+      last.until = this.now;
+      last.topics.push(topicOf(names));
+    } else lately.push({ since: this.now, until: this.now, closed: false, topics: [topicOf(names)] });
+    this.#lately.set(channel, lately);
+  }
+
   channelEnded(channel: number, reason: 'channel_closed' | 'connection_closed'): void {
+    this.#lately.delete(channel);
     for (const open of this.#on(channel)) this.#requeue(open, reason);
   }
 
@@ -235,13 +295,15 @@ export class Ledger {
     return true;
   }
 
-  #settle(open: Open, how: How, requeue: boolean): void {
+  /** `atOnce`: the broker has yet to read it. */
+  #settle(open: Open, how: How, requeue: boolean, atOnce: boolean): void {
     if (how !== 'ack' && requeue && open.delivery.stream === 'no') {
       this.#requeue(open, how);
       return;
     }
     if (!this.#closes(open)) return;
     const { delivery } = open;
+    if (atOnce) this.#settledNow(delivery);
     const topic = topicOf(delivery);
     const { queue } = delivery;
     const seconds = (this.now - delivery.at) / 1000;
@@ -267,7 +329,7 @@ export class Ledger {
     this.#count('tracehare_topology_lost_total', { id: `queue:/:${delivery.queue} > app:tracehare-bench/guest` });
   }
 
-  #requeue(open: Open, reason: 'nack' | 'reject' | 'recover' | 'channel_closed' | 'connection_closed'): void {
+  #requeue(open: Open, reason: RequeueReason): void {
     if (!this.#closes(open)) return;
     const { delivery } = open;
     const isQueue = delivery.stream === 'no';

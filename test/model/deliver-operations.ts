@@ -26,8 +26,8 @@ export interface Settlement {
   /** of the channels that have open deliveries, and of their tags */
   channel: number;
   pick: number;
-  /** 'one'; all up to it; all there are (tag 0); 'again': one that a `multiple` has settled before */
-  what: 'one' | 'up to' | 'all' | 'again';
+  /** 'one'; all up to it; all there are (tag 0); and what no broker has to take: a tag settled before, one never given, none */
+  what: 'one' | 'up to' | 'all' | 'again' | 'unknown' | 'none';
   requeue: boolean;
 }
 
@@ -91,7 +91,7 @@ const settlement: fc.Arbitrary<Settlement> = fc.record({
   how: fc.constantFrom('ack', 'ack', 'nack', 'reject'),
   channel: pick,
   pick,
-  what: fc.constantFrom('one', 'one', 'one', 'up to', 'all', 'all', 'again'),
+  what: fc.constantFrom(...Array(6).fill('one'), 'up to', 'up to', 'all', 'all', 'again', 'unknown', 'none'),
   requeue: fc.boolean(),
 });
 

@@ -13,6 +13,8 @@ export interface Settings {
   config: string;
   window: number;
   sampler: 'parentbased_always_off' | 'always_on';
+  /** at a settlement of a tag that is not open the broker closes the channel; or it reads on */
+  broker: 'strict' | 'tolerant';
 }
 
 /** The data plane between two sockets, and beside it the ledger, which is told of what passes in the same order. */

@@ -14,8 +14,14 @@ interface Consumer {
   since: number;
   offset: number;
   readsQueue: boolean;
-  /** the broker delivers to it unless it is still `asked` for; `leaving`: cancelled without an answer to wait for */
-  state: 'asked' | 'on' | 'cancelling' | 'leaving';
+  serial: number;
+  /**
+   * the broker delivers to it unless it is still `asked` for; `leaving`: cancelled without an answer to wait for;
+   * `dormant`: cancelled by the broker, which may deliver again
+   */
+  state: 'asked' | 'on' | 'cancelling' | 'leaving' | 'dormant';
+  /** the app does not know its tag, and nothing was delivered to it yet */
+  isUnheardOf: boolean;
 }
 
 /** A request that the broker has yet to answer: in turn, as it reads them. */
@@ -26,6 +32,8 @@ interface Request {
   left: Consumer[];
   /** what was asked behind it, without an answer, and is done when it is answered */
   behind: (() => void)[];
+  /** settlements that it shows to have been read */
+  read: ReturnType<Ledger['asked']>;
 }
 
 class Channel {
@@ -35,8 +43,8 @@ class Channel {
   lastQueue = '';
   generated = 0;
   readonly requests: Request[] = [];
-  /** tags settled by a `multiple` */
-  readonly swept: number[] = [];
+  /** tags that were settled, if only in a transaction that may be rolled back */
+  readonly settled: number[] = [];
 
   awaits(...names: string[]): boolean {
     return this.requests.some(({ name }) => names.includes(name));
@@ -136,15 +144,16 @@ export class World {
     const channel = this.#channels.get(id) as Channel;
     const left = this.#consumers.filter((each) => each.channel === id && each.state === 'leaving');
     this.#site.fromApp(name, frame);
-    channel.requests.push({ name, answer, left, behind: [] });
+    channel.requests.push({ name, answer, left, behind: [], read: this.#ledger.asked(id) });
     if (answered) this.#answer(id);
   }
 
   #answer(id: number): void {
     const requests = this.#channels.get(id)?.requests ?? [];
     for (let next = requests.shift(); next !== undefined; next = requests.shift()) {
-      const { name, answer, left } = next;
+      const { name, answer, left, read } = next;
       this.#consumers = this.#consumers.filter((each) => !left.includes(each));
+      this.#ledger.answered(id, read);
       const frames = answer();
       this.#site.fromBroker(`answers: ${name}`, frames);
       for (const done of next.behind) done();
@@ -171,6 +180,7 @@ export class World {
       // with the same meaning whichever of them the broker has read
       if (channel.awaits('declare on')) return;
       this.#site.fromApp(`declare ${queue} on ${id}, nowait`, frame);
+      this.#ledger.asked(id);
       channel.lastQueue = queue;
       inTurn(channel, done);
       return;
@@ -215,15 +225,20 @@ export class World {
   #consume(operation: Extract<Operation, { do: 'consume' }>): void {
     const { channel: id, noAck, nowait, answered } = operation;
     const channel = this.#usable(id);
-    if (channel === undefined || (nowait && operation.tag === '')) return;
+    if (channel === undefined) return;
     const queue = this.#queueMeant(channel, operation.queue);
     if (queue === undefined) return;
+    const isUnheardOf = nowait && operation.tag === '';
+    // of two, nobody could say whose the first delivery is
+    if (isUnheardOf && this.#consumers.some((each) => each.channel === id && each.isUnheardOf)) return;
     const tag = operation.tag || `amq.ctag-${++channel.generated}`;
     const same = this.#consumers.find((each) => each.channel === id && each.tag === tag);
-    if (same !== undefined && same.state !== 'leaving') return;
-    const asksForOffset = operation.queue === 'log';
+    if (same !== undefined && same.state !== 'leaving' && same.state !== 'dormant') return;
+    if (same?.state === 'dormant') this.#consumers = this.#consumers.filter((each) => each !== same);
+    const asksForOffset = operation.queue === 'log' && !isUnheardOf;
     const progress = { asksForOffset, since: this.#site.micros(), offset: -1, readsQueue: false };
-    const consumer: Consumer = { channel: id, tag, queue, noAck, ...progress, state: 'asked' };
+    const serial = ++this.#serial;
+    const consumer: Consumer = { channel: id, tag, queue, noAck, serial, ...progress, state: 'asked', isUnheardOf };
     const args = asksForOffset ? [string('x-stream-offset', 'first')] : [];
     const frame = app.consume(id, operation.queue, operation.tag, noAck, nowait, args);
     const what = `consume ${operation.queue} on ${id} as '${operation.tag}'${noAck ? ', no-ack' : ''}`;
@@ -231,6 +246,7 @@ export class World {
       // the broker has read the cancel
       this.#consumers = this.#consumers.filter((each) => each !== same);
       this.#site.fromApp(`${what}, nowait`, frame);
+      this.#ledger.asked(id);
       consumer.state = 'on';
       this.#consumers.push(consumer);
       return;
@@ -252,7 +268,9 @@ export class World {
 
   #cancel({ pick, nowait, answered }: Extract<Operation, { do: 'cancel' }>): void {
     const consumer = picked(
-      this.#consumers.filter(({ channel, state }) => state === 'on' && this.#usable(channel)),
+      this.#consumers.filter(
+        ({ channel, state, isUnheardOf }) => state === 'on' && !isUnheardOf && this.#usable(channel),
+      ),
       pick,
     );
     if (consumer === undefined) return;
@@ -260,6 +278,7 @@ export class World {
     const frame = app.cancel(id, tag, nowait);
     if (nowait) {
       this.#site.fromApp(`cancel ${tag} on ${id}, nowait`, frame);
+      this.#ledger.asked(id);
       consumer.state = 'leaving';
       return;
     }
@@ -278,11 +297,12 @@ export class World {
 
   #brokerCancels(pick: number): void {
     const consumer = picked(
-      this.#consumers.filter(({ state }) => state === 'on'),
+      this.#consumers.filter(({ state, isUnheardOf }) => state === 'on' && !isUnheardOf),
       pick,
     );
     if (consumer === undefined) return;
-    this.#consumers = this.#consumers.filter((each) => each !== consumer);
+    consumer.state = 'dormant';
+    this.#ledger.cancelled(consumer.channel, consumer.serial);
     this.#site.fromBroker(`cancels ${consumer.tag} on ${consumer.channel}`, [
       broker.cancel(consumer.channel, consumer.tag),
     ]);
@@ -296,13 +316,15 @@ export class World {
     const all: Buffer[][] = [];
     const deliveries: Delivery[] = [];
     const taken = new Set<number>();
-    for (const { to, message } of messages) {
-      const consumer = picked(consumers, to) as Consumer;
-      const { channel: id, tag, queue, noAck } = consumer;
+    for (const { to: whom, message } of messages) {
+      const consumer = picked(consumers, whom) as Consumer;
+      const { channel: id, tag, queue, noAck, serial } = consumer;
       // frames of one channel's messages cannot mix
       if (pieces === 'woven' && taken.has(id)) continue;
       taken.add(id);
-      const made = this.#message({ id, via: 'deliver', consumerTag: tag, queue, noAck, consumer }, message);
+      consumer.isUnheardOf = false;
+      const to = { id, via: 'deliver', consumerTag: tag, consumer: serial, queue, noAck, reader: consumer } as const;
+      const made = this.#message(to, message);
       all.push(made.frames);
       deliveries.push(made.delivery);
     }
@@ -312,14 +334,7 @@ export class World {
   }
 
   #message(
-    to: {
-      id: number;
-      via: 'deliver' | 'get';
-      consumerTag: string;
-      queue: string;
-      noAck: boolean;
-      consumer?: Consumer;
-    },
+    to: Pick<Delivery, 'via' | 'consumerTag' | 'consumer' | 'queue' | 'noAck'> & { id: number; reader?: Consumer },
     message: Message,
   ): { frames: Buffer[]; delivery: Delivery } {
     const channel = this.#channels.get(to.id) as Channel;
@@ -327,7 +342,7 @@ export class World {
     const { exchange, routingKey, redelivered, size, context, named } = message;
     const sampled = this.#settings.sampler === 'always_on' || context === 'sampled';
     const own = context === 'none' ? '' : traceIdOf(serial);
-    const { id, consumer, ...rest } = to;
+    const { id, reader, ...rest } = to;
     const micros = this.#site.micros();
     const { stamp, death } = stampOf(message, micros);
     const age = stamp === undefined ? undefined : (micros - stamp) / 1e6;
@@ -348,7 +363,7 @@ export class World {
       correlationId: named === 'both' ? `c${serial}` : '',
       age,
       death: diedBefore ? undefined : death,
-      stream: consumer === undefined ? 'no' : this.#readsStream(consumer, message, stamp),
+      stream: reader === undefined ? 'no' : this.#readsStream(reader, message, stamp),
       at: this.#ledger.now,
     };
     return { frames: framesOf(delivery, message, serial, micros), delivery };
@@ -376,7 +391,7 @@ export class World {
     if (queue === undefined) return;
     const answer = (): Buffer[] => {
       if (found === undefined) return [broker.getEmpty(id)];
-      const { frames, delivery } = this.#message({ id, via: 'get', consumerTag: '', queue, noAck }, found);
+      const { frames, delivery } = this.#message({ id, via: 'get', consumerTag: '', consumer: 0, queue, noAck }, found);
       this.#site.log.push(`  (${described(delivery)})`);
       this.#ledger.delivered(delivery);
       return frames;
@@ -388,26 +403,67 @@ export class World {
   #settle(list: Settlement[]): void {
     const frames: Buffer[] = [];
     const said: string[] = [];
-    for (const { how, channel: pick, pick: nth, what, requeue } of list) {
+    /** channels on which one of them is of a tag that is not open: the method of that one, and what waits since */
+    const illegal = new Map<number, { methodId: number; waiting: (() => void)[] }>();
+    for (const settlement of list) {
+      const { how, channel: pick, requeue } = settlement;
       const ids = [...this.#channels.keys()].filter((id) => this.#maySettle(id));
       const id = picked(ids, pick);
       if (id === undefined) continue;
       const channel = this.#channels.get(id) as Channel;
       const tags = this.#ledger.unsettled(id);
-      const multiple = (what === 'up to' || what === 'all') && how !== 'reject';
-      // in a transaction it would be of one that waits for the commit
-      const again = what === 'again' && !channel.transactional;
-      const one = again ? picked(channel.swept, nth) : picked(tags, nth);
-      const tag = multiple && what === 'all' ? 0 : one;
-      if (tag === undefined) continue;
-      if (multiple) channel.swept.push(...tags.filter((each) => tag === 0 || each <= tag));
+      const meant = this.#tagsMeant(settlement, channel, tags);
+      if (meant === undefined) continue;
+      const { tag, multiple } = meant;
       if (how === 'ack') frames.push(app.ack(id, tag, multiple));
       else if (how === 'nack') frames.push(app.nack(id, tag, multiple, requeue));
       else frames.push(app.reject(id, tag, requeue));
       said.push(`${how} ${id}/${tag}${multiple ? ' multiple' : ''}${how !== 'ack' && requeue ? ' requeue' : ''}`);
-      this.#ledger.settles(id, how, tag, multiple, requeue, channel.transactional);
+      if (!(multiple && tag === 0) && !tags.includes(tag) && !illegal.has(id)) {
+        illegal.set(id, { methodId: { ack: 80, reject: 90, nack: 120 }[how], waiting: [] });
+      }
+      const settle = (): void => {
+        this.#ledger.settles(id, how, tag, multiple, requeue, channel.transactional);
+        channel.settled.push(...tags.filter((each) => (multiple ? tag === 0 || each <= tag : each === tag)));
+      };
+      const after = illegal.get(id);
+      if (after === undefined) settle();
+      else after.waiting.push(settle);
     }
     if (frames.length > 0) this.#site.fromApp(said.join(', '), ...frames);
+    for (const [id, { methodId, waiting }] of illegal) this.#refuse(id, methodId, waiting);
+  }
+
+  /** Which tag a settlement names; undefined: there is none such. */
+  #tagsMeant(
+    { how, pick, what }: Settlement,
+    channel: Channel,
+    tags: number[],
+  ): { tag: number; multiple: boolean } | undefined {
+    const multiple = (what === 'up to' || what === 'all') && how !== 'reject';
+    if (what === 'none') return { tag: 0, multiple: false };
+    if (what === 'unknown') return { tag: channel.tag + 1 + pick, multiple: how !== 'reject' && pick % 2 === 0 };
+    if (multiple && what === 'all') return { tag: 0, multiple };
+    const tag = picked(what === 'again' ? channel.settled : tags, pick);
+    return tag === undefined ? undefined : { tag, multiple };
+  }
+
+  /** The app named a tag that is not open; what it said on the channel since waits. */
+  #refuse(id: number, methodId: number, waiting: (() => void)[]): void {
+    // it read these before, and what they say is no sign of what it thinks of the tag
+    this.#answer(id);
+    if (this.#settings.broker === 'tolerant') {
+      const answer = (): Buffer[] => {
+        for (const settle of waiting) settle();
+        return [broker.qosOk(id)];
+      };
+      this.#ask(id, `qos on ${id}`, app.qos(id), answer, true);
+      return;
+    }
+    this.#site.fromApp(`qos on ${id}, which won't be read`, app.qos(id));
+    this.#channelGone(id);
+    this.#site.fromBroker(`refuses a tag on ${id}`, [broker.refuses(id, methodId)]);
+    this.#site.fromApp(`channel ${id} is closed`, app.channelCloseOk(id));
   }
 
   /** What the broker is about to do to open deliveries is done before it reads on. */
@@ -466,6 +522,7 @@ export class World {
   #brokerCloses({ channel: id, late }: Extract<Operation, { do: 'broker closes channel' }>): void {
     if (this.#usable(id) === undefined) return;
     const [tag] = this.#ledger.unsettled(id);
+    this.#ledger.crossed(id);
     this.#channelGone(id);
     this.#site.fromBroker(`closes channel ${id}`, [broker.channelClose(id)]);
     // sent before the app read of it

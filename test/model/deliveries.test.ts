@@ -32,6 +32,7 @@ const settings: fc.Arbitrary<Settings & { inTransaction: boolean }> = fc.record(
   config: fc.constant(config),
   window: fc.constantFrom(4, 2, 100),
   sampler: fc.constantFrom('parentbased_always_off', 'always_on'),
+  broker: fc.constantFrom('strict', 'strict', 'tolerant'),
 });
 
 const CONSUMING = [

@@ -97,7 +97,12 @@ export class Connection {
       to: app,
       by: 'broker',
       observed: observedFromBroker,
-      unflushed: session.downstreamUnflushed,
+      unflushed: {
+        flushed: (now) => {
+          session.inFlight.caughtUp(now);
+          session.downstreamUnflushed.flushed(now);
+        },
+      },
       unknown,
       heldBack: () => session.inFlight.heldBack(),
       follow: (boundary, limiter) => new FromBroker(session, boundary, scratch.runs.deliveries, this, limiter, lost),

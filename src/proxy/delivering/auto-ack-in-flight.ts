@@ -34,10 +34,7 @@ export class AutoAckInFlight {
 
   /** The kernel took these, and all before them. */
   add(tally: DeliveryTally, count: number, bytes: number, now: number): void {
-    if (this.#full) {
-      this.#full = false;
-      this.#fullAt = now;
-    }
+    this.caughtUp(now);
     const last = this.#runs - 1;
     if (last >= 0 && this.#tallies[last] === tally && now - this.#since[last] < SLICE_MS) {
       this.#until[last] = now;
@@ -97,6 +94,13 @@ export class AutoAckInFlight {
   /** The socket could not take all it was given. */
   heldBack(): void {
     this.#full = true;
+  }
+
+  /** The kernel took all that the socket held. */
+  caughtUp(now: number): void {
+    if (!this.#full) return;
+    this.#full = false;
+    this.#fullAt = now;
   }
 
   /** The app vanished. */

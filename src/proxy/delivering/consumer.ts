@@ -14,6 +14,12 @@ export class Consumer {
   readonly key: Uint8Array;
   readonly queue: string;
   readonly noAck: boolean;
+  /** on its channel, in a delivery's marks */
+  readonly number: number;
+  /** had the same tag and was cancelled just before: the broker may not have read that yet */
+  elder: Consumer | undefined;
+  /** its end was told */
+  hasStopped = false;
   /** of its sampled deliveries that have nothing special to tell */
   readonly plain: SpanDetail;
   readonly #stream: StreamReader | undefined;
@@ -29,24 +35,20 @@ export class Consumer {
     tag: string,
     queue: string,
     noAck: boolean,
+    number: number,
     stream?: StreamReader,
   ) {
     this.tag = tag;
     this.key = Buffer.from(tag, 'utf8');
     this.queue = queue;
     this.noAck = noAck;
-    this.plain = { via, consumerTag: tag, more: NOTHING_MORE };
+    this.number = number;
     // brokers don't let a stream be read without acknowledgements, nor by basic.get
     this.#stream = noAck ? undefined : stream;
+    this.plain = { via, consumerTag: tag, more: NOTHING_MORE };
     this.#plane = plane;
     this.#scope = scope;
     this.#routes = plane.deliveryRoutes(scope, queue);
-  }
-
-  /** Where deliveries of these names are counted. */
-  route(buf: Uint8Array, start: number, end: number): Route<DeliveryTally> {
-    this.#last = this.#routes.find(buf, start, end, this.#last);
-    return this.#last;
   }
 
   /** The delivery with this header, which is no redelivered one, comes out of a stream. */
@@ -59,6 +61,12 @@ export class Consumer {
   /** Of such a delivery: it was published, at `stamp`, since the consumer is there, and it had not read it before. */
   advances(header: ContentHeader, stamp: number): boolean {
     return this.#stream?.advances(header, stamp) ?? false;
+  }
+
+  /** Where deliveries of these names are counted. */
+  route(buf: Uint8Array, start: number, end: number): Route<DeliveryTally> {
+    this.#last = this.#routes.find(buf, start, end, this.#last);
+    return this.#last;
   }
 
   /** The plane's tables of routes are others now. */

@@ -6,7 +6,8 @@ import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, X_DEATH } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
-import { type DeliveryRun, STREAM_READ } from './delivery-run.ts';
+import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
+import type { DeliveryRun } from './delivery-run.ts';
 
 /**
  * Anybody who publishes past a Tracehare can write any stamp, and one from 1970 would ruin the sum of a histogram
@@ -15,6 +16,8 @@ import { type DeliveryRun, STREAM_READ } from './delivery-run.ts';
  */
 const OLDEST_STAMP_S = 30 * 24 * 3600;
 const MOST_SKEW_S = 3600;
+/** How often a quorum queue has delivered the message before; not there the first time. */
+const DELIVERY_COUNT = Buffer.from('x-delivery-count');
 
 /**
  * Reads what the content header of the delivery at hand says, and adds the message to its run. It works on the plane's
@@ -22,9 +25,12 @@ const MOST_SKEW_S = 3600;
  */
 export class DeliveryReading {
   readonly #plane: Plane;
+  /** of quorum queues that declare none, by what the broker is */
+  defaultDeliveryLimit = Number.POSITIVE_INFINITY;
   // of the message at hand
   #passageBits = 0;
   #isFirst = false;
+  /** of delivery-marks.ts, besides its consumer */
   #marks = 0;
   #latency = Number.NaN;
   #detail: SpanDetail | undefined;
@@ -51,6 +57,8 @@ export class DeliveryReading {
       this.#isFirst = !isStreamRead;
       this.#latency = this.#since(stamp, now);
     }
+    // on first deliveries the header is the publisher's own
+    if (redelivered) this.#marks |= this.#limitReached(scope.vhost, source.queue, header);
     context.ids = run.ids;
     context.at = run.count * IDS;
     context.traced = false;
@@ -83,7 +91,7 @@ export class DeliveryReading {
       run.redelivered = (this.#passageBits & REDELIVERED) !== 0;
       run.passageBits = this.#passageBits;
       run.isFirst = this.#isFirst;
-      run.marks = this.#marks;
+      run.marks = run.source.number | this.#marks;
       run.latency = this.#latency;
       run.detail = this.#detail;
       run.deadLetterQueue = this.#deadLetterQueue;
@@ -97,7 +105,7 @@ export class DeliveryReading {
       run.tag + run.count === tag &&
       run.passageBits === this.#passageBits &&
       run.isFirst === this.#isFirst &&
-      run.marks === this.#marks &&
+      run.marks === (run.source.number | this.#marks) &&
       run.detail === this.#detail &&
       run.deadLetterQueue === this.#deadLetterQueue &&
       run.deadLetterReason === this.#deadLetterReason &&
@@ -113,6 +121,17 @@ export class DeliveryReading {
     this.#latency = Number.NaN;
     this.#detail = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
+  }
+
+  /** What a requeue will mean to the message, which a quorum queue has delivered before. */
+  #limitReached(vhost: string, queue: string, header: ContentHeader): number {
+    const at = header.find(DELIVERY_COUNT);
+    // l, a 64-bit integer
+    if (at < 0 || header.buf[at] !== 0x6c) return 0;
+    const count = readU64(header.buf, at + 1);
+    const limit = this.#plane.deliveryLimit(vhost, queue);
+    if (limit !== undefined) return count >= limit ? AT_LIMIT : 0;
+    return count >= this.defaultDeliveryLimit ? AT_DEFAULT_LIMIT : 0;
   }
 
   /** Seconds from a stamp until now. NaN, with the cause counted, when the stamp can't be believed. */

@@ -2,9 +2,6 @@ import { Run } from '../open-messages/run.ts';
 import type { DeliveryTally } from '../ports/observer.ts';
 import type { Consumer } from './consumer.ts';
 
-/** In Run.marks: they were read from a stream, which keeps them. */
-export const STREAM_READ = 1;
-
 /** Deliveries that passed towards the app one behind the other, with tags in a row and all of a run in common. */
 export class DeliveryRun extends Run<DeliveryTally> {
   /** the consumer or basic.get that they are for */

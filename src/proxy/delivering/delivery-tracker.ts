@@ -1,21 +1,28 @@
 import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED } from '../../events/passage.ts';
+import type { ChannelState } from '../open-messages/channel-state.ts';
 import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
 import type { SpanDetail } from '../open-messages/span-detail.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
-import type { DeliveryTally, RequeueReason } from '../ports/observer.ts';
+import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
-import { type DeliveryRun, STREAM_READ } from './delivery-run.ts';
-import { type Settlement, Uncommitted } from './uncommitted.ts';
+import { AT_DEFAULT_LIMIT, AT_LIMIT, CONSUMER, STREAM_READ } from './delivery-marks.ts';
+import type { DeliveryRun } from './delivery-run.ts';
+import { OpenTags } from './open-tags.ts';
+import { SettledLately } from './settled-lately.ts';
+import type { Settlement } from './settlement.ts';
+import { Transaction } from './transaction.ts';
 
 const ACKED: Ending = { settlement: 'ack', outcome: 'success', reason: '', bits: 0 };
 const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason: '', bits: 0 };
 const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
+/** Of one of which nothing was to be told. */
+const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
 /** Settlements in a transaction that are remembered, however few deliveries are. */
 const MIN_UNCOMMITTED = 1024;
-/** Of a delivery that is not sampled, and is told of only because it went wrong. */
-const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
+/** Settlements kept for the case that the broker takes them all the same; most brokers never do. */
+const MOST_WAITING = 4096;
 /** Numbers from the first delivery to the last. */
 const ALL = Number.POSITIVE_INFINITY;
 
@@ -26,14 +33,22 @@ const ALL = Number.POSITIVE_INFINITY;
 export class DeliveryTracker implements Flushable {
   readonly #plane: Plane;
   readonly #vhost: string;
+  readonly #state: ChannelState;
   readonly #unflushed: Unflushed;
   readonly #inFlight: AutoAckInFlight;
+  readonly #nackCounts: boolean;
   readonly #limit: number;
   readonly #mostUncommitted: number;
   readonly #open = new OpenMessages<DeliveryTally>();
   readonly #teller: PassageTeller<DeliveryTally>;
+  readonly #tags = new OpenTags(this.#open);
+  readonly #lately = new SettledLately();
   /** in tx: settlements wait for the commit */
-  #uncommitted: Uncommitted | undefined;
+  #transaction: Transaction | undefined;
+  /** the app has sent what the broker closes the channel for: settlements since, which wait for that close or a reply */
+  #waiting: { settlement: Settlement; serial: number }[] | undefined;
+  /** settlements so far */
+  #serial = 0;
   /** the highest delivery tag so far */
   #lastTag = 0;
   /** it waits for the next flush */
@@ -42,7 +57,9 @@ export class DeliveryTracker implements Flushable {
   #now = 0;
   readonly #acked = (stretch: Stretch<DeliveryTally>): void => {
     this.#settled(stretch);
-    stretch.route.tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    const { tally } = stretch.route;
+    tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    this.#sent(stretch);
     this.#tellSampled(stretch, ACKED);
   };
   readonly #autoAcked = (stretch: Stretch<DeliveryTally>): void => {
@@ -67,11 +84,15 @@ export class DeliveryTracker implements Flushable {
     connection: number,
     channel: number,
     vhost: string,
+    state: ChannelState,
     unflushed: Unflushed,
     inFlight: AutoAckInFlight,
+    nackCounts: boolean,
   ) {
     this.#plane = plane;
     this.#vhost = vhost;
+    this.#state = state;
+    this.#nackCounts = nackCounts;
     this.#unflushed = unflushed;
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
@@ -81,7 +102,7 @@ export class DeliveryTracker implements Flushable {
 
   /** tx.select passed. */
   transactional(): void {
-    this.#uncommitted ??= new Uncommitted();
+    this.#transaction ??= new Transaction();
   }
 
   /** The last byte of each passed towards the app; `held`: a fault keeps it from the socket, `left` tells when not. */
@@ -90,35 +111,42 @@ export class DeliveryTracker implements Flushable {
     const { tally, hop } = route;
     tally.passed(run.bytes, run.redelivered, run.get, count);
     hop.passed(run.redelivered, count);
-    const isStreamRead = run.marks === STREAM_READ;
+    const isStreamRead = (run.marks & STREAM_READ) !== 0;
     if (isStreamRead) tally.streamRead(run.latency, count);
     else if (run.isFirst) tally.first(run.latency, count);
     // one step of a retry loop per delivery; a redelivery shows the same step again
     if (run.deadLetterQueue !== '' && !run.redelivered && !isStreamRead) {
       for (let i = 0; i < count; i++) tally.deadLettered(run.deadLetterQueue, run.deadLetterReason);
     }
-    // delivery tags grow; one that does not can't be told from those that are open
-    const follows = tag > this.#lastTag;
-    if (follows) this.#lastTag = tag + count - 1;
-    if (run.source.noAck) this.#awaitFlush(run, follows, held);
-    else this.#awaitSettlement(run, follows ? Math.min(count, Math.max(0, this.#limit - this.#open.awaiting)) : 0);
+    const from = this.#firstFollowed(tag, count);
+    if (from < count) this.#lastTag = tag + count - 1;
+    if (run.source.noAck) this.#awaitFlush(run, from, held);
+    else this.#awaitSettlement(run, from);
   }
 
-  #awaitSettlement(run: DeliveryRun, kept: number): void {
-    const { count } = run;
+  /** Of so many deliveries from a tag on, the first that can be followed: a tag has to grow, and a number to hold it exactly. */
+  #firstFollowed(tag: number, count: number): number {
+    return Number.isSafeInteger(tag + count) ? Math.min(count, Math.max(0, this.#lastTag - tag + 1)) : count;
+  }
+
+  #awaitSettlement(run: DeliveryRun, from: number): void {
+    const { count, tag } = run;
+    const kept = Math.min(count - from, Math.max(0, this.#limit - this.#open.awaiting));
+    const to = from + kept;
+    this.#tags.unfollowed(tag, from);
+    this.#tags.unfollowed(tag + to, count - to);
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (kept === 0) return;
-    this.#open.add(run, 0, kept, run.tag, SETTLEMENT);
+    this.#open.add(run, from, kept, tag + from, SETTLEMENT);
     run.route.tally.unsettled(kept);
   }
 
-  #awaitFlush(run: DeliveryRun, follows: boolean, held: boolean): void {
-    if (!follows) {
-      this.#plane.observer.traffic.unobserved('window_full');
-      run.route.tally.succeeded(0, true, run.count);
-      return;
-    }
-    this.#open.add(run, 0, run.count, run.tag, FLUSH, held);
+  #awaitFlush(run: DeliveryRun, from: number, held: boolean): void {
+    const { count } = run;
+    for (let i = 0; i < from; i++) this.#plane.observer.traffic.unobserved('window_full');
+    if (from > 0) run.route.tally.succeeded(0, true, from);
+    if (from === count) return;
+    this.#open.add(run, from, count - from, run.tag + from, FLUSH, held);
     this.#wait();
   }
 
@@ -153,7 +181,7 @@ export class DeliveryTracker implements Flushable {
     if (!run.source.noAck) return;
     const { route, tag } = run;
     route.tally.passed(run.bytes, run.redelivered, run.get);
-    if (tag <= this.#lastTag) return;
+    if (this.#firstFollowed(tag, 1) > 0) return;
     this.#lastTag = tag;
     this.#now = now;
     this.#open.add(run, 0, 1, tag, FLUSH);
@@ -161,89 +189,224 @@ export class DeliveryTracker implements Flushable {
   }
 
   settle(settlement: Settlement, now: number): void {
-    if (this.#uncommitted === undefined) {
-      this.#apply(settlement, now);
+    if (!this.#state.isOpen) return;
+    this.#now = now;
+    const serial = ++this.#serial;
+    const refused = this.#waiting === undefined ? this.#tags.firstRefused(settlement) : settlement.from;
+    if (refused > settlement.to) {
+      this.#taken(settlement, serial);
+      return;
+    }
+    const { from } = settlement;
+    if (refused > from && from > 0) this.#taken({ ...settlement, to: refused - 1 }, serial);
+    this.illegal();
+    this.#postpone({ ...settlement, from: from === 0 ? 0 : refused }, serial);
+  }
+
+  /** The app sends what the broker closes the channel for; what it sends behind that will not be read. */
+  illegal(): void {
+    if (!this.#state.isOpen) return;
+    this.#waiting ??= [];
+    this.#state.on('illegal by app');
+  }
+
+  /** Such a close has yet to come, or a reply that shows that the broker went on. */
+  get awaitsClose(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  #postpone(settlement: Settlement, serial: number): void {
+    // tags that are still to be given are not meant
+    const to = settlement.to === 0 ? this.#lastTag : Math.min(settlement.to, this.#lastTag);
+    if (this.#waiting === undefined || to === 0 || settlement.from > to) return;
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push({ settlement: { ...settlement, to }, serial });
+    else this.#plane.observer.traffic.unobserved('window_full');
+  }
+
+  /** The broker answered what the app sent later: it takes what others refuse. */
+  tolerated(now: number): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#waiting = undefined;
+    this.#now = now;
+    this.#state.on('tolerated by broker');
+    for (const { settlement, serial } of waiting) this.#taken(settlement, serial);
+  }
+
+  /** The broker takes it, at once or with its commit. */
+  #taken(settlement: Settlement, serial: number): void {
+    if (this.#transaction === undefined) {
+      this.#apply(settlement);
       return;
     }
     // what `multiple` covers is decided now, not at the commit
     const to = settlement.to === 0 ? this.#lastTag : settlement.to;
-    // 'all' while nothing was delivered yet: kept as 0, it would mean all that there is at the commit
-    if (to === 0) return;
-    // of deliveries that are not open, or not any more, there is nothing to say at the commit
-    if (!this.#open.some(settlement.from, to, SETTLEMENT)) return;
+    // all, while nothing was delivered yet: at the commit it would read as all there are then
+    if (to === 0 || !this.#open.some(settlement.from, to, SETTLEMENT)) return;
+    const made = { ...settlement, to };
     // each is of another open delivery, unless the app settles some of them again and again
-    if (this.#uncommitted.size < this.#mostUncommitted) this.#uncommitted.add({ ...settlement, to });
-    else this.#plane.observer.traffic.unobserved('window_full');
+    if (this.#transaction.size >= this.#mostUncommitted) this.#plane.observer.traffic.unobserved('window_full');
+    else this.#transaction.add(made, serial);
+    this.#tags.settledInTransaction(made);
   }
 
-  /** tx.commit or tx.rollback is sent: the number of the settlements it covers. */
-  markUncommitted(): number {
-    return this.#uncommitted?.mark() ?? 0;
+  /** Of the channel's settlements: a later reply says that the broker has read so many. */
+  get made(): number {
+    return this.#serial;
   }
 
-  /** tx.commit-ok of those up to this number. */
-  committed(upTo: number, now: number): void {
-    for (const settlement of this.#uncommitted?.take(upTo) ?? []) this.#apply(settlement, now);
+  /** What has been settled so far, for `read`. */
+  mark(): number {
+    return this.#lately.mark();
   }
 
-  rolledBack(upTo: number): void {
-    this.#uncommitted?.take(upTo);
+  /** The broker has read all settlements up to a mark. */
+  read(mark: number): void {
+    this.#lately.read(mark);
   }
 
-  #apply({ how, from, to, requeue }: Settlement, now: number): void {
+  commits(): void {
+    this.#transaction?.commits(this.#serial);
+  }
+
+  rollsBack(): void {
+    if (this.#transaction !== undefined) this.#tags.uncommitted(this.#transaction.rollsBack());
+  }
+
+  committed(made: number, now: number): void {
     this.#now = now;
+    for (const settlement of this.#transaction?.end(made) ?? []) this.#apply(settlement);
+  }
+
+  rolledBack(made: number): void {
+    this.#transaction?.end(made);
+  }
+
+  #apply({ how, from, to, requeue }: Settlement): void {
     const last = to === 0 ? this.#lastTag : to;
+    this.#tags.closed(from, last);
     if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
     else
       this.#open.take(from, last, SETTLEMENT, (stretch) => {
         // a stream keeps its messages and brings none again
-        if (requeue && stretch.marks !== STREAM_READ) this.#requeued(stretch, how, how);
+        if (requeue && (stretch.marks & STREAM_READ) === 0) this.#requeued(stretch, how);
         else this.#rejected(stretch, how);
       });
   }
 
+  /** The app sends basic.recover; `recover` follows with its answer. */
+  recovers(): void {
+    this.#tags.recovers(this.#lastTag);
+  }
+
   /** basic.recover: all that is unsettled goes back to its queue, but for what the app has settled and not yet committed. */
   recover(now: number): void {
-    if (this.#uncommitted === undefined || this.#uncommitted.size === 0) {
-      this.requeueAll('recover', now);
+    this.#now = now;
+    this.#requeueUnsettled('recover', () => true);
+    this.#tags.recovered();
+  }
+
+  /**
+   * The broker cancelled a consumer: what it had not settled goes back to its queue. The broker takes settlements of
+   * these tags all the same.
+   */
+  cancelled(consumer: number, now: number): void {
+    this.#now = now;
+    this.#requeueUnsettled(
+      'consumer_cancelled',
+      (marks) => (marks & CONSUMER) === consumer,
+      ({ first, count }) => this.#tags.unfollowed(first, count),
+    );
+  }
+
+  #requeueUnsettled(
+    reason: RequeueReason,
+    fits: (marks: number) => boolean,
+    also: (stretch: Stretch<DeliveryTally>) => void = () => {},
+  ): void {
+    const requeue = (stretch: Stretch<DeliveryTally>): void => {
+      also(stretch);
+      this.#requeued(stretch, reason);
+    };
+    if (this.#transaction === undefined || this.#transaction.isEmpty) {
+      this.#open.takeMarked(fits, SETTLEMENT, requeue);
       return;
     }
-    this.#now = now;
-    const isSettled = this.#uncommitted.covers();
-    const tags = Array.from(this.#open, ({ awaits, first }) => (awaits === SETTLEMENT ? first : -1));
+    const tags = Array.from(this.#open, ({ awaits, first, marks }) =>
+      awaits === SETTLEMENT && fits(marks) ? first : -1,
+    );
     for (const tag of tags) {
-      if (tag < 0 || isSettled(tag)) continue;
-      this.#open.take(tag, tag, SETTLEMENT, (stretch) => this.#requeued(stretch, 'recover', 'recover'));
+      if (tag >= 0 && !this.#tags.isUncommitted(tag)) this.#open.take(tag, tag, SETTLEMENT, requeue);
     }
+  }
+
+  /** The broker closed the channel for something that the app sent, and not at a settlement: it may not have read the last ones. */
+  crossed(now: number): void {
+    this.#lately.crossed(now);
   }
 
   /** The channel or connection ended: all that is unsettled goes back to its queue, and so does what waits for a commit. */
   requeueAll(reason: RequeueReason, now: number): void {
     this.#now = now;
-    this.#uncommitted?.clear();
-    this.#open.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason, reason));
+    this.#waiting = undefined;
+    this.#transaction?.clear();
+    this.#open.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason));
   }
 
-  #requeued(stretch: Stretch<DeliveryTally>, settlement: Ending['settlement'], reason: RequeueReason): void {
+  #requeued(stretch: Stretch<DeliveryTally>, reason: RequeueReason): void {
+    if ((stretch.marks & (AT_LIMIT | AT_DEFAULT_LIMIT)) !== 0 && this.#countsDelivery(reason)) {
+      this.#overLimit(stretch, reason);
+      return;
+    }
     this.#settled(stretch);
     // what was not settled stays in a stream, as what was
-    const isStreamRead = stretch.marks === STREAM_READ;
+    const isStreamRead = (stretch.marks & STREAM_READ) !== 0;
     if (!isStreamRead) stretch.route.tally.requeued(reason, stretch.count);
-    this.#tellSampled(stretch, { settlement, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 });
+    this.#tellSampled(stretch, { settlement: reason, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 });
+  }
+
+  #countsDelivery(reason: RequeueReason): boolean {
+    return reason === 'nack' ? this.#nackCounts : reason !== 'consumer_cancelled';
+  }
+
+  /** A queue that has delivered a message as often as it may does not take it back. */
+  #overLimit(stretch: Stretch<DeliveryTally>, settlement: RequeueReason): void {
+    if ((stretch.marks & AT_LIMIT) !== 0 || this.#goesOn(stretch)) {
+      this.#failed(stretch, settlement, 'delivery_limit');
+      return;
+    }
+    this.#settled(stretch);
+    stretch.route.tally.unknown('delivery_limit', stretch.count);
+    this.#tellSampled(stretch, { settlement, outcome: 'unknown', reason: 'delivery_limit', bits: 0 });
   }
 
   #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
+    this.#sent(stretch);
+    this.#failed(stretch, settlement, 'rejected');
+  }
+
+  /** It counts because the app sent its settlement, and not because the broker committed it. */
+  #sent({ route, count }: Stretch<DeliveryTally>): void {
+    if (this.#transaction === undefined) this.#lately.add(route.tally, count, this.#now);
+  }
+
+  /** A message that the app does not want is not lost: a stream keeps it, or its queue is known to dead-letter. */
+  #goesOn({ route, marks }: Stretch<DeliveryTally>): boolean {
+    return (
+      (marks & STREAM_READ) !== 0 ||
+      route.treatment.deadLetters ||
+      this.#plane.queues.deadLetters(this.#vhost, route.queue)
+    );
+  }
+
+  #failed(stretch: Stretch<DeliveryTally>, settlement: Ending['settlement'], reason: LossReason): void {
     this.#settled(stretch);
-    const { route } = stretch;
-    const { tally, hop } = route;
+    const { tally, hop } = stretch.route;
     const seconds = (this.#now - stretch.time) / 1000;
-    const lost =
-      stretch.marks !== STREAM_READ &&
-      !route.treatment.deadLetters &&
-      !this.#plane.queues.deadLetters(this.#vhost, route.queue);
-    const ending: Ending = { settlement, outcome: 'failed', reason: 'rejected', bits: lost ? LOST : 0 };
+    const lost = !this.#goesOn(stretch);
+    const ending: Ending = { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 };
     for (let i = 0; i < stretch.count; i++) {
-      tally.failed('rejected', seconds, lost);
+      tally.failed(reason, seconds, lost);
       if (lost) hop.lost();
       this.#tell(stretch, i, stretch.detail ?? UNTOLD, ending);
     }

@@ -10,7 +10,9 @@ export const RETURN = 2;
 export const CONFIRM = 4;
 export const COMMIT = 8;
 export const SETTLEMENT = 16;
-export const ANYTHING = FLUSH | RETURN | CONFIRM | COMMIT | SETTLEMENT;
+/** a reply to something that was sent after it, or the end: the broker may not be reading any more */
+export const REPLY = 32;
+export const ANYTHING = FLUSH | RETURN | CONFIRM | COMMIT | SETTLEMENT | REPLY;
 
 const INITIAL = 16;
 const NO_RUNS = new RunColumns<unknown>(0);
@@ -126,6 +128,17 @@ export class OpenMessages<T> {
     this.#trim();
   }
 
+  /** Takes those awaiting one of `which` whose run has marks that fit. */
+  takeMarked(fits: (marks: number) => boolean, which: number, each: (stretch: Stretch<T>) => void): void {
+    for (let i = this.#head; i < this.#tail; i++) {
+      const row = i & this.#runs.mask;
+      const { firsts, ends, counts, awaits, marks } = this.#runs;
+      if (counts[row] === 0 || (awaits[row] & which) === 0 || !fits(marks[row])) continue;
+      this.#takeFrom(row, firsts[row], ends[row] - 1, each);
+    }
+    this.#trim();
+  }
+
   /** The kernel has all that was added, unless it is held back: takes those that await nothing else, and notes when. */
   flush(now: number, each: (stretch: Stretch<T>) => void): void {
     const { flushed, mask } = this.#runs;
@@ -199,6 +212,21 @@ export class OpenMessages<T> {
       for (let n = Math.max(from, firsts[row]); n <= last; n++) if (this.#stateOf(row, n) !== GONE) return true;
     }
     return false;
+  }
+
+  /** The first number from `from` on that no open message has which awaits one of `which`; above `to`: all have one. */
+  firstMissing(from: number, to: number, which: number): number {
+    let n = from;
+    for (let i = this.#seek(from); i < this.#tail && n <= to; i++) {
+      const row = i & this.#runs.mask;
+      const { firsts, ends, counts, awaits } = this.#runs;
+      if (firsts[row] > n || counts[row] === 0 || (awaits[row] & which) === 0) return n;
+      const last = Math.min(to, ends[row] - 1);
+      const isWhole = counts[row] === ends[row] - firsts[row];
+      for (; !isWhole && n <= last; n++) if (this.#stateOf(row, n) === GONE) return n;
+      n = last + 1;
+    }
+    return n;
   }
 
   /** It came back: what becomes of it is decided by what it still awaits. */

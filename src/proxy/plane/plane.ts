@@ -10,6 +10,7 @@ import { RouteTables } from '../routing/route-tables.ts';
 import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
+import { DeliveryLimits } from './delivery-limits.ts';
 import type { Middleware } from './middleware.ts';
 import { type QueueFact, QueueFacts } from './queue-facts.ts';
 
@@ -55,7 +56,15 @@ export interface Scope {
 }
 
 /** Something learned from one connection that matters to others, also to those of other threads. */
-export type Fact = NamedFact | QueueFact;
+export type Fact = NamedFact | QueueFact | LimitFact;
+
+/** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
+interface LimitFact {
+  kind: 'delivery-limit';
+  /** vhost and name, joined by NUL */
+  name: string;
+  limit?: number;
+}
 
 interface NamedFact {
   /** an exchange that delays, a client that uses tx where we select confirms */
@@ -102,6 +111,7 @@ export class Plane {
     delays: new Set(),
     conflicts: new Set(),
   };
+  readonly #limits = new DeliveryLimits();
   /** told of what this thread finds out; what others found out goes to `learn` */
   onFact: (fact: Fact) => void = () => {};
   /** names take too much memory: `age` is to be called soon, but not within a message */
@@ -220,7 +230,8 @@ export class Plane {
 
   /** Another thread's finding. */
   learn(fact: Fact): void {
-    if (isOfQueues(fact)) this.queues.learn(fact);
+    if (fact.kind === 'delivery-limit') this.#limits.note(fact.name, fact.limit);
+    else if (isOfQueues(fact)) this.queues.learn(fact);
     else this.#learn(fact);
   }
 
@@ -255,6 +266,19 @@ export class Plane {
   noteConflict(client: Client): void {
     this.observer.traffic.shadowConflict();
     this.#note({ kind: 'conflicts', name: keyOf(client) });
+  }
+
+  /** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
+  noteDeliveryLimit(vhost: string, queue: string, limit: number | undefined): void {
+    const name = `${vhost}\0${queue}`;
+    if (this.#limits.of(name) === limit) return;
+    this.#limits.note(name, limit);
+    this.onFact({ kind: 'delivery-limit', name, ...(limit !== undefined && { limit }) });
+  }
+
+  /** How often the queue delivers a message again, by its declaration; undefined: it is not known. */
+  deliveryLimit(vhost: string, queue: string): number | undefined {
+    return this.#limits.of(`${vhost}\0${queue}`);
   }
 
   /** Reading a frame failed: it passes unread, and this is counted. */

@@ -31,9 +31,21 @@ export type LossReason =
   | 'access_refused'
   | 'no_exchange'
   | 'autoack_undelivered'
+  | 'delivery_limit'
   | 'fault';
-export type UnknownReason = 'unconfirmed_at_close' | 'connection_lost' | 'channel_error' | 'autoack_in_flight';
-export type RequeueReason = 'reject' | 'nack' | 'recover' | 'channel_closed' | 'connection_closed';
+export type UnknownReason =
+  | 'unconfirmed_at_close'
+  | 'connection_lost'
+  | 'channel_error'
+  | 'autoack_in_flight'
+  | 'delivery_limit';
+export type RequeueReason =
+  | 'reject'
+  | 'nack'
+  | 'recover'
+  | 'consumer_cancelled'
+  | 'channel_closed'
+  | 'connection_closed';
 
 /** Messages under a rate limit (proxy/routing/rate-limit.ts). */
 export interface PacedTally {
@@ -78,8 +90,8 @@ export interface DeliveryTally extends PacedTally {
   /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
   succeeded(seconds: number, autoAck: boolean, count?: number): void;
   /**
-   * Rejected or nacked without requeue, `lost` unless the queue is known to dead-letter; or lost
-   * under auto-ack: then `seconds` is NaN.
+   * Rejected or nacked without requeue, or requeued once too often, `lost` unless the queue is known to dead-letter; or
+   * lost under auto-ack: then `seconds` is NaN.
    */
   failed(reason: LossReason, seconds: number, lost: boolean): void;
   requeued(reason: RequeueReason, count?: number): void;

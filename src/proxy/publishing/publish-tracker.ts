@@ -1,5 +1,5 @@
 import type { ChannelState } from '../open-messages/channel-state.ts';
-import { COMMIT, CONFIRM, FLUSH, OpenMessages, RETURN, type Stretch } from '../open-messages/open-messages.ts';
+import { COMMIT, CONFIRM, FLUSH, OpenMessages, REPLY, RETURN, type Stretch } from '../open-messages/open-messages.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
@@ -111,7 +111,7 @@ export class PublishTracker implements Flushable {
     const isPlain = decidedBy === RETURN;
     const awaits = isPlain && (run.marks & MANDATORY) === 0 ? FLUSH : decidedBy;
     this.#keep(run, first, awaits, detoured?.held ?? false);
-    if (isPlain) this.#awaitFlush();
+    if (isPlain || decidedBy === REPLY) this.#awaitFlush();
   }
 
   #keep(run: PublishRun, first: number, awaits: number, held: boolean): void {
@@ -239,6 +239,12 @@ export class PublishTracker implements Flushable {
     this.#open.take(0, sequence, RETURN, this.#routed);
   }
 
+  /** The broker read on where it should have closed the channel: it has taken what was published since. */
+  tolerated(now: number): void {
+    this.#now = now;
+    this.#open.take(0, ALL, REPLY, this.#routed);
+  }
+
   /** Mandatory publishes without confirms that waited long enough for a return. */
   sweep(now: number): void {
     this.#now = now;
@@ -261,7 +267,7 @@ export class PublishTracker implements Flushable {
    * (`committing`: publishes before it) is unknown; the rest was never published.
    */
   end(reason: UnknownReason, committing: number, now: number, reply: Reply = NO_REPLY): void {
-    this.#open.take(0, ALL, FLUSH | RETURN | CONFIRM, (stretch) => {
+    this.#open.take(0, ALL, FLUSH | RETURN | CONFIRM | REPLY, (stretch) => {
       // returned, and only the confirm is missing: definitely not routed
       if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', false, now);
       else this.#outcomes.unknown(stretch, reason, now, reply);

@@ -5,11 +5,12 @@ import type { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
 import { DeliveryFrames } from '../delivering/delivery-frames.ts';
 import type { DeliveryReading } from '../delivering/delivery-reading.ts';
 import { DeliveryTracker } from '../delivering/delivery-tracker.ts';
-import type { Settlement } from '../delivering/uncommitted.ts';
+import type { Settlement } from '../delivering/settlement.ts';
 import type { PublishPath } from '../fault-path/publish-path.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { ChannelState } from '../open-messages/channel-state.ts';
 import type { Unflushed } from '../open-messages/unflushed.ts';
+import { limitByArguments } from '../plane/delivery-limits.ts';
 import { Detours } from '../plane/detours.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { RequeueReason, UnknownReason } from '../ports/observer.ts';
@@ -28,6 +29,16 @@ const TRANSACTIONS: ReadonlySet<MethodName> = new Set(['tx.commit-ok', 'tx.rollb
 const DELIVER = keyOf('basic.deliver');
 const CONFIRM_SELECT_OK = keyOf('confirm.select-ok');
 const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
+/** A queue that the broker has named `amq.gen-` and something. */
+const UNTOLD_QUEUE = 'amq.gen-';
+/** Methods that the broker closes the channel at if they name a delivery tag that is not open. */
+const SETTLING = new Set(['basic.ack', 'basic.reject', 'basic.nack'].map((name) => keyOf(name as MethodName)));
+
+/** What a queue.declare that is not passive says of the queue. */
+interface Declared {
+  deadLetters: boolean;
+  limit: number | undefined;
+}
 
 export interface ChannelContext extends Scope {
   readonly plane: Plane;
@@ -44,6 +55,8 @@ export interface ChannelContext extends Scope {
   readonly reading: DeliveryReading;
   /** what is found out of queues and exchanges */
   readonly declarations: Declarations;
+  /** a basic.nack that requeues counts towards a queue's delivery limit */
+  readonly nackCounts: boolean;
   /** a channel has answers of ours for the app */
   answering(): void;
 }
@@ -69,8 +82,8 @@ export class Channel implements Scope {
   readonly publishing: PublishFrames;
   readonly delivering: DeliveryFrames;
   readonly consumers: Consumers;
-  /** the broker has closed it, and said so to the app */
-  closedByBroker = false;
+  /** the app owes it a close-ok */
+  isClosedByBroker = false;
   #returning: Returning | undefined;
   #swallowing = 0;
   #outgoing: PublishPath | undefined;
@@ -96,7 +109,17 @@ export class Channel implements Scope {
       this.downstreamDetours.set('answering', true);
       context.answering();
     });
-    this.deliveries = new DeliveryTracker(plane, connection, id, vhost, downstreamUnflushed, inFlight);
+    const { nackCounts } = context;
+    this.deliveries = new DeliveryTracker(
+      plane,
+      connection,
+      id,
+      vhost,
+      this.state,
+      downstreamUnflushed,
+      inFlight,
+      nackCounts,
+    );
     this.publishing = new PublishFrames(plane, context, this.upstreamDetours, context.injection);
     this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
     this.consumers = new Consumers(context, id);
@@ -180,13 +203,26 @@ export class Channel implements Scope {
         this.#settle('reject', readU64(buf, at), false, (buf[at + 8] & 1) !== 0, now);
         return;
       case 'basic.recover-async':
+        this.deliveries.recovers();
         this.deliveries.recover(now);
+        return;
+      case 'basic.recover':
+        this.deliveries.recovers();
+        this.#ask({ reply: 'basic.recover-ok' });
+        return;
+      case 'tx.commit':
+        this.deliveries.commits();
+        this.#ask({ reply: 'tx.commit-ok' });
+        return;
+      case 'tx.rollback':
+        this.deliveries.rollsBack();
+        this.#ask({ reply: 'tx.rollback-ok' });
         return;
       case 'basic.consume':
         this.#consume(readMethod(name, buf, start, end), now);
         return;
       case 'basic.cancel':
-        this.#cancel(readMethod(name, buf, start, end));
+        this.#cancel(readMethod(name, buf, start, end), now);
         return;
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
@@ -201,12 +237,15 @@ export class Channel implements Scope {
         const deleted = queue || this.#lastQueue;
         // if it must be unused or empty, it may be neither: only an answer tells
         if (nowait && (ifUnused || ifEmpty)) return;
-        this.#does('queue.delete-ok', nowait, now, (now) => this.#context.declarations.queueGone(deleted, now));
+        this.#does('queue.delete-ok', nowait, now, (now) => {
+          this.#context.declarations.queueGone(deleted, now);
+          this.#context.plane.noteDeliveryLimit(this.#context.vhost, deleted, undefined);
+        });
         return;
       }
       case 'confirm.select': {
         const { nowait } = readMethod(name, buf, start, end);
-        if (!nowait) this.#ask({ reply: 'confirm.select-ok' });
+        this.#ask({ reply: 'confirm.select-ok', nowait });
         // publishes may follow before the answer: a select that fails closes the channel
         if (this.state.word === 'transactional') return;
         this.state.on('confirm.select');
@@ -238,7 +277,7 @@ export class Channel implements Scope {
         // an app that sends a broker's method gets no answer
         if (!(reply in methods)) return;
         const { nowait } = readMethod(name, buf, start, end) as { nowait?: boolean };
-        if (nowait !== true) this.#ask({ reply });
+        this.#ask({ reply, ...(nowait && { nowait }) });
       }
     }
   }
@@ -258,8 +297,9 @@ export class Channel implements Scope {
   }
 
   #settle(how: Settlement['how'], tag: number, multiple: boolean, requeue: boolean, now: number): void {
-    // a single settlement of no tag is wrong: the broker will say so
-    if (multiple || tag > 0) this.deliveries.settle({ how, from: multiple ? 0 : tag, to: tag, requeue }, now);
+    // a single settlement names a tag
+    if (!multiple && tag === 0) this.deliveries.illegal();
+    else this.deliveries.settle({ how, from: multiple ? 0 : tag, to: tag, requeue }, now);
   }
 
   /**
@@ -295,9 +335,11 @@ export class Channel implements Scope {
     switch (name) {
       case undefined:
         return;
-      case 'basic.cancel':
-        this.consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
+      case 'basic.cancel': {
+        const consumer = this.consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
+        if (consumer !== undefined) this.deliveries.cancelled(consumer.number, now);
         return;
+      }
       default: {
         const request = this.#requests.answered(key);
         if (request === undefined) return;
@@ -309,7 +351,7 @@ export class Channel implements Scope {
   }
 
   #reply(name: MethodName, request: Request, buf: Uint8Array, start: number, end: number, now: number): void {
-    this.publishes.barrier(request.publishes, now);
+    this.#read(request, now);
     this.consumers.forget(request.left);
     switch (name) {
       case 'basic.get-ok':
@@ -333,10 +375,12 @@ export class Channel implements Scope {
         const { queue, messageCount, consumerCount } = readMethod(name, buf, start, end);
         this.#lastQueue = queue;
         const existed = messageCount > 0 || consumerCount > 0;
-        if (request.declare !== undefined)
-          this.#context.declarations.queueDeclared(request.declare, queue, existed, now);
+        if (request.declare !== undefined) this.#declared(request.declare, queue, existed, now);
         return;
       }
+      case 'queue.delete-ok':
+        if (request.deleted !== undefined) this.#deleted(request.deleted);
+        return;
       case 'basic.recover-ok':
         this.deliveries.recover(now);
         return;
@@ -360,6 +404,39 @@ export class Channel implements Scope {
     return sequence;
   }
 
+  /** The broker has read the request, and all that was sent before it. */
+  #read(request: Request, now: number): void {
+    if (request.isDoomed && this.deliveries.awaitsClose) {
+      this.deliveries.tolerated(now);
+      this.publishes.tolerated(now);
+    }
+    this.publishes.barrier(request.publishes, now);
+    this.deliveries.read(request.settled);
+  }
+
+  /**
+   * The broker closes the channel because of this method of the app, 0 if because of none; `end` follows. What was sent
+   * before that method has been read, what was sent behind it has not.
+   */
+  refused(failed: number, now: number): void {
+    if (this.deliveries.awaitsClose && SETTLING.has(failed)) {
+      this.publishes.barrier(this.publishes.numbers.sequence, now);
+      return;
+    }
+    const name = methodNames.get(failed);
+    const request = this.#requests.find(({ reply }) => reply === `${name}-ok`);
+    if (request !== undefined) {
+      this.publishes.barrier(request.publishes, now);
+      this.deliveries.read(request.settled);
+    }
+    this.deliveries.crossed(now);
+  }
+
+  /** The app sends what the broker refuses, and reads nothing behind. */
+  illegal(): void {
+    this.deliveries.illegal();
+  }
+
   /**
    * The channel ends: by the app (`unconfirmed_at_close`), by the broker (`channel_error`) or with
    * its connection. Every open message gets its outcome.
@@ -381,14 +458,20 @@ export class Channel implements Scope {
   /** channel.close-ok of the broker. */
   closed(now: number): void {
     const request = this.#requests.answered(CHANNEL_CLOSE_OK);
-    if (request !== undefined) this.publishes.barrier(request.publishes, now);
+    if (request !== undefined) this.#read(request, now);
   }
 
-  #ask(request: Omit<Request, 'publishes' | 'settlements' | 'left'>): void {
+  #ask(request: Omit<Request, 'publishes' | 'settlements' | 'settled' | 'isDoomed' | 'left'>): void {
+    const { reply, nowait = false } = request;
+    const settled = this.deliveries.mark();
+    // of those that nothing answers but a failure, the first one shows what was read at least
+    if (nowait && this.#requests.hasNowait(reply)) return;
     const isKept = this.#requests.add({
       ...request,
       publishes: this.publishes.numbers.sequence,
-      settlements: TRANSACTIONS.has(request.reply) ? this.deliveries.markUncommitted() : 0,
+      settlements: this.deliveries.made,
+      settled,
+      isDoomed: this.deliveries.awaitsClose,
       left: this.consumers.left,
     });
     if (!isKept) this.#context.plane.observer.traffic.unobserved('requests_full');
@@ -397,21 +480,24 @@ export class Channel implements Scope {
   /** The app has the broker do something that is done when it answers, or behind what it is to answer before. */
   #does(reply: MethodName, nowait: boolean, now: number, done: (now: number) => void): void {
     const { last } = this.#requests;
-    if (!nowait) this.#ask({ reply, done });
-    else if (last === undefined) done(now);
+    this.#ask({ reply, ...(nowait ? { nowait } : { done }) });
+    if (!nowait) return;
+    if (last === undefined) done(now);
     else this.#requests.behindLast(last, done);
   }
 
   #consume({ queue, consumerTag, noAck, nowait, arguments: args }: Arguments<'basic.consume'>, now: number): void {
     const asksForOffset = args['x-stream-offset'] !== undefined;
     const consume = { queue: queue || this.#lastQueue, noAck, asksForOffset };
-    if (nowait) this.consumers.started(consumerTag, consume.queue, noAck, asksForOffset, now);
-    else this.#ask({ reply: 'basic.consume-ok', consume });
+    this.#ask({ reply: 'basic.consume-ok', nowait, consume });
+    if (!nowait) return;
+    if (consumerTag === '') this.consumers.startedUnnamed(consume.queue, noAck);
+    else this.consumers.started(consumerTag, consume.queue, noAck, asksForOffset, now);
   }
 
-  #cancel({ consumerTag, nowait }: Arguments<'basic.cancel'>): void {
-    if (nowait) this.consumers.leaves(consumerTag);
-    else this.#ask({ reply: 'basic.cancel-ok', cancel: consumerTag });
+  #cancel({ consumerTag, nowait }: Arguments<'basic.cancel'>, now: number): void {
+    this.#ask({ reply: 'basic.cancel-ok', nowait, cancel: consumerTag });
+    if (nowait) this.consumers.leaves(consumerTag, now);
   }
 
   #declare(declare: Arguments<'queue.declare'>, now: number): void {
@@ -420,11 +506,16 @@ export class Channel implements Scope {
       this.#ask({ reply: 'queue.declare-ok', declare });
       return;
     }
-    if (queue !== '') this.#lastQueue = queue;
+    // the broker names it, and nobody is told how
+    this.#lastQueue = queue || UNTOLD_QUEUE;
     // whether it was there before, nobody says
-    this.#does('queue.declare-ok', true, now, (now) =>
-      this.#context.declarations.queueDeclared(declare, queue, false, now),
-    );
+    this.#does('queue.declare-ok', true, now, (now) => this.#declared(declare, queue, false, now));
+  }
+
+  #declared(declare: Arguments<'queue.declare'>, queue: string, existed: boolean, now: number): void {
+    const { plane, vhost, declarations } = this.#context;
+    declarations.queueDeclared(declare, queue, existed, now);
+    if (!declare.passive && queue !== '') plane.noteDeliveryLimit(vhost, queue, limitByArguments(declare.arguments));
   }
 }
 

@@ -1,12 +1,18 @@
 import type { Arguments } from '../../amqp/methods.ts';
 import { keyOf, type MethodName, methods } from '../../amqp/spec.ts';
 
-/** A request of the app that the broker will answer, in order, on this channel. */
+/** A request of the app that the broker will answer, in order, on this channel; or one that only its failure answers. */
 export interface Request {
   reply: MethodName;
+  /** no answer comes */
+  nowait?: boolean;
   /** how much had passed when it was sent: what its reply is a barrier for, or commits */
   publishes: number;
   settlements: number;
+  /** of settlements, for what it shows to have been read */
+  settled: number;
+  /** it follows something that the broker should have closed the channel for: an answer shows that it did not */
+  isDoomed: boolean;
   /** how many consumers the app had cancelled so far without waiting for an answer */
   left: number;
   consume?: { queue: string; noAck: boolean; asksForOffset: boolean };
@@ -61,8 +67,10 @@ export class Requests {
       return false;
     }
     this.#budget.left--;
-    const key = keyOf(request.reply);
-    this.#awaited.set(key, (this.#awaited.get(key) ?? 0) + 1);
+    if (!request.nowait) {
+      const key = keyOf(request.reply);
+      this.#awaited.set(key, (this.#awaited.get(key) ?? 0) + 1);
+    }
     this.#waiting.push(request);
     return true;
   }
@@ -71,7 +79,7 @@ export class Requests {
   answered(key: number): Request | undefined {
     const wanted = key === GET_EMPTY ? GET_OK : key;
     if (this.awaits(wanted)) {
-      const at = this.#waiting.findIndex(({ reply }) => keyOf(reply) === wanted);
+      const at = this.#waiting.findIndex(({ reply, nowait }) => !nowait && keyOf(reply) === wanted);
       const done = this.#waiting.splice(0, at + 1);
       this.#release(done);
       return done.at(-1);
@@ -85,14 +93,24 @@ export class Requests {
     return (this.#awaited.get(key) ?? 0) > 0;
   }
 
+  /** The first one for this reply, also if none will come of it. */
+  find(name: MethodName): Request | undefined {
+    return this.#waiting.find(({ reply }) => reply === name);
+  }
+
+  /** There is one for which no answer comes. */
+  hasNowait(name: MethodName): boolean {
+    return this.#waiting.some(({ reply, nowait }) => nowait && reply === name);
+  }
+
   /** Those that wait, in their order. */
   [Symbol.iterator](): Iterator<Request> {
     return this.#waiting.values();
   }
 
-  /** The last one that waits. */
+  /** The last one that will be answered. */
   get last(): Request | undefined {
-    return this.#waiting.at(-1);
+    return this.#waiting.findLast(({ nowait }) => !nowait);
   }
 
   /** Calls `done` when the answer to the last request is there: the broker has then done what was asked right behind it. */
@@ -110,8 +128,9 @@ export class Requests {
 
   #release(done: readonly Request[]): void {
     this.#budget.left += done.length;
-    for (const { reply, behind = [] } of done) {
+    for (const { reply, nowait, behind = [] } of done) {
       this.#budget.left += behind.length;
+      if (nowait) continue;
       const key = keyOf(reply);
       this.#awaited.set(key, (this.#awaited.get(key) ?? 0) - 1);
     }

@@ -12,6 +12,7 @@ import { HeaderInjection } from '../publishing/header-injection.ts';
 import { appName } from '../routing/app-name.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
 import { leaksMandatory } from './broker-flaws.ts';
+import { defaultDeliveryLimit, nackCountsDelivery } from './broker-limits.ts';
 import { Channel } from './channel.ts';
 import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
 import { type ConsumerBudget, MAX_CONSUMERS } from './consumers.ts';
@@ -193,6 +194,7 @@ export class Session {
     const unflushed = { upstreamUnflushed, downstreamUnflushed };
     const budgets = { requests: this.#requests, consumers: this.#consumers };
     const headers = { injection: this.injection, reading: this.reading };
+    const nackCounts = nackCountsDelivery(this.#broker);
     this.#declarations ??= new Declarations(plane, vhost);
     const declarations = this.#declarations;
     const context = {
@@ -204,6 +206,7 @@ export class Session {
       connection,
       declarations,
       inFlight,
+      nackCounts,
       answering,
     };
     const channel = new Channel(id, context);
@@ -224,12 +227,11 @@ export class Session {
     if (!this.isOpen || !this.#open.has(id)) return;
     const channel = this.channel(id);
     // it closes once: what became of its messages is known, and told
-    if (channel?.closedByBroker) return;
+    if (channel?.isClosedByBroker) return;
     const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
     const reply = { code: replyCode, text: replyText };
     if (channel === undefined) this.forgetChannel(id);
     else {
-      channel.closedByBroker = true;
       const failed = methodKey(failedClassId, failedMethodId);
       if (replyCode === 404) this.#declarations?.notFound(replyText, now);
       if (failed === PUBLISH) channel.publishes.refused(reply, now);
@@ -237,8 +239,10 @@ export class Session {
         this.plane.noteConflict(this.#client);
         this.shadowing = this.plane.shadowing(this.#client);
       }
+      channel.refused(failed, now);
       channel.end('channel_error', 'channel_closed', now, reply);
       channel.state.on('closed by broker');
+      channel.isClosedByBroker = true;
     }
     this.#tellClosed(id, { by: 'broker', ...reply }, now);
   }
@@ -246,11 +250,15 @@ export class Session {
   /** A channel.close-ok passed: the broker's ends the channel, the app's only frees its number. */
   channelClosed(by: 'app' | 'broker', id: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
+    const channel = this.channel(id);
     if (by === 'broker') {
-      const channel = this.channel(id);
       channel?.closed(now);
       channel?.end('unconfirmed_at_close', 'channel_closed', now);
       this.#tellClosed(id, { by: 'app', code: 0, text: '' }, now);
+    } else if (!channel?.isClosedByBroker) {
+      // nobody asked: the broker will close the connection for it
+      channel?.illegal();
+      return;
     }
     this.forgetChannel(id);
   }
@@ -314,6 +322,7 @@ export class Session {
       const { product, version } = readMethod('connection.start', buf, start, end).serverProperties;
       this.#broker = `${string(product)} ${string(version)}`.trim();
       this.#leaksMandatory = leaksMandatory(this.#broker);
+      this.reading.defaultDeliveryLimit = defaultDeliveryLimit(this.#broker);
     } else if (key === TUNE) {
       this.#brokerChannelMax ??= readMethod('connection.tune', buf, start, end).channelMax;
     } else if (key === OPEN_OK) {

@@ -36,6 +36,7 @@ const reasons: Record<LossReason, true> = {
   access_refused: true,
   no_exchange: true,
   autoack_undelivered: true,
+  delivery_limit: true,
   fault: true,
 };
 
