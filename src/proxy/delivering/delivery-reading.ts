@@ -1,4 +1,5 @@
 import type { ContentHeader } from '../../amqp/content.ts';
+import { readU64 } from '../../amqp/fields.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail } from '../open-messages/span-detail.ts';

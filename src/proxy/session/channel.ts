@@ -24,8 +24,6 @@ import { type ConsumerBudget, Consumers } from './consumers.ts';
 import type { Declarations } from './declarations.ts';
 import { type Request, type RequestBudget, Requests } from './requests.ts';
 
-/** They cover the settlements that were made before them. */
-const TRANSACTIONS: ReadonlySet<MethodName> = new Set(['tx.commit-ok', 'tx.rollback-ok']);
 const DELIVER = keyOf('basic.deliver');
 const CONFIRM_SELECT_OK = keyOf('confirm.select-ok');
 const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
@@ -33,12 +31,6 @@ const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
 const UNTOLD_QUEUE = 'amq.gen-';
 /** Methods that the broker closes the channel at if they name a delivery tag that is not open. */
 const SETTLING = new Set(['basic.ack', 'basic.reject', 'basic.nack'].map((name) => keyOf(name as MethodName)));
-
-/** What a queue.declare that is not passive says of the queue. */
-interface Declared {
-  deadLetters: boolean;
-  limit: number | undefined;
-}
 
 export interface ChannelContext extends Scope {
   readonly plane: Plane;
@@ -378,9 +370,6 @@ export class Channel implements Scope {
         if (request.declare !== undefined) this.#declared(request.declare, queue, existed, now);
         return;
       }
-      case 'queue.delete-ok':
-        if (request.deleted !== undefined) this.#deleted(request.deleted);
-        return;
       case 'basic.recover-ok':
         this.deliveries.recover(now);
         return;
@@ -424,7 +413,7 @@ export class Channel implements Scope {
       return;
     }
     const name = methodNames.get(failed);
-    const request = this.#requests.find(({ reply }) => reply === `${name}-ok`);
+    const request = this.#requests.find(`${name}-ok` as MethodName);
     if (request !== undefined) {
       this.publishes.barrier(request.publishes, now);
       this.deliveries.read(request.settled);
