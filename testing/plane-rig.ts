@@ -21,10 +21,10 @@ import { compileClients } from '../src/rules/clients.ts';
 import type { Rule } from '../src/rules/rule.ts';
 import { compileRules } from '../src/rules/rules.ts';
 import { foldName } from '../src/telemetry/metrics/fold.ts';
-import { createIdPool } from '../src/telemetry/propagation/ids.ts';
 import { createPropagation } from '../src/telemetry/propagation/propagation.ts';
 import { createSampler } from '../src/telemetry/propagation/sampling.ts';
 import { Recorder } from '../src/telemetry/recording/recorder.ts';
+import { createIdPool } from '../src/telemetry/traces/ids.ts';
 import { app, broker, PROTOCOL } from './peer-frames.ts';
 
 export { observedHeaders } from '../src/proxy/ports/interceptor.ts';
@@ -234,6 +234,12 @@ export function createRig({
     { output: new Scratch(), runs: new ScanRuns() },
     () => {},
   );
+  // as the listener does
+  plane.onCrowded = () =>
+    setImmediate(() => {
+      plane.age();
+      connection.rerouted();
+    });
   let swept = 0;
   return {
     app: appSocket,

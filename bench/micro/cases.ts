@@ -12,7 +12,7 @@ import { SpanRequest } from '../../src/telemetry/export/otlp.ts';
 import { PlainSpans } from '../../src/telemetry/export/plain-spans.ts';
 import { ProtobufWriter } from '../../src/telemetry/export/protobuf.ts';
 import { identify } from '../../src/telemetry/export/spans.ts';
-import { CONTEXT_WORDS } from '../../src/telemetry/propagation/ids.ts';
+import { CONTEXT_WORDS } from '../../src/telemetry/traces/ids.ts';
 import {
   app,
   broker,

@@ -47,6 +47,8 @@ class KnownName {
  * A flyweight: one instance is reused for every message, so nothing is allocated per message; all
  * offsets are into `buf` and valid until the next `read`. Only the headers named at construction
  * are located; everything else is skipped by its length and never decoded.
+ *
+ * One file because reading finds the offsets that splicing writes by: neither can be changed without the other.
  */
 export class ContentHeader {
   readonly #known: readonly KnownName[];

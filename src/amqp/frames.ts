@@ -56,6 +56,11 @@ export class FrameDecoder implements Protocol {
   #lastKey = -1;
   /** Largest method or header frame that is collected; larger is taken for a loss of framing. */
   maxFrame: number;
+  /**
+   * Largest frame that the two sides have agreed on: one that is larger is handed on as it comes, like one nobody
+   * observes, for its receiver refuses it by what its head says.
+   */
+  frameMax = Number.POSITIVE_INFINITY;
   #state: typeof FRAMES | typeof STREAMING | typeof LOST | typeof STOPPED = FRAMES;
   #carry = Buffer.allocUnsafe(256);
   #carried = 0;
@@ -165,6 +170,7 @@ export class FrameDecoder implements Protocol {
       if (have < FRAME_HEAD + 4) return FRAME_HEAD + 4;
       if (!this.#observed.has(readU32(buf, at + FRAME_HEAD))) return 0;
     } else if (type !== FRAME_HEADER && type !== FRAME_HEARTBEAT) return this.#fail();
+    if (size > this.frameMax) return 0;
     return size > this.maxFrame ? this.#fail() : size;
   }
 

@@ -6,7 +6,7 @@ type Listener<T> = (told: T) => void;
 
 export interface EventListener {
   event(event: OtherEvent): void;
-  /** It holds until this returns. */
+  /** The object is reused: it is valid until this returns. */
   passage(passage: Passage): void;
 }
 
@@ -18,13 +18,13 @@ export interface EventSource {
 /** Events taken from a source before others get the thread. */
 const BATCH = 256;
 
-/** What a round leaves: nothing, more than one round takes, or what nobody has room for now. */
+/** What is left in the sources after a round: nothing; more than a round takes; or what no listener has room for now. */
 export type Left = 'nothing' | 'more' | 'no room';
 
 /**
- * Lifecycle events on the main thread, typed by their name, and the ends of passages, of which an event is made only
- * for those who want every one. Bounded by its sources: it takes only as many as its observers have `room` for and
- * leaves the rest where they drop and are counted.
+ * Hands lifecycle events and passages to those on the main thread who listen. Of a passage an event is made only if
+ * someone wants every event. The bus keeps nothing itself: it takes from its sources only as many as its listeners have
+ * `room` for, and the rest stays in the rings, which drop and count what they can't hold.
  */
 export class EventBus {
   readonly #listeners = new Map<OtherEvent['type'], Listener<OtherEvent>[]>();

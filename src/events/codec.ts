@@ -9,7 +9,7 @@ export const PASSAGE = 2;
 /** No text of an event is longer, in UTF-16 units. */
 const MAX_TEXT = 1024;
 
-/** Most bytes a record can take: none has more than 20 texts, of at most 3 bytes a unit, or 10 of 6 as JSON. */
+/** Most bytes a record can take: none has more than 20 texts of at most 3 bytes a unit, or, as JSON, 10 of at most 6. */
 export const MAX_RECORD = 1 << 16;
 
 /** In a text's length: its bytes are UTF-8, not ASCII. */
@@ -45,7 +45,7 @@ const REST = 80;
 const HAS_REASON = 1;
 const HAS_MORE = 2;
 
-/** Names and passages are written and read in straight lines of code, passages by place. All other events are JSON. */
+/** Writes names and passages field by field, passages with each field in its place. All other events are JSON. */
 export class RecordEncoder {
   readonly #bytes: Buffer;
   readonly #view: DataView;
@@ -56,7 +56,7 @@ export class RecordEncoder {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** Writes the event at `at`, behind which there are MAX_RECORD bytes; returns how many it took. So do the others. */
+  /** Writes the event at `at`, behind which there are MAX_RECORD bytes; returns how many it took. `names` and `passage` do the same. */
   event(event: OtherEvent, at: number): number {
     this.#bytes[at] = EVENT;
     return 1 + this.#bytes.write(JSON.stringify(event, clip), at + 1);
@@ -133,7 +133,7 @@ export class RecordEncoder {
 
 const clip = (_: string, value: unknown): unknown => (typeof value === 'string' ? value.slice(0, MAX_TEXT) : value);
 
-/** Texts that recur are kept in so many places, by a hash of their bytes. */
+/** Texts that recur are remembered, so many of them, each at the place that a hash of its bytes says. */
 const KEPT = 1024;
 /** Longer texts are not kept. */
 const MAX_KEPT = 64;
@@ -149,7 +149,7 @@ export class RecordDecoder {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** What the record at `at` is: EVENT, NAMES or PASSAGE. */
+  /** Which kind of record lies at `at`: EVENT, NAMES or PASSAGE. */
   kind(at: number): number {
     return this.#bytes[at];
   }
@@ -175,7 +175,7 @@ export class RecordDecoder {
     };
   }
 
-  /** Of the passage at `at`. */
+  /** The number of the names that the passage at `at` has. */
   namesNumber(at: number): number {
     return this.#view.getUint32(at + NAMES_NUMBER, true);
   }
@@ -227,7 +227,7 @@ export class RecordDecoder {
     return this.#bytes.toString((length & UTF8) === 0 ? 'latin1' : 'utf8', start, end);
   }
 
-  /** A text that has likely been there before: then it is found by its bytes, and no string is made. */
+  /** A text that has likely been read before: then it is found by its bytes, and no new string is made. */
   #name(): string {
     const bytes = this.#bytes;
     const length = this.#view.getUint16(this.#at, true);

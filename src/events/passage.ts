@@ -2,9 +2,9 @@ import { hexOf } from './hex.ts';
 import type { DeliveryEnded, PublishEnded } from './lifecycle.ts';
 
 /**
- * The end of a message's passage as the data plane knows it, and as it lies in the ring: with every message
- * sampled there are as many as messages, and most of them only become a span. Whoever wants the event has
- * it made (`eventOf`). One object serves many: it holds until the next one.
+ * The end of a message's passage, as the data plane tells it and as it lies in the ring. With every message sampled
+ * there is one for each message, and most of them only become a span: so no event is made of it unless somebody
+ * wants one (`eventOf`), and the object is reused. It is valid until the next passage is told.
  */
 export interface Passage {
   names: Names;
@@ -39,7 +39,7 @@ export const HAS_PARENT = 16;
 export const TRACED = 32;
 export const SAMPLED = 64;
 
-/** What passages have in common that took the same way. Never changes, and most are the same object. */
+/** The names that passages of one route and consumer have in common: one object for all of them, which never changes. */
 export interface Names {
   /** tells it from all others of its traffic thread */
   readonly number: number;
@@ -55,7 +55,7 @@ export interface Names {
   readonly consumerTag: string;
 }
 
-/** What few passages have. As in the event. */
+/** What only few passages have; the same fields as in PublishEnded and DeliveryEnded. */
 export interface More {
   readonly traceState: string;
   readonly messageId: string;
@@ -78,7 +78,7 @@ export const NOTHING_MORE: More = Object.freeze({
   deadLetterReason: '',
 });
 
-/** To be filled again and again. */
+/** One that is filled anew for each message. */
 export const newPassage = (): Passage => ({
   names: NO_NAMES,
   bits: 0,

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventBus } from './bus.ts';
 
-/** How often events are fetched. Each time all there are: a thread that looks again at once finds a few and is never idle. */
+/** Between two rounds, of which each takes all there is: without a pause a round would find a few, and never none. */
 const PAUSE_MS = 50;
-/** While nobody has room, which lasts as long as a request to the endpoint. */
+/** The pause while nobody has room, which lasts about as long as a request to the endpoint. */
 const NO_ROOM_MS = 5;
 
 /** Keeps a bus going, and lets others have the thread between its rounds. */

@@ -14,8 +14,8 @@ const PREFIX = 4;
 const aligned = (size: number): number => (size + PREFIX - 1) & -PREFIX;
 
 /**
- * Names go through the ring once, and passages say their number: both ends remember them by its last
- * bits. Whose place was taken meanwhile, because there are more in turn, go once more.
+ * Names go through the ring once, after that passages only say their number. Both ends remember the names of so many
+ * numbers, each at the place that the last bits of its number say. Names whose place others have taken are sent again.
  */
 const PLACES = 1024;
 
@@ -53,7 +53,7 @@ export class RingWriter extends RingEnd {
   /** numbers of the names that the reader has, by place */
   readonly #told = new Float64Array(PLACES).fill(-1);
   #head = Atomics.load(this.control, HEAD);
-  /** as it was last seen: the reader may be further */
+  /** as it was last seen: the reader may have got further since */
   #tail = Atomics.load(this.control, TAIL);
 
   write(event: OtherEvent): void {
@@ -73,7 +73,7 @@ export class RingWriter extends RingEnd {
     this.#end(encoder, encoder.passage(passage, this.#body(encoder)));
   }
 
-  /** Of the next record: into the ring if it surely has room in one piece. */
+  /** What writes the next record: right into the ring, if that surely has room for it in one piece. */
   #begin(): RecordEncoder {
     const most = PREFIX + MAX_RECORD;
     if (this.#free() < most) this.#tail = Atomics.load(this.control, TAIL);
@@ -81,7 +81,7 @@ export class RingWriter extends RingEnd {
     return Math.min(this.#free(), this.capacity - at) >= most ? this.#ring : this.#whole;
   }
 
-  /** Where it starts. */
+  /** Where the record starts in the encoder's buffer. */
   #body(encoder: RecordEncoder): number {
     return encoder === this.#ring ? (this.#head & (this.capacity - 1)) + PREFIX : 0;
   }

@@ -1,4 +1,5 @@
 import type { ContentHeader } from '../amqp/content.ts';
+import { makeRoom } from '../bounded.ts';
 import { observedHeaders } from '../proxy/ports/interceptor.ts';
 import type { HeaderChange } from '../proxy/routing/treatment.ts';
 import { compileHeaders } from '../rules/header-change.ts';
@@ -83,7 +84,7 @@ export class HeaderEdits {
       checkName(name);
       [entry] = compileHeaders({ add: { [name]: value } }).add;
       if (entry.entry.length > MOST_ADDED) return entry;
-      if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
+      makeRoom(this.#kept, MOST_KEPT);
       this.#kept.set(key, entry);
     }
     return entry;

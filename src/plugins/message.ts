@@ -5,7 +5,7 @@ import { hexOf } from '../events/hex.ts';
 import type { Scope } from '../proxy/plane/plane.ts';
 import { TRACEPARENT } from '../proxy/ports/interceptor.ts';
 import type { Route } from '../proxy/routing/routes.ts';
-import { FLAG_SAMPLED, parseTraceparent } from '../telemetry/propagation/traceparent.ts';
+import { FLAG_SAMPLED, parseTraceparent } from '../telemetry/traces/traceparent.ts';
 import type { Message, Trace } from './plugin.ts';
 
 /** trace id and span id */

@@ -1,5 +1,5 @@
 import type { ContentHeader } from '../amqp/content.ts';
-import type { Middleware } from '../proxy/ports/middleware.ts';
+import type { Middleware } from '../proxy/plane/middleware.ts';
 import { readDecision } from './decision.ts';
 import { HeaderEdits } from './header-edits.ts';
 import type { PluginHook } from './hook.ts';

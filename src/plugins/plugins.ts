@@ -1,5 +1,5 @@
 import type { LifecycleEvent } from '../events/lifecycle.ts';
-import type { Middleware } from '../proxy/ports/middleware.ts';
+import type { Middleware } from '../proxy/plane/middleware.ts';
 import type { Hook, PluginFigures } from './figures.ts';
 import { PluginHook } from './hook.ts';
 import type { LoadedPlugin } from './load.ts';

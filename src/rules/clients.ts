@@ -1,5 +1,5 @@
+import { appName } from '../proxy/routing/app-name.ts';
 import type { Client, ClientMatch } from '../proxy/routing/treatment.ts';
-import { appName } from '../proxy/session/app-name.ts';
 import { compilePattern } from './pattern.ts';
 import type { RuleMatch } from './rule.ts';
 

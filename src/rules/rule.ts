@@ -25,7 +25,7 @@ export interface RuleMatch {
   /** never matches a publish */
   queue?: string;
   side?: 'publish' | 'consume';
-  /** the app's name (proxy/session/app-name.ts) */
+  /** the app's name (proxy/routing/app-name.ts) */
   app?: string;
   /** client property connection_name */
   connection?: string;

@@ -5,17 +5,17 @@ import { RingWriter } from '../events/ring.ts';
 import { Faults, schedule } from '../faults/faults.ts';
 import { Listener } from '../proxy/listening/listener.ts';
 import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../proxy/plane/fail-open.ts';
+import type { Middleware } from '../proxy/plane/middleware.ts';
 import { Plane, type PlaneSettings } from '../proxy/plane/plane.ts';
 import { Clock } from '../proxy/ports/clock.ts';
-import type { Middleware } from '../proxy/ports/middleware.ts';
 import { Dialer, nameOf } from '../proxy/stream/dial.ts';
 import { compileClients } from '../rules/clients.ts';
 import { compileRules } from '../rules/rules.ts';
 import { foldName } from '../telemetry/metrics/fold.ts';
-import { createIdPool } from '../telemetry/propagation/ids.ts';
 import { createPropagation } from '../telemetry/propagation/propagation.ts';
 import { createSampler } from '../telemetry/propagation/sampling.ts';
 import { Recorder } from '../telemetry/recording/recorder.ts';
+import { createIdPool } from '../telemetry/traces/ids.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 
 const SWEEP_MS = 60_000;
@@ -82,7 +82,8 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const { interceptor, rules, options: planeOptions } = settings(config);
   const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
   plane.bypass = config.bypass;
-  plane.onFact = (fact) => report({ type: 'learned', fact });
+  // nobody else wants to know
+  if (options.threads > 1) plane.onFact = (fact) => report({ type: 'learned', fact });
   let bound: Bound | undefined;
   const dialer = new Dialer({
     servers: config.upstream.servers,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '../../testing/wait.ts';
 import {
   AMQP_1_0,
   AMQP_1_0_SASL,
@@ -11,6 +12,7 @@ import {
   PROTOCOL,
   short,
   string,
+  table,
   u16,
   u64,
 } from '../../testing/wire.ts';
@@ -228,5 +230,90 @@ describe('what can not be read on a connection that can', () => {
     const { atBroker } = await bench.finish(pair);
     expect(checkUpstream(app, atBroker.subarray(opened().length)).sent).toBe(1);
     expect(await grown()).toEqual({});
+  });
+});
+
+describe('a last frame that does not come whole', () => {
+  const cuts: [string, Buffer][] = [
+    ['a head', publish().subarray(0, 3)],
+    ['a method', publish().subarray(0, 20)],
+    ['a content header', header(1, 3).subarray(0, 12)],
+    ['a body', body(1, Buffer.from('abc')).subarray(0, 9)],
+    ['a method nobody observes', method(0, 10, 21, Buffer.alloc(20)).subarray(0, 15)],
+  ];
+  test.each(cuts)('%s of an app that ends its side reaches the broker', async (_, rest) => {
+    await bench.letIn(pair);
+    const before = Buffer.concat([publish(), header(1, 0)]);
+    await say('app', before, rest);
+    const { atBroker } = await bench.finish(pair);
+    expect(hex(atBroker.subarray(-rest.length))).toBe(hex(rest));
+    expect(checkUpstream(before, atBroker.subarray(opened().length, -rest.length)).sent).toBe(1);
+  });
+
+  test.each(cuts)('%s of a broker that ends its side reaches the app', async (_, rest) => {
+    await bench.letIn(pair);
+    await say('broker', rest);
+    pair.broker.socket.end();
+    await until(() => pair.app.ended, 'the app sees the end');
+    expect(hex(pair.app.received)).toBe(hex(Buffer.concat([openOk, rest])));
+  });
+});
+
+describe('a frame that is larger than the two sides have agreed on', () => {
+  const LARGE = 10_000;
+  const frames: [string, Buffer][] = [
+    ['method', method(1, 50, 10, u16(0), short('queue'), Buffer.of(0), table([string('x', 'y'.repeat(LARGE))]))],
+    ['content header', header(1, 3, [string('x', 'y'.repeat(LARGE))])],
+  ];
+  test.each(frames)('a %s of an app goes on as it comes: the broker can refuse it by its head', async (_, large) => {
+    await bench.letIn(pair, 4096);
+    await say('app', publish(), large.subarray(0, 11));
+    await until(() => pair.broker.received.subarray(-11).equals(large.subarray(0, 11)), 'its head has passed');
+    const close = method(0, 10, 50, u16(501), short('FRAME_ERROR'), u16(0), u16(0));
+    await say('broker', close);
+    await say('app', large.subarray(11), method(0, 10, 51));
+    const { atBroker, atApp } = await bench.finish(pair);
+    expect(hex(atApp)).toBe(hex(Buffer.concat([openOk, close])));
+    const said = Buffer.concat([publish(), large, method(0, 10, 51)]);
+    expect(hex(atBroker.subarray(-said.length))).toBe(hex(said));
+    const ended = { by: 'broker', code: '501' };
+    await until(
+      async () => ((await bench.sidecar.metrics()).value('tracehare_connections_closed_total', ended) ?? 0) > 0,
+      'it is told why the connection ended',
+    );
+    expect(await grown()).toEqual({});
+  });
+
+  test('from a broker goes on as it comes, and what follows is read', async () => {
+    const [, large] = frames[1];
+    const deliver = method(1, 60, 60, short('tag'), u64(1), Buffer.of(0), short('ex'), short('key'));
+    const consumed = method(1, 60, 21, short('tag'));
+    await bench.letIn(pair, 4096);
+    await say('app', method(1, 60, 20, u16(0), short('q'), short('tag'), Buffer.of(0), table([])));
+    await say('broker', consumed, deliver, large.subarray(0, 11));
+    expect(pair.app.received.subarray(-11).equals(large.subarray(0, 11))).toBe(true);
+    await say(
+      'broker',
+      Buffer.concat([
+        large.subarray(11),
+        body(1, Buffer.from('lost')),
+        deliver,
+        header(1, 3),
+        body(1, Buffer.from('abc')),
+      ]),
+    );
+    const metrics = await bench.sidecar.metrics();
+    expect(metrics.sum('event_bytes_total', { topic: 'ex', side: 'consume' })).toBe(3);
+    expect(await grown()).toEqual({});
+  });
+
+  test('is as large as the broker takes it when it is only the head and the end that are beyond', async () => {
+    const fitting = header(1, 0, [string('x', '')]);
+    const whole = header(1, 0, [string('x', 'y'.repeat(4096 + 8 - fitting.length))]);
+    await bench.letIn(pair, 4096);
+    await say('app', publish(), whole.subarray(0, 1000), whole.subarray(1000));
+    const { atBroker } = await bench.finish(pair);
+    expect(hex(atBroker.subarray(-whole.length))).toBe(hex(whole));
+    expect(await grown()).toEqual({ 'unobserved frame_max': 1 });
   });
 });

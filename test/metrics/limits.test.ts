@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CellStore } from '../../src/telemetry/recording/cells.ts';
+import { CellStore } from '../../src/telemetry/metrics/cells.ts';
 import { rig } from './rig.ts';
 
 const SUCCESS = { side: 'publish', status: 'success' };
@@ -63,4 +63,51 @@ test('a store without room for a series drops it and counts that, and the others
   expect([...store.cells.subarray(fits, fits + 5)]).toEqual([0, 0, 0, 0, 0]);
   expect(posted[1]).toMatchObject({ type: 'define', family: 'series_dropped' });
   expect(store.cells[(posted[1] as { cell: number }).cell]).toBe(1);
+});
+
+test('every topic out of every queue is bounded as each of them is, nothing is left uncounted, and topics keep their names', async () => {
+  const { recorder, scrape } = rig({ maxTopics: 10 });
+  for (let topic = 0; topic < 10; topic++) {
+    for (let queue = 0; queue < 10; queue++)
+      recorder.deliveries(`topic ${topic}`, '/', `queue ${queue}`).succeeded(0.1, false);
+  }
+  const metrics = await scrape();
+  const shown = metrics.matching('event_processing_seconds_count');
+  expect(shown.length).toBeLessThanOrEqual(5 * 10 + 1);
+  expect(metrics.sum('event_processing_seconds_count')).toBe(100);
+  expect(metrics.sum('event_throughput_total', { topic: 'topic 9' })).toBe(10);
+  expect(metrics.value('tracehare_label_values_folded_total', { label: 'combination' })).toBeGreaterThan(0);
+});
+
+test('topics in every pipeline, edges of every pipeline and dead letters of every queue are bounded too', async () => {
+  const { recorder, scrape } = rig({ maxTopics: 10, maxEdges: 10 });
+  const names = Array.from({ length: 10 }, (_, i) => `name ${i}`);
+  for (const topic of names) {
+    for (const name of names) {
+      recorder.publishes(topic, name).succeeded(0);
+      recorder.deliveries(topic, '/', 'queue').deadLettered(name, 'expired');
+      const hop = { side: 'publish', vhost: '/', pipeline: name, app: topic } as const;
+      recorder.hop({ ...hop, exchange: 'x', routingKey: '', queue: '' }).passed(false);
+    }
+  }
+  const metrics = await scrape();
+  for (const [metric, labels] of [
+    ['event_throughput_total', SUCCESS],
+    ['event_dead_lettered_total', {}],
+    ['tracehare_topology_messages_total', {}],
+  ] as const) {
+    expect(metrics.matching(metric, labels).length, metric).toBeLessThanOrEqual(5 * 10 + 1 + 10);
+    expect(metrics.sum(metric, labels), metric).toBe(100);
+  }
+});
+
+test('a combination that is idle makes room for another', async () => {
+  const { recorder, scrape } = rig({ maxTopics: 2, idleAfter: 1000 });
+  const names = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
+  for (const pipeline of ['a', 'b'])
+    for (const queue of names) recorder.deliveries(pipeline, '/', queue).succeeded(1, false);
+  for (const now of [0, 1000, 2000]) recorder.sweep(now);
+  recorder.deliveries('late', '/', 'late').succeeded(1, false);
+  const metrics = await scrape();
+  expect(metrics.value('event_processing_seconds_count', { topic: 'late', queue: 'late' })).toBe(1);
 });

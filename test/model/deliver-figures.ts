@@ -13,6 +13,7 @@ const FAMILIES: Record<string, readonly string[]> = {
   event_unknown_total: ['topic', 'side', 'reason'],
   event_dead_lettered_total: ['topic', 'queue', 'reason'],
   event_first_deliveries_total: ['topic'],
+  event_stream_reads_total: ['topic'],
   event_redelivered_total: ['topic'],
   event_requeued_total: ['topic', 'reason'],
   event_bytes_total: ['topic', 'side'],

@@ -1,3 +1,4 @@
+import { digestOf } from '../../src/proxy/routing/deaths.ts';
 import {
   bits,
   body,
@@ -18,26 +19,18 @@ import type { Message } from './deliver-operations.ts';
 
 // The frames of an app that consumes and of the broker, which answers it.
 
-const EMPTY_TABLE = table([]);
-
 export const app = {
   channelOpen: (channel: number) => method(channel, 20, 10, short('')),
   channelClose: (channel: number) => method(channel, 20, 40, u16(200), short('done'), u16(0), u16(0)),
   channelCloseOk: (channel: number) => method(channel, 20, 41),
   close: method(0, 10, 50, u16(200), short('done'), u16(0), u16(0)),
   closeOk: method(0, 10, 51),
-  declare: (channel: number, queue: string, deadLetters: boolean, nowait: boolean) =>
-    method(
-      channel,
-      50,
-      10,
-      u16(0),
-      short(queue),
-      bits(false, false, false, false, nowait),
-      deadLetters ? table([string('x-dead-letter-exchange', 'graves')]) : EMPTY_TABLE,
-    ),
-  consume: (channel: number, queue: string, tag: string, noAck: boolean, nowait: boolean) =>
-    method(channel, 60, 20, u16(0), short(queue), short(tag), bits(false, noAck, false, nowait), EMPTY_TABLE),
+  declare: (channel: number, queue: string, args: Entry[], nowait: boolean) =>
+    method(channel, 50, 10, u16(0), short(queue), bits(false, false, false, false, nowait), table(args)),
+  delete: (channel: number, queue: string, nowait: boolean) =>
+    method(channel, 50, 40, u16(0), short(queue), bits(false, false, nowait)),
+  consume: (channel: number, queue: string, tag: string, noAck: boolean, nowait: boolean, args: Entry[] = []) =>
+    method(channel, 60, 20, u16(0), short(queue), short(tag), bits(false, noAck, false, nowait), table(args)),
   cancel: (channel: number, tag: string, nowait: boolean) => method(channel, 60, 30, short(tag), bits(nowait)),
   get: (channel: number, queue: string, noAck: boolean) => method(channel, 60, 70, u16(0), short(queue), bits(noAck)),
   ack: (channel: number, tag: number, multiple: boolean) => method(channel, 60, 80, u64(tag), bits(multiple)),
@@ -56,6 +49,7 @@ export const broker = {
   close: method(0, 10, 50, u16(320), short('CONNECTION_FORCED'), u16(0), u16(0)),
   closeOk: method(0, 10, 51),
   declareOk: (channel: number, queue: string) => method(channel, 50, 11, short(queue), u32(0), u32(0)),
+  deleteOk: (channel: number) => method(channel, 50, 41, u32(0)),
   consumeOk: (channel: number, tag: string) => method(channel, 60, 21, short(tag)),
   cancel: (channel: number, tag: string) => method(channel, 60, 30, short(tag), bits(true)),
   cancelOk: (channel: number, tag: string) => method(channel, 60, 31, short(tag)),
@@ -84,18 +78,38 @@ export function framesOf(delivery: Delivery, message: Message, serial: number, m
   return frames;
 }
 
+/**
+ * The stamp of a message that is delivered now, and its x-death as it is then. One that was published with an old x-death
+ * has a digest of that in its stamp, which is coarser for it.
+ */
+export function stampOf(message: Message, micros: number) {
+  const { age, death, exchange, routingKey } = message;
+  const published = micros - (age ?? 0) * 1e6;
+  const second = Math.floor(published / 1e6);
+  if (death?.died !== 'before') {
+    // the last bits of a stamp say whether there was one
+    const stamp = death === undefined ? published : published - (published % 8);
+    return { stamp: age === undefined ? undefined : stamp, death: death && { ...death, time: second + 60 } };
+  }
+  const old = { ...death, time: second - 60 };
+  const digest = digestOf({ ...old, count: 1 }, { exchange, routingKey });
+  const stamp = published - (published % 2048) + digest * 8 + 4;
+  return { stamp: age === undefined ? undefined : stamp, death: old };
+}
+
 function header(delivery: Delivery, message: Message, serial: number, micros: number): Buffer {
-  const { context, traceState, age, death } = message;
+  const { context, traceState } = message;
   const entries: Entry[] = [];
   if (context !== 'none') {
     const flags = context === 'sampled' ? '01' : '00';
     entries.push(string('traceparent', `00-${traceIdOf(serial)}-${parentOf(serial)}-${flags}`));
     if (traceState) entries.push(string('tracestate', `serial=${serial}`));
   }
-  const published = micros - (age ?? 0) * 1e6;
-  if (age !== undefined) entries.push(entry('x-tracehare-sent', 'l', u64(published)));
+  const { stamp, death } = stampOf(message, micros);
+  if (stamp !== undefined) entries.push(entry('x-tracehare-sent', 'l', u64(stamp)));
+  if (message.offset !== undefined) entries.push(entry('x-stream-offset', 'l', u64(message.offset)));
   if (death !== undefined) {
-    const time = entry('time', 'T', u64(Math.round(published / 1e6) + 60));
+    const time = entry('time', 'T', u64(death.time));
     const newest = table([string('queue', death.queue), string('reason', death.reason), time]);
     const element = Buffer.concat([Buffer.from('F'), newest]);
     entries.push(entry('x-death', 'A', long(element)));

@@ -24,8 +24,10 @@ export interface Delivery {
   correlationId: string;
   /** seconds since its publish; undefined: no Tracehare stamped it */
   age: number | undefined;
-  /** the newest entry of its x-death */
-  death: { queue: string; reason: string } | undefined;
+  /** the newest entry of its x-death, if it died since it was stamped, or nobody can tell; `time` in seconds */
+  death: { queue: string; reason: string; time: number } | undefined;
+  /** out of a stream, 'new': published while its consumer was there, and not read before by it */
+  stream: 'no' | 'new' | 'old';
   /** ms */
   at: number;
 }
@@ -61,6 +63,8 @@ export function series(name: string, labels: Record<string, string>): string {
 export class Ledger {
   readonly counts = new Map<string, number>();
   now = 0;
+  /** the wall at the start, ms */
+  start = 0;
   #told: Told[] = [];
   #open: Open[] = [];
   /** auto-ack deliveries that the kernel has not taken */
@@ -70,12 +74,17 @@ export class Ledger {
   #behind = false;
   #behindUntil = Number.NEGATIVE_INFINITY;
   readonly #window: number;
-  readonly #deadLetters: Set<string>;
+  /** by a rule, by their declarations, by an x-death */
+  readonly #kept: Set<string>;
+  readonly #declared = new Set<string>();
+  readonly #learned = new Set<string>();
+  /** when each queue was last declared or deleted, ms, and whether it is a stream */
+  readonly #seen = new Map<string, { at: number; isStream: boolean | undefined }>();
 
   /** `window`: deliveries followed on one channel. `deadLetters`: queues that a rule says to dead-letter. */
   constructor(window: number, deadLetters: string[]) {
     this.#window = window;
-    this.#deadLetters = new Set(deadLetters);
+    this.#kept = new Set(deadLetters);
   }
 
   /** What must have been told since the last call. */
@@ -102,11 +111,14 @@ export class Ledger {
       this.#count('tracehare_topology_messages_total', { id: `exchange:/:${exchange} > queue:/:${queue}` });
     }
     if (redelivered) this.#count('event_redelivered_total', { topic });
+    const { stream } = delivery;
+    if (stream !== 'no') this.#count('event_stream_reads_total', { topic });
     if (death !== undefined) {
-      this.#deadLetters.add(death.queue);
-      if (!redelivered) this.#count('event_dead_lettered_total', { topic, ...death });
-    } else if (!redelivered && age !== undefined) {
-      this.#count('event_first_deliveries_total', { topic });
+      if (stream !== 'old') this.#learn(death, age);
+      const { queue, reason } = death;
+      if (!redelivered && stream === 'no') this.#count('event_dead_lettered_total', { topic, queue, reason });
+    } else if (!redelivered && age !== undefined && stream !== 'old') {
+      if (stream === 'no') this.#count('event_first_deliveries_total', { topic });
       if (age < 0) this.#count('tracehare_negative_latency_total', {});
       else this.#observe('event_latency_seconds', { topic }, age);
     }
@@ -172,8 +184,28 @@ export class Ledger {
     for (const open of this.#on(channel)) this.#requeue(open, reason);
   }
 
-  learnDeadLettering(queue: string): void {
-    this.#deadLetters.add(queue);
+  /** The broker granted it, for a queue that has no messages and no consumers. */
+  declared(queue: string, deadLetters: boolean, isStream: boolean): void {
+    this.deleted(queue);
+    if (deadLetters) this.#declared.add(queue);
+    this.#seen.set(queue, { at: this.now, isStream });
+  }
+
+  deleted(queue: string): void {
+    this.#declared.delete(queue);
+    this.#learned.delete(queue);
+    this.#seen.set(queue, { at: this.now, isStream: undefined });
+  }
+
+  isStream(queue: string): boolean | undefined {
+    return this.#seen.get(queue)?.isStream;
+  }
+
+  /** A queue that is declared anew may not dead-letter any more, whatever messages say that died before. */
+  #learn({ queue, time }: { queue: string; time: number }, age: number | undefined): void {
+    const seen = this.#seen.get(queue);
+    const published = age === undefined ? Number.NEGATIVE_INFINITY : this.now - age * 1000;
+    if (seen === undefined || time * 1000 - this.start > seen.at || published > seen.at) this.#learned.add(queue);
   }
 
   /** Both sockets are gone. `vanished`: the app went without a word. */
@@ -204,7 +236,7 @@ export class Ledger {
   }
 
   #settle(open: Open, how: How, requeue: boolean): void {
-    if (how !== 'ack' && requeue) {
+    if (how !== 'ack' && requeue && open.delivery.stream === 'no') {
       this.#requeue(open, how);
       return;
     }
@@ -221,7 +253,8 @@ export class Ledger {
       if (delivery.sampled) this.#tell(delivery, { settlement: 'ack', outcome: 'success', reason: '', lost: false });
       return;
     }
-    const lost = !this.#deadLetters.has(queue);
+    const goesOn = [this.#kept, this.#declared, this.#learned].some((queues) => queues.has(queue));
+    const lost = delivery.stream === 'no' && !goesOn;
     this.#fail(delivery, 'rejected', lost);
     this.#tell(delivery, { settlement: how, outcome: 'failed', reason: 'rejected', lost });
   }
@@ -237,12 +270,15 @@ export class Ledger {
   #requeue(open: Open, reason: 'nack' | 'reject' | 'recover' | 'channel_closed' | 'connection_closed'): void {
     if (!this.#closes(open)) return;
     const { delivery } = open;
-    this.#count('event_requeued_total', { topic: topicOf(delivery), reason });
-    if (delivery.sampled) this.#tell(delivery, { settlement: reason, outcome: 'requeued', reason, lost: false });
+    const isQueue = delivery.stream === 'no';
+    if (isQueue) this.#count('event_requeued_total', { topic: topicOf(delivery), reason });
+    const outcome = isQueue ? 'requeued' : 'unknown';
+    if (delivery.sampled) this.#tell(delivery, { settlement: reason, outcome, reason, lost: false });
   }
 
   #tell(of: Delivery, outcome: Pick<Told, 'settlement' | 'outcome' | 'reason' | 'lost'>): void {
-    const first = !of.redelivered && of.death === undefined && of.age !== undefined && of.age >= 0;
+    const comes = !of.redelivered && of.stream !== 'old';
+    const first = comes && of.death === undefined && of.age !== undefined && of.age >= 0;
     this.#told.push({
       ...outcome,
       channel: of.channel,

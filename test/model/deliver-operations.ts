@@ -14,7 +14,10 @@ export interface Message {
   traceState: boolean;
   /** seconds since its publish; undefined: not stamped */
   age: number | undefined;
-  death: { queue: string; reason: string } | undefined;
+  /** its x-death; it 'died' before or after its publish: an app may publish what it got with all its headers */
+  death: { queue: string; reason: string; died: 'before' | 'after' } | undefined;
+  /** its x-stream-offset: out of a stream, or copied by an app */
+  offset: number | undefined;
   named: 'not' | 'messageId' | 'both';
 }
 
@@ -31,7 +34,7 @@ export interface Settlement {
 /** `answered`: the broker answers all that it is asked on the channel. */
 export type Operation =
   | { do: 'open channel'; channel: number }
-  | { do: 'declare'; channel: number; queue: string; nowait: boolean; answered: boolean }
+  | { do: 'declare' | 'delete'; channel: number; queue: string; nowait: boolean; answered: boolean }
   | {
       do: 'consume';
       channel: number;
@@ -61,7 +64,7 @@ const rarely = fc.constantFrom(false, false, false, true);
 const mostly = fc.constantFrom(true, true, true, false);
 const channel = fc.constantFrom(1, 1, 1, 2, 3);
 const pick = fc.nat(11);
-const queue = fc.constantFrom('jobs', 'mail', 'kept', 'buried', '');
+const queue = fc.constantFrom('jobs', 'mail', 'kept', 'buried', 'log', '');
 
 const message: fc.Arbitrary<Message> = fc.record({
   exchange: fc.constantFrom('orders', '', 'picky'),
@@ -76,9 +79,11 @@ const message: fc.Arbitrary<Message> = fc.record({
     undefined,
     undefined,
     undefined,
-    { queue: 'mail', reason: 'rejected' },
-    { queue: 'other', reason: 'expired' },
+    { queue: 'mail', reason: 'rejected', died: 'after' },
+    { queue: 'other', reason: 'expired', died: 'after' },
+    { queue: 'jobs', reason: 'expired', died: 'before' },
   ),
+  offset: fc.constantFrom(undefined, undefined, undefined, 3, 4, 5),
   named: fc.constantFrom('not', 'not', 'messageId', 'both'),
 });
 
@@ -119,7 +124,14 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   fc.record({
     do: just('declare'),
     channel,
-    queue: fc.constantFrom('jobs', 'buried'),
+    queue: fc.constantFrom('jobs', 'buried', 'log'),
+    nowait: fc.boolean(),
+    answered: mostly,
+  }),
+  fc.record({
+    do: just('delete'),
+    channel,
+    queue: fc.constantFrom('jobs', 'buried', 'mail'),
     nowait: fc.boolean(),
     answered: mostly,
   }),

@@ -40,6 +40,7 @@ export class Site {
     const opened = this.#rig.events().find((event) => event.type === 'connection.opened');
     if (opened === undefined) throw new Error('the connection was not told of');
     this.#start = opened.at;
+    this.ledger.start = opened.at / 1000;
     handshake(this.#rig);
     this.#passed = { app: this.#rig.broker.bytesWritten, broker: this.#rig.app.bytesWritten };
   }

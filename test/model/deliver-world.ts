@@ -1,4 +1,5 @@
-import { app, broker, framesOf, parentOf, traceIdOf } from './deliver-frames.ts';
+import { string } from '../../testing/wire.ts';
+import { app, broker, framesOf, parentOf, stampOf, traceIdOf } from './deliver-frames.ts';
 import type { Delivery, Ledger } from './deliver-ledger.ts';
 import type { Ending, Message, Operation, Settlement } from './deliver-operations.ts';
 import { type Settings, Site } from './deliver-site.ts';
@@ -8,6 +9,11 @@ interface Consumer {
   tag: string;
   queue: string;
   noAck: boolean;
+  asksForOffset: boolean;
+  /** when it began, microseconds, and how far it has come in what it takes for a stream */
+  since: number;
+  offset: number;
+  readsQueue: boolean;
   /** the broker delivers to it unless it is still `asked` for; `leaving`: cancelled without an answer to wait for */
   state: 'asked' | 'on' | 'cancelling' | 'leaving';
 }
@@ -18,6 +24,8 @@ interface Request {
   answer(): Buffer[];
   /** cancelled before it was sent: the broker has read that when it answers */
   left: Consumer[];
+  /** what was asked behind it, without an answer, and is done when it is answered */
+  behind: (() => void)[];
 }
 
 class Channel {
@@ -67,6 +75,9 @@ export class World {
         break;
       case 'declare':
         this.#declare(operation);
+        break;
+      case 'delete':
+        this.#delete(operation);
         break;
       case 'consume':
         this.#consume(operation);
@@ -125,7 +136,7 @@ export class World {
     const channel = this.#channels.get(id) as Channel;
     const left = this.#consumers.filter((each) => each.channel === id && each.state === 'leaving');
     this.#site.fromApp(name, frame);
-    channel.requests.push({ name, answer, left });
+    channel.requests.push({ name, answer, left, behind: [] });
     if (answered) this.#answer(id);
   }
 
@@ -136,6 +147,7 @@ export class World {
       this.#consumers = this.#consumers.filter((each) => !left.includes(each));
       const frames = answer();
       this.#site.fromBroker(`answers: ${name}`, frames);
+      for (const done of next.behind) done();
     }
   }
 
@@ -146,20 +158,21 @@ export class World {
     this.#site.fromBroker(`channel ${id} is open`, [broker.channelOpenOk(id)]);
   }
 
-  #declare({ channel: id, queue, nowait, answered }: Extract<Operation, { do: 'declare' }>): void {
+  #declare({ channel: id, queue, nowait, answered }: Extract<Operation, { do: 'declare' | 'delete' }>): void {
     const channel = this.#usable(id);
     if (channel === undefined) return;
     const deadLetters = queue === 'buried';
-    const frame = app.declare(id, queue, deadLetters, nowait);
-    const done = (): void => {
-      channel.lastQueue = queue;
-      if (deadLetters) this.#ledger.learnDeadLettering(queue);
-    };
+    const isStream = queue === 'log';
+    const args = deadLetters ? [string('x-dead-letter-exchange', 'graves')] : [];
+    if (isStream) args.push(string('x-queue-type', 'stream'));
+    const frame = app.declare(id, queue, args, nowait);
+    const done = (): void => this.#ledger.declared(queue, deadLetters, isStream);
     if (nowait) {
       // with the same meaning whichever of them the broker has read
       if (channel.awaits('declare on')) return;
       this.#site.fromApp(`declare ${queue} on ${id}, nowait`, frame);
-      done();
+      channel.lastQueue = queue;
+      inTurn(channel, done);
       return;
     }
     this.#ask(
@@ -167,11 +180,29 @@ export class World {
       `declare ${queue} on ${id}`,
       frame,
       () => {
+        channel.lastQueue = queue;
         done();
         return [broker.declareOk(id, queue)];
       },
       answered,
     );
+  }
+
+  #delete({ channel: id, queue, nowait, answered }: Extract<Operation, { do: 'declare' | 'delete' }>): void {
+    const channel = this.#usable(id);
+    if (channel === undefined) return;
+    const frame = app.delete(id, queue, nowait);
+    const done = (): void => this.#ledger.deleted(queue);
+    if (nowait) {
+      this.#site.fromApp(`delete ${queue} on ${id}, nowait`, frame);
+      inTurn(channel, done);
+      return;
+    }
+    const answer = (): Buffer[] => {
+      done();
+      return [broker.deleteOk(id)];
+    };
+    this.#ask(id, `delete ${queue} on ${id}`, frame, answer, answered);
   }
 
   /** Which queue the app means; undefined: an empty name that means none yet, or not the same to all. */
@@ -190,8 +221,11 @@ export class World {
     const tag = operation.tag || `amq.ctag-${++channel.generated}`;
     const same = this.#consumers.find((each) => each.channel === id && each.tag === tag);
     if (same !== undefined && same.state !== 'leaving') return;
-    const consumer: Consumer = { channel: id, tag, queue, noAck, state: 'asked' };
-    const frame = app.consume(id, operation.queue, operation.tag, noAck, nowait);
+    const asksForOffset = operation.queue === 'log';
+    const progress = { asksForOffset, since: this.#site.micros(), offset: -1, readsQueue: false };
+    const consumer: Consumer = { channel: id, tag, queue, noAck, ...progress, state: 'asked' };
+    const args = asksForOffset ? [string('x-stream-offset', 'first')] : [];
+    const frame = app.consume(id, operation.queue, operation.tag, noAck, nowait, args);
     const what = `consume ${operation.queue} on ${id} as '${operation.tag}'${noAck ? ', no-ack' : ''}`;
     if (nowait) {
       // the broker has read the cancel
@@ -207,6 +241,7 @@ export class World {
       frame,
       () => {
         consumer.state = 'on';
+        consumer.since = this.#site.micros();
         return [broker.consumeOk(id, tag)];
       },
       false,
@@ -262,11 +297,12 @@ export class World {
     const deliveries: Delivery[] = [];
     const taken = new Set<number>();
     for (const { to, message } of messages) {
-      const { channel: id, tag, queue, noAck } = picked(consumers, to) as Consumer;
+      const consumer = picked(consumers, to) as Consumer;
+      const { channel: id, tag, queue, noAck } = consumer;
       // frames of one channel's messages cannot mix
       if (pieces === 'woven' && taken.has(id)) continue;
       taken.add(id);
-      const made = this.#message({ id, via: 'deliver', consumerTag: tag, queue, noAck }, message);
+      const made = this.#message({ id, via: 'deliver', consumerTag: tag, queue, noAck, consumer }, message);
       all.push(made.frames);
       deliveries.push(made.delivery);
     }
@@ -276,15 +312,26 @@ export class World {
   }
 
   #message(
-    to: { id: number; via: 'deliver' | 'get'; consumerTag: string; queue: string; noAck: boolean },
+    to: {
+      id: number;
+      via: 'deliver' | 'get';
+      consumerTag: string;
+      queue: string;
+      noAck: boolean;
+      consumer?: Consumer;
+    },
     message: Message,
   ): { frames: Buffer[]; delivery: Delivery } {
     const channel = this.#channels.get(to.id) as Channel;
     const serial = ++this.#serial;
-    const { exchange, routingKey, redelivered, size, context, named, age, death } = message;
+    const { exchange, routingKey, redelivered, size, context, named } = message;
     const sampled = this.#settings.sampler === 'always_on' || context === 'sampled';
     const own = context === 'none' ? '' : traceIdOf(serial);
-    const { id, ...rest } = to;
+    const { id, consumer, ...rest } = to;
+    const micros = this.#site.micros();
+    const { stamp, death } = stampOf(message, micros);
+    const age = stamp === undefined ? undefined : (micros - stamp) / 1e6;
+    const diedBefore = stamp !== undefined && death?.died === 'before';
     const delivery: Delivery = {
       ...rest,
       channel: id,
@@ -300,11 +347,25 @@ export class World {
       messageId: named === 'not' ? '' : `m${serial}`,
       correlationId: named === 'both' ? `c${serial}` : '',
       age,
-      death,
+      death: diedBefore ? undefined : death,
+      stream: consumer === undefined ? 'no' : this.#readsStream(consumer, message, stamp),
       at: this.#ledger.now,
     };
-    const micros = this.#site.micros();
     return { frames: framesOf(delivery, message, serial, micros), delivery };
+  }
+
+  /** A stream's messages all have an offset, none of them is redelivered, and nobody reads them without acknowledgements. */
+  #readsStream(consumer: Consumer, { redelivered, offset }: Message, stamp: number | undefined): Delivery['stream'] {
+    if (consumer.noAck || redelivered) return 'no';
+    if (offset === undefined) {
+      consumer.readsQueue = true;
+      return 'no';
+    }
+    const isStream = this.#ledger.isStream(consumer.queue) ?? !consumer.readsQueue;
+    if (!consumer.asksForOffset && !isStream) return 'no';
+    if (offset <= consumer.offset) return 'old';
+    consumer.offset = offset;
+    return stamp !== undefined && stamp > consumer.since ? 'new' : 'old';
   }
 
   #get(operation: Extract<Operation, { do: 'get' }>): void {
@@ -456,6 +517,13 @@ export class World {
   }
 }
 
+/** Done when the broker has answered what it was asked before, if anything. */
+function inTurn(channel: Channel, done: () => void): void {
+  const last = channel.requests.at(-1);
+  if (last === undefined) done();
+  else last.behind.push(done);
+}
+
 const picked = <T>(list: readonly T[], pick: number): T | undefined => list[pick % list.length];
 
 /** A frame of each in turn. */
@@ -465,7 +533,8 @@ function woven(all: Buffer[][]): Buffer[] {
 }
 
 function described(delivery: Delivery): string {
-  const { channel, tag, consumerTag, queue, exchange, routingKey, size, redelivered, age, death, sampled } = delivery;
+  const { channel, tag, consumerTag, queue, exchange, routingKey, size, redelivered, age, death, stream, sampled } =
+    delivery;
   const words = [
     `${channel}/${tag}`,
     `'${exchange}' ${routingKey} from ${queue}`,
@@ -473,6 +542,7 @@ function described(delivery: Delivery): string {
     `${size} B`,
     redelivered && 'redelivered',
     age !== undefined && `${age} s old`,
+    stream !== 'no' && `${stream} of a stream`,
     death !== undefined && `dead of ${death.queue} ${death.reason}`,
     sampled && 'sampled',
   ];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { appName } from '../../src/proxy/session/app-name.ts';
+import { appName } from '../../src/proxy/routing/app-name.ts';
 
 const named = (connectionName: string) => appName({ connectionName, product: 'lib', user: 'me' });
 

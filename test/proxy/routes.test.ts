@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { RouteTables } from '../../src/proxy/routing/route-tables.ts';
-import { type MakeRoute, type Route, RouteTable } from '../../src/proxy/routing/routes.ts';
+import { type MakeRoute, type Route, RouteBudget, RouteTable } from '../../src/proxy/routing/routes.ts';
 
 const made = (limit?: number) => {
   const names: string[] = [];
@@ -10,7 +10,7 @@ const made = (limit?: number) => {
     names.push(name);
     return { key, exchange, routingKey, topic: name, tally: name } as Route<string>;
   };
-  return { table: new RouteTable<string>(make, limit), names, make };
+  return { table: new RouteTable<string>(make, new RouteBudget(Number.POSITIVE_INFINITY), limit), names, make };
 };
 
 const key = (exchange: string, routingKey: string): Buffer => {
@@ -106,7 +106,7 @@ describe('routes', () => {
   });
 
   test('a table that nobody asks for is forgotten, with all its routes; one in use keeps those in use', () => {
-    const tables = new RouteTables<string>();
+    const tables = new RouteTables<string>(new RouteBudget(Number.POSITIVE_INFINITY));
     const make = made().make;
     const [one, other] = [tables.of(['/', 'one'], make), tables.of(['/', 'other'], make)];
     const bytes = key('ex', 'key');
@@ -123,4 +123,86 @@ describe('routes', () => {
     expect([...tables.routes('')]).toEqual([]);
     expect(tables.of(['/', 'other'], make)).not.toBe(other);
   });
+});
+
+describe('names that a client has chosen to be expensive', () => {
+  /** As in routes.ts, with a seed and a multiplier that are known. */
+  const known = { seed: 0x811c9dc5, multiplier: 0x2c1b3c6d };
+  const hash = (bytes: Uint8Array): number => {
+    let h = known.seed;
+    for (const byte of bytes) h = Math.imul(h ^ byte, 0x01000193);
+    h = Math.imul(h ^ (h >>> 15), known.multiplier);
+    return (h ^ (h >>> 16)) >>> 0;
+  };
+  /** All of them belong into the same slot of any table of up to 1,024. */
+  const colliding: Buffer[] = [];
+  for (let i = 0; colliding.length < 400; i++) {
+    const bytes = key('ex', `key ${i}`);
+    if ((hash(bytes) & 1023) === 0) colliding.push(bytes);
+  }
+
+  /** Names compared in looking each of them up again, at the most. */
+  async function mostCompared(random: (() => number) | undefined): Promise<number> {
+    vi.resetModules();
+    const crypto = await vi.importActual<typeof import('node:crypto')>('node:crypto');
+    vi.doMock('node:crypto', () => ({ ...crypto, randomInt: random ?? crypto.randomInt }));
+    const { RouteTable, RouteBudget } = await import('../../src/proxy/routing/routes.ts');
+    vi.doUnmock('node:crypto');
+    let compared = 0;
+    const make: MakeRoute<string> = (exchange, routingKey, bytes) =>
+      Object.defineProperty({ exchange, routingKey }, 'key', {
+        get: () => {
+          compared++;
+          return bytes;
+        },
+      }) as unknown as Route<string>;
+    const table = new RouteTable<string>(make, new RouteBudget(Number.POSITIVE_INFINITY));
+    for (const bytes of colliding) table.find(bytes, 0, bytes.length, undefined);
+    return Math.max(
+      ...colliding.map((bytes) => {
+        compared = 0;
+        table.find(bytes, 0, bytes.length, undefined);
+        return compared;
+      }),
+    );
+  }
+
+  test('a look-up compares a bounded number of names even if all share one place', async () => {
+    const numbers = [known.seed, known.multiplier];
+    const most = await mostCompared(() => numbers.shift() as number);
+    // it is not among the first 64, and once it is made anew, looks for its place among those
+    expect(most).toBeGreaterThan(50);
+    expect(most).toBeLessThan(140);
+  });
+
+  test('names that share one place under one seed do not under this process’s', async () => {
+    expect(await mostCompared(undefined)).toBeLessThan(30);
+  });
+});
+
+test('the budget of all tables is told once it is spent, and again after it was renewed', () => {
+  const spent = vi.fn();
+  const budget = new RouteBudget(100 * 1024);
+  budget.onSpent = spent;
+  const tables = new RouteTables<string>(budget);
+  const { make } = made();
+  const look = (app: number, i: number) => {
+    const bytes = key('ex', `key ${i}`);
+    return tables.of(['/', `app ${app}`], make).find(bytes, 0, bytes.length, undefined);
+  };
+  const many = () => {
+    for (let app = 0; app < 20; app++) for (let i = 0; i < 20; i++) look(app, i);
+  };
+  many();
+  expect(spent).toHaveBeenCalledTimes(1);
+  many();
+  expect(spent).toHaveBeenCalledTimes(1);
+  // what is forgotten: the routes of all tables that were not looked up since they aged once
+  tables.age();
+  budget.renew();
+  tables.age();
+  budget.renew();
+  expect([...tables.routes('/')]).toEqual([]);
+  many();
+  expect(spent).toHaveBeenCalledTimes(2);
 });

@@ -52,6 +52,20 @@ const HEADERS: Record<string, Entry[] | undefined> = {
       Buffer.from('\0\0\0\x25F\0\0\0\x20\x05queueS\0\0\0\x04jobs\x06reasonS\0\0\0\x07expired', 'latin1'),
     ),
   ],
+  deadBefore: [
+    entry('x-tracehare-sent', 'l', u64(1_700_000_000_000_004)),
+    entry(
+      'x-death',
+      'A',
+      Buffer.from('\0\0\0\x25F\0\0\0\x20\x05queueS\0\0\0\x04jobs\x06reasonS\0\0\0\x07expired', 'latin1'),
+    ),
+  ],
+  ofStream: [entry('x-stream-offset', 'l', u64(7))],
+  ofStreamStamped: [
+    entry('x-tracehare-sent', 'l', u64(1_700_000_000_000_000)),
+    entry('x-stream-offset', 'l', u64(8)),
+    string('traceparent', `${TRACEPARENT}1`),
+  ],
   long: [string('x-long', 'l'.repeat(120))],
   malformed: [entry('what', '?', Buffer.alloc(3))],
 };
@@ -171,7 +185,11 @@ const ARGUMENTS: Record<string, readonly string[]> = {
   consumerTag: CONSUMERS,
   type: ['topic', 'x-delayed-message'],
 };
-const TABLES = [table([]), table([string('x-dead-letter-exchange', 'dead')])];
+const TABLES = [
+  table([]),
+  table([string('x-dead-letter-exchange', 'dead')]),
+  table([string('x-queue-type', 'stream'), string('x-stream-offset', 'first')]),
+];
 
 /** Any method with arguments of the right type. */
 function anyMethod(of: readonly MethodName[]): fc.Arbitrary<readonly Frame[]> {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
 import { writeHex } from '../../src/events/hex.ts';
-import { createIdPool, readHex } from '../../src/telemetry/propagation/ids.ts';
+import { createIdPool, readHex } from '../../src/telemetry/traces/ids.ts';
 
 const anyWords = fc.uint32Array({ minLength: 1, maxLength: 8 });
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 
-/** OpenTelemetry packages that a process of its own loads when it runs `code`, which loads files of the telemetry folder. */
+/** OpenTelemetry packages that a process of its own loads when it runs `code`, which loads files of src/telemetry. */
 function openTelemetryLoadedBy(code: string): string[] {
   const script = `
     import { registerHooks } from 'node:module';
@@ -26,7 +26,7 @@ const createSink = (env: string) => `
 `;
 
 test('what the traffic thread needs loads nothing of OpenTelemetry', () => {
-  const files = ['propagation/propagation.ts', 'propagation/ids.ts', 'propagation/sampling.ts'];
+  const files = ['propagation/propagation.ts', 'traces/ids.ts', 'propagation/sampling.ts'];
   expect(openTelemetryLoadedBy(`for (const file of ${JSON.stringify(files)}) await load(file);`)).toEqual([]);
 });
 

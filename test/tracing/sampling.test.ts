@@ -11,8 +11,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
 import { writeHex } from '../../src/events/hex.ts';
-import { createIdPool } from '../../src/telemetry/propagation/ids.ts';
 import { createSampler, type Sampler } from '../../src/telemetry/propagation/sampling.ts';
+import { createIdPool } from '../../src/telemetry/traces/ids.ts';
 
 const LIMIT = { maxTracesPerSecond: 50 };
 const id = new Uint32Array([1, 2, 3, 4]);

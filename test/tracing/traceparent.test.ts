@@ -3,13 +3,13 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { viewOf } from '../../src/amqp/bytes.ts';
-import { createIdPool } from '../../src/telemetry/propagation/ids.ts';
+import { createIdPool } from '../../src/telemetry/traces/ids.ts';
 import {
   BLANK_TRACEPARENT,
   fillTraceparent,
   parseTraceparent,
   TRACEPARENT_LENGTH,
-} from '../../src/telemetry/propagation/traceparent.ts';
+} from '../../src/telemetry/traces/traceparent.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';

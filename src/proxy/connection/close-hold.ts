@@ -10,7 +10,8 @@ interface Held {
 /**
  * Closings of the app that wait for outstanding shadow confirms: the broker drops the confirms of a channel that
  * closes, and a client that publishes and leaves is the commonest of all. The end of a connection also waits for what
- * the app sent before it on a channel number that is not free yet. Each waits for at most `settleOnClose`, and they leave in the order in which they came.
+ * the app sent before it on a channel number that is not free yet. Each waits for at most `settleOnClose`, and they
+ * leave in the order in which they came.
  */
 export class CloseHold {
   readonly #session: Session;
@@ -39,6 +40,14 @@ export class CloseHold {
     return true;
   }
 
+  /** The app says the same again: it waits no longer. False: nothing of it waited. */
+  hurry(channel: number): boolean {
+    const held = this.#held.find((each) => each.channel === channel);
+    if (held === undefined) return false;
+    this.#release(held);
+    return true;
+  }
+
   /** What was awaited came in: lets go what waited for it. */
   settled(): void {
     for (const held of [...this.#held]) if (!this.#isAwaited(held.channel)) this.#release(held);
@@ -48,7 +57,7 @@ export class CloseHold {
     return this.#session.awaitsShadow(channel) || (channel === 0 && this.#session.reuses);
   }
 
-  /** Nothing that comes can be told apart any more. */
+  /** The connection becomes a plain pipe: nothing is waited for any more. */
   releaseAll(): void {
     for (const { go } of this.#held.splice(0)) go();
   }

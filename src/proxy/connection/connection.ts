@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { NO_BYTES } from '../../amqp/bytes.ts';
 import { MAX_FRAME } from '../../amqp/frames.ts';
 import { closeFrame } from '../../amqp/methods.ts';
+import { FRAME_OVERHEAD } from '../../amqp/spec.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { Ending } from '../ports/verdict.ts';
 import { FromApp, observedFromApp } from '../scanning/from-app.ts';
@@ -34,6 +35,8 @@ export interface ThreadScratch {
 /**
  * An app's connection and the broker connection that belongs to it: one to one, from the first
  * byte to the last. What its two directions learn meets in the session.
+ *
+ * One file because an end of either side goes on to the other: each of them has to be read with the others in sight.
  */
 export class Connection {
   readonly id: number;
@@ -46,7 +49,7 @@ export class Connection {
   readonly #faults: FaultEndings;
   readonly #hold: CloseHold;
   readonly #state = new ConnectionState();
-  /** the app ended its side first; without a close that leaves open what it had read */
+  /** the app ended its side first: without a connection.close nobody knows what it had read */
   #appVanished = false;
   /** what we close it with */
   #farewell = { code: 0, text: '' };
@@ -84,6 +87,9 @@ export class Connection {
     });
     session.onOpen = () => {
       this.#upstream.decoder.maxFrame = MAX_FRAME;
+      // 0 is for no limit; RabbitMQ takes as much beside a frame's head and end
+      const frameMax = session.frameMax === 0 ? Number.POSITIVE_INFINITY : session.frameMax + FRAME_OVERHEAD;
+      for (const { decoder } of [this.#upstream, this.#downstream]) decoder.frameMax = frameMax;
     };
     this.#downstream = new Direction(plane, scratch.output, {
       name: 'downstream',
@@ -128,13 +134,16 @@ export class Connection {
         if (!to.readableEnded) this.#appVanished = true;
         if (this.#upstream.atBoundary) this.#upstream.follower.letGo();
       }
-      // a frame that never came whole: what of it came is the other side's to judge
-      direction.end();
       forth.send();
       settled(() => {
         // a FIN right behind publishes makes the broker drop some (docs/broker-facts.md#fin-behind-publishes): our close goes first
         if (from === this.#app && this.#state.word === 'app told') this.#closeBroker();
-        else if (!to.destroyed && this.#state.word !== 'broker told') to.end();
+        else if (!to.destroyed && this.#state.word !== 'broker told') {
+          // a frame that never came whole goes on as far as it came: the other side decides what to make of it
+          direction.end();
+          forth.send();
+          to.end();
+        }
       });
     });
     from.on('error', () => {
@@ -283,7 +292,7 @@ export class Connection {
       this.#upstream.follower.letGo();
       const { code, text } = this.#farewell;
       this.#upstream.output.add(closeFrame('connection.close', 0, code, text));
-      // behind it: the beginning of a frame of the app may be among what is let go
+      // after our close: what the decoder lets go of may be the beginning of a frame of the app
       this.#upstream.decoder.lose();
       this.#upstream.relay.send();
       setTimeout(() => this.#hangUp(), CLOSE_WAIT_MS).unref();
@@ -292,6 +301,11 @@ export class Connection {
 
   /** FromApp: a close of the app goes now, or when the confirms we await are in. */
   letClose(channel: number, go: () => void): boolean {
+    // a copy of each is kept while it waits: one of a channel is enough
+    if (this.#hold.hurry(channel)) {
+      go();
+      return true;
+    }
     let inside = true;
     const waits = this.#hold.wait(channel, () => {
       if (inside) go();
@@ -320,7 +334,7 @@ export class Connection {
   resetFor(text: string): void {
     if (this.#state.word === 'over') return;
     this.#session.closing ??= { by: 'tracehare', code: 0, text };
-    // what the app had not read is nobody's to know
+    // nobody knows how much the app had read
     this.#session.inFlight.end(this.#plane.clock.now());
     this.#broker.destroySoon();
     reset(this.#app);

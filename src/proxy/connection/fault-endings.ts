@@ -63,7 +63,7 @@ export class FaultEndings {
     );
   }
 
-  /** Never between the frames of a message of this channel. */
+  /** Sends `frame` to this side, but never between the frames of a message of the channel. */
   #tell(
     channel: Channel,
     { boundary, follower }: Side,
@@ -83,7 +83,7 @@ export class FaultEndings {
     boundary.onceAtBoundary(go);
   }
 
-  /** channel.close of a side that we have told the same: it is owed an answer all the same. */
+  /** A side closes a channel that we have closed towards it too: the closes crossed, and it still waits for a close-ok. */
   answerClose(side: 'app' | 'broker', id: number): void {
     const { boundary } = side === 'app' ? this.#downstream : this.#upstream;
     queueMicrotask(() => boundary.onceAtBoundary(() => boundary.output.add(emptyFrame('channel.close-ok', id))));

@@ -1,14 +1,14 @@
 import { grown, NO_FLOATS } from '../../amqp/bytes.ts';
 import type { DeliveryTally } from '../ports/observer.ts';
 
-/** Deliveries told of when an app vanishes, and what the two kernels between us and it can hold (Linux: up to 4 + 32 MB). */
+/** Most deliveries told of when an app vanishes, and most bytes that both kernels can hold (Linux: up to 4 + 32 MB). */
 const MAX_DELIVERIES = 16_384;
 const MAX_BYTES = 36 << 20;
 /** An app that keeps up has read what was sent longer ago than this. */
 const RECENT_MS = 1000;
-/** What is told apart by time: deliveries of one topic in a row are one run for as long. */
+/** Deliveries of one topic in a row are kept as one run for so long: their times are no more exact than that. */
 const SLICE_MS = 20;
-/** Runs remembered that are not recent: those of one topic in a row are one. */
+/** Most runs remembered that are not recent; of these, neighbours of one topic are joined. */
 const MAX_OLD = 256;
 const INITIAL = 64;
 

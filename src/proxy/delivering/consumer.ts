@@ -1,8 +1,10 @@
+import type { ContentHeader } from '../../amqp/content.ts';
 import { type Names, NOTHING_MORE } from '../../events/passage.ts';
 import type { SpanDetail } from '../open-messages/span-detail.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { DeliveryTally } from '../ports/observer.ts';
 import type { Route, RouteTable } from '../routing/routes.ts';
+import type { StreamReader } from './stream-reader.ts';
 
 /** Where deliveries of one channel come from: a consumer, or a basic.get. */
 export class Consumer {
@@ -14,6 +16,7 @@ export class Consumer {
   readonly noAck: boolean;
   /** of its sampled deliveries that have nothing special to tell */
   readonly plain: SpanDetail;
+  readonly #stream: StreamReader | undefined;
   readonly #plane: Plane;
   readonly #scope: Scope;
   #routes: RouteTable<DeliveryTally>;
@@ -26,12 +29,15 @@ export class Consumer {
     tag: string,
     queue: string,
     noAck: boolean,
+    stream?: StreamReader,
   ) {
     this.tag = tag;
     this.key = Buffer.from(tag, 'utf8');
     this.queue = queue;
     this.noAck = noAck;
     this.plain = { via, consumerTag: tag, more: NOTHING_MORE };
+    // brokers don't let a stream be read without acknowledgements, nor by basic.get
+    this.#stream = noAck ? undefined : stream;
     this.#plane = plane;
     this.#scope = scope;
     this.#routes = plane.deliveryRoutes(scope, queue);
@@ -41,6 +47,18 @@ export class Consumer {
   route(buf: Uint8Array, start: number, end: number): Route<DeliveryTally> {
     this.#last = this.#routes.find(buf, start, end, this.#last);
     return this.#last;
+  }
+
+  /** The delivery with this header, which is no redelivered one, comes out of a stream. */
+  readsStream(header: ContentHeader): boolean {
+    if (this.#stream === undefined) return false;
+    const { vhost } = this.#scope;
+    return this.#stream.reads(header, () => this.#plane.queues.isStream(vhost, this.queue));
+  }
+
+  /** Of such a delivery: it was published, at `stamp`, since the consumer is there, and it had not read it before. */
+  advances(header: ContentHeader, stamp: number): boolean {
+    return this.#stream?.advances(header, stamp) ?? false;
   }
 
   /** The plane's tables of routes are others now. */

@@ -12,7 +12,7 @@ import { DeliveryRun } from './delivery-run.ts';
 /** behind class and method id */
 const ARGUMENTS = FRAME_HEAD + 4;
 
-/** What of the delivery at hand has yet to come. */
+/** The part of the delivery at hand that comes next. */
 type Awaited = 'nothing' | 'header' | 'body';
 
 /** Assembles the frames of one delivery or get-ok at a time, to its last body byte, to a run of one. */
@@ -91,7 +91,7 @@ export class DeliveryFrames {
     if (variants !== undefined) this.#run.route = variants.of(this.#plane.header);
   }
 
-  /** Of the delivery at hand, once its treatment is known; undefined: none. */
+  /** The faults of the delivery at hand, once its treatment is known; undefined: none. */
   get faults(): readonly Fault[] | undefined {
     return this.#awaited === 'header' ? this.#route.treatment.faults : undefined;
   }
@@ -107,7 +107,7 @@ export class DeliveryFrames {
     return this.#awaited === 'nothing';
   }
 
-  /** The delivery at hand, whose header has come, won't be made. */
+  /** The app does not get the delivery at hand, of which the header has come. Returns it. */
   withdraw(): DeliveryRun {
     this.#await('nothing');
     return this.#run;
@@ -134,7 +134,7 @@ export class DeliveryFrames {
     if (this.#awaited === 'body') this.#remaining -= payload;
   }
 
-  /** The delivery at hand if its last byte has passed, once; valid until the next method frame. */
+  /** Asked after each frame: the delivery, if its last byte has just passed. It is valid until the next method frame. */
   ended(): DeliveryRun | undefined {
     if (this.#awaited !== 'body' || this.#remaining !== 0) return undefined;
     this.#await('nothing');

@@ -1,12 +1,12 @@
-import { viewOf } from '../../amqp/bytes.ts';
 import type { ContentHeader } from '../../amqp/content.ts';
-import { readTable, readU32, skipValue } from '../../amqp/fields.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail } from '../open-messages/span-detail.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, X_DEATH } from '../ports/interceptor.ts';
-import type { DeliveryRun } from './delivery-run.ts';
+import { deathOfStamp } from '../publishing/sent-stamp.ts';
+import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
+import { type DeliveryRun, STREAM_READ } from './delivery-run.ts';
 
 /**
  * Anybody who publishes past a Tracehare can write any stamp, and one from 1970 would ruin the sum of a histogram
@@ -25,6 +25,7 @@ export class DeliveryReading {
   // of the message at hand
   #passageBits = 0;
   #isFirst = false;
+  #marks = 0;
   #latency = Number.NaN;
   #detail: SpanDetail | undefined;
   #deadLetterQueue = '';
@@ -39,10 +40,16 @@ export class DeliveryReading {
     const { header, context, interceptor, middleware } = this.#plane;
     const { source, route } = run;
     this.#begin(redelivered);
-    if (header.value(X_DEATH) >= 0) this.#readDeath(header, scope);
-    else if (!redelivered && header.value(SENT) >= 0) {
-      this.#isFirst = true;
-      this.#latency = this.#since(header.integer(SENT), now);
+    const isStamped = header.value(SENT) >= 0;
+    const stamp = header.integer(SENT);
+    const isStreamRead = !redelivered && !run.get && source.readsStream(header);
+    if (isStreamRead) this.#marks = STREAM_READ;
+    // from a stream, only what is published while it is read comes at once
+    const isFresh = isStreamRead ? source.advances(header, stamp) : !redelivered;
+    const hasDied = header.value(X_DEATH) >= 0 && this.#hasDied(header, run, scope, isStamped, stamp, isFresh);
+    if (isFresh && isStamped && !hasDied) {
+      this.#isFirst = !isStreamRead;
+      this.#latency = this.#since(stamp, now);
     }
     context.ids = run.ids;
     context.at = run.count * IDS;
@@ -76,6 +83,7 @@ export class DeliveryReading {
       run.redelivered = (this.#passageBits & REDELIVERED) !== 0;
       run.passageBits = this.#passageBits;
       run.isFirst = this.#isFirst;
+      run.marks = this.#marks;
       run.latency = this.#latency;
       run.detail = this.#detail;
       run.deadLetterQueue = this.#deadLetterQueue;
@@ -89,6 +97,7 @@ export class DeliveryReading {
       run.tag + run.count === tag &&
       run.passageBits === this.#passageBits &&
       run.isFirst === this.#isFirst &&
+      run.marks === this.#marks &&
       run.detail === this.#detail &&
       run.deadLetterQueue === this.#deadLetterQueue &&
       run.deadLetterReason === this.#deadLetterReason &&
@@ -100,6 +109,7 @@ export class DeliveryReading {
   #begin(redelivered: boolean): void {
     this.#passageBits = redelivered ? REDELIVERED : 0;
     this.#isFirst = false;
+    this.#marks = 0;
     this.#latency = Number.NaN;
     this.#detail = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
@@ -116,27 +126,30 @@ export class DeliveryReading {
     return Number.NaN;
   }
 
-  /** The newest entry of x-death; queues it names do dead-letter. */
-  #readDeath(header: ContentHeader, { vhost }: Scope): void {
-    const { buf } = header;
-    const at = header.value(X_DEATH);
-    // an array (A) of tables (F)
-    if (buf[at] !== 0x41) return;
-    const end = at + 5 + readU32(buf, at + 1);
-    const view = viewOf(buf);
-    for (let p = at + 5, first = true; p < end && buf[p] === 0x46; first = false) {
-      const next = skipValue(view, p, end);
-      if (next < 0) return;
-      const { queue, reason } = readTable(buf, p + 1, next);
-      if (typeof queue === 'string') {
-        this.#plane.noteDeadLettering(vhost, queue);
-        if (first) {
-          this.#deadLetterQueue = queue;
-          this.#deadLetterReason = typeof reason === 'string' ? reason : '';
-        }
-      }
-      p = next;
+  /**
+   * Whether the message, which has an x-death, died since it was published: an app that publishes what it got copies
+   * the old one along. A queue that dead-letters shows by it, but for messages that were read before.
+   */
+  #hasDied(
+    header: ContentHeader,
+    { route }: DeliveryRun,
+    { vhost }: Scope,
+    isStamped: boolean,
+    stamp: number,
+    isFresh: boolean,
+  ): boolean {
+    const plane = this.#plane;
+    const deaths = readDeaths(header);
+    if (!Number.isNaN(stamp) && !diedSince(stamp, deathOfStamp(stamp), deaths, digestOf(deaths, route))) return false;
+    const { queue, reason, time } = deaths;
+    if (queue === '') return true;
+    this.#deadLetterQueue = queue;
+    this.#deadLetterReason = reason;
+    const diedAfter = Math.max(time > 0 ? time * 1e6 : Number.NEGATIVE_INFINITY, Number.isNaN(stamp) ? 0 : stamp);
+    if ((isFresh || this.#marks !== STREAM_READ) && plane.queues.teaches(vhost, queue, diedAfter, isStamped)) {
+      plane.noteQueue({ kind: 'queue dead-letters', name: `${vhost}\0${queue}`, exchange: route.exchange });
     }
+    return true;
   }
 
   #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasParent: boolean): SpanDetail {

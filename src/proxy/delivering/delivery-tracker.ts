@@ -6,25 +6,18 @@ import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { DeliveryTally, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
-import type { DeliveryRun } from './delivery-run.ts';
+import { type DeliveryRun, STREAM_READ } from './delivery-run.ts';
+import { type Settlement, Uncommitted } from './uncommitted.ts';
 
 const ACKED: Ending = { settlement: 'ack', outcome: 'success', reason: '', bits: 0 };
 const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason: '', bits: 0 };
 const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
+/** Settlements in a transaction that are remembered, however few deliveries are. */
+const MIN_UNCOMMITTED = 1024;
 /** Of one of which nothing was to be told. */
 const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
 /** Numbers from the first delivery to the last. */
 const ALL = Number.POSITIVE_INFINITY;
-
-/** An app's basic.ack, basic.reject and basic.nack of deliveries with tags in a row. */
-export interface Settlement {
-  how: 'ack' | 'reject' | 'nack';
-  /** 0: all up to `to` */
-  from: number;
-  /** 0, as `from`: all so far */
-  to: number;
-  requeue: boolean;
-}
 
 /**
  * The consume side of one channel: keeps the deliveries the app has yet to settle and ends each
@@ -36,10 +29,11 @@ export class DeliveryTracker implements Flushable {
   readonly #unflushed: Unflushed;
   readonly #inFlight: AutoAckInFlight;
   readonly #limit: number;
+  readonly #mostUncommitted: number;
   readonly #open = new OpenMessages<DeliveryTally>();
   readonly #teller: PassageTeller<DeliveryTally>;
   /** in tx: settlements wait for the commit */
-  #uncommitted: Settlement[] | undefined;
+  #uncommitted: Uncommitted | undefined;
   /** the highest delivery tag so far */
   #lastTag = 0;
   /** it waits for the next flush */
@@ -81,12 +75,13 @@ export class DeliveryTracker implements Flushable {
     this.#unflushed = unflushed;
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
+    this.#mostUncommitted = Math.max(this.#limit, MIN_UNCOMMITTED);
     this.#teller = new PassageTeller(this.#open, plane.observer, plane.clock, connection, channel);
   }
 
   /** tx.select passed. */
   transactional(): void {
-    this.#uncommitted ??= [];
+    this.#uncommitted ??= new Uncommitted();
   }
 
   /** The last byte of each passed towards the app; `held`: a fault keeps it from the socket, `left` tells when not. */
@@ -95,12 +90,14 @@ export class DeliveryTracker implements Flushable {
     const { tally, hop } = route;
     tally.passed(run.bytes, run.redelivered, run.get, count);
     hop.passed(run.redelivered, count);
-    if (run.isFirst) tally.first(run.latency, count);
+    const isStreamRead = run.marks === STREAM_READ;
+    if (isStreamRead) tally.streamRead(run.latency, count);
+    else if (run.isFirst) tally.first(run.latency, count);
     // one step of a retry loop per delivery; a redelivery shows the same step again
-    if (run.deadLetterQueue !== '' && !run.redelivered) {
+    if (run.deadLetterQueue !== '' && !run.redelivered && !isStreamRead) {
       for (let i = 0; i < count; i++) tally.deadLettered(run.deadLetterQueue, run.deadLetterReason);
     }
-    // a tag that does not grow is no delivery tag we can follow
+    // delivery tags grow; one that does not can't be told from those that are open
     const follows = tag > this.#lastTag;
     if (follows) this.#lastTag = tag + count - 1;
     if (run.source.noAck) this.#awaitFlush(run, follows, held);
@@ -172,39 +169,47 @@ export class DeliveryTracker implements Flushable {
     const to = settlement.to === 0 ? this.#lastTag : settlement.to;
     // all, while nothing was delivered yet: at the commit it would read as all there are then
     if (to === 0) return;
-    this.#uncommitted.push({ ...settlement, to });
+    // of deliveries that are not open, or not any more, there is nothing to say at the commit
+    if (!this.#open.some(settlement.from, to, SETTLEMENT)) return;
+    // each is of another open delivery, unless the app settles some of them again and again
+    if (this.#uncommitted.size < this.#mostUncommitted) this.#uncommitted.add({ ...settlement, to });
+    else this.#plane.observer.traffic.unobserved('window_full');
   }
 
-  /** Settlements waiting for a commit: tx.commit covers those made so far. */
-  get uncommitted(): number {
-    return this.#uncommitted?.length ?? 0;
+  /** tx.commit or tx.rollback is sent: the number of the settlements it covers. */
+  markUncommitted(): number {
+    return this.#uncommitted?.mark() ?? 0;
   }
 
-  committed(count: number, now: number): void {
-    for (const settlement of this.#uncommitted?.splice(0, count) ?? []) this.#apply(settlement, now);
+  /** tx.commit-ok of those up to this number. */
+  committed(upTo: number, now: number): void {
+    for (const settlement of this.#uncommitted?.take(upTo) ?? []) this.#apply(settlement, now);
   }
 
-  rolledBack(count: number): void {
-    this.#uncommitted?.splice(0, count);
+  rolledBack(upTo: number): void {
+    this.#uncommitted?.take(upTo);
   }
 
   #apply({ how, from, to, requeue }: Settlement, now: number): void {
     this.#now = now;
     const last = to === 0 ? this.#lastTag : to;
     if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
-    else if (requeue) this.#open.take(from, last, SETTLEMENT, (stretch) => this.#requeued(stretch, how, how));
-    else this.#open.take(from, last, SETTLEMENT, (stretch) => this.#rejected(stretch, how));
+    else
+      this.#open.take(from, last, SETTLEMENT, (stretch) => {
+        // a stream keeps its messages and brings none again
+        if (requeue && stretch.marks !== STREAM_READ) this.#requeued(stretch, how, how);
+        else this.#rejected(stretch, how);
+      });
   }
 
   /** basic.recover: all that is unsettled goes back to its queue, but for what the app has settled and not yet committed. */
   recover(now: number): void {
-    const settled = this.#uncommitted ?? [];
-    if (settled.length === 0) {
+    if (this.#uncommitted === undefined || this.#uncommitted.size === 0) {
       this.requeueAll('recover', now);
       return;
     }
     this.#now = now;
-    const isSettled = (tag: number): boolean => settled.some(({ from, to }) => from <= tag && tag <= to);
+    const isSettled = this.#uncommitted.covers();
     const tags = Array.from(this.#open, ({ awaits, first }) => (awaits === SETTLEMENT ? first : -1));
     for (const tag of tags) {
       if (tag < 0 || isSettled(tag)) continue;
@@ -215,14 +220,16 @@ export class DeliveryTracker implements Flushable {
   /** The channel or connection ended: all that is unsettled goes back to its queue, and so does what waits for a commit. */
   requeueAll(reason: RequeueReason, now: number): void {
     this.#now = now;
-    if (this.#uncommitted !== undefined) this.#uncommitted.length = 0;
+    this.#uncommitted?.clear();
     this.#open.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason, reason));
   }
 
   #requeued(stretch: Stretch<DeliveryTally>, settlement: Ending['settlement'], reason: RequeueReason): void {
     this.#settled(stretch);
-    stretch.route.tally.requeued(reason, stretch.count);
-    this.#tellSampled(stretch, { settlement, outcome: 'requeued', reason, bits: 0 });
+    // what was not settled stays in a stream, as what was
+    const isStreamRead = stretch.marks === STREAM_READ;
+    if (!isStreamRead) stretch.route.tally.requeued(reason, stretch.count);
+    this.#tellSampled(stretch, { settlement, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 });
   }
 
   #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
@@ -230,7 +237,10 @@ export class DeliveryTracker implements Flushable {
     const { route } = stretch;
     const { tally, hop } = route;
     const seconds = (this.#now - stretch.time) / 1000;
-    const lost = !route.treatment.deadLetters && !this.#plane.deadLetters(this.#vhost, route.queue);
+    const lost =
+      stretch.marks !== STREAM_READ &&
+      !route.treatment.deadLetters &&
+      !this.#plane.queues.deadLetters(this.#vhost, route.queue);
     const ending: Ending = { settlement, outcome: 'failed', reason: 'rejected', bits: lost ? LOST : 0 };
     for (let i = 0; i < stretch.count; i++) {
       tally.failed('rejected', seconds, lost);

@@ -26,7 +26,7 @@ export class PublishPath implements FrameSink {
   readonly line: DelayLine;
   readonly #wire: Wire;
   readonly #publishes: PublishTracker;
-  /** on the publish at hand */
+  /** what faults want done to the publish at hand */
   readonly verdict = new Verdict();
   /** frames of the publish at hand, if they are needed again */
   #collected: Uint8Array[] | undefined;
@@ -85,7 +85,7 @@ export class PublishPath implements FrameSink {
     this.#inside = false;
     this.line.hold(0, 0);
     for (const each of this.#overtaken) each.left--;
-    // its channel or connection is the app's answer, if that is what ends
+    // where the fault ends the channel or connection, that is the app's answer, and it gets no nack
     if (verdict.dropped) this.#publishes.dropped(publish, verdict.ending === undefined, now);
     else this.#passed(publish, now);
     this.#collected = undefined;
@@ -138,7 +138,7 @@ export class PublishPath implements FrameSink {
     }
   }
 
-  /** What is not a publish comes: nothing is overtaken by that. */
+  /** Something other than a publish comes. It may not overtake: all that waits to be overtaken goes first. */
   settleOrder(): void {
     this.#inside = false;
     this.#sendOvertaken(() => true);

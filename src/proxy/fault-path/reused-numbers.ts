@@ -20,7 +20,7 @@ export class ReusedNumbers {
   readonly #boundary: FrameBoundary;
   /** bytes that wait */
   #waiting = 0;
-  /** the channel of which came the last of them */
+  /** the channel that the last of them came on */
   #last: SeveredChannel | undefined;
 
   constructor(channels: Channels, boundary: FrameBoundary) {
@@ -28,7 +28,7 @@ export class ReusedNumbers {
     this.#boundary = boundary;
   }
 
-  /** A frame of channel `id`, or a part of one. False: it is no such frame. */
+  /** A frame of channel `id`, or a part of one. True: it waits; false: it may pass. */
   waits(id: number, buf: Uint8Array, start: number, end: number): boolean {
     const severed = this.#channels.channel(id)?.severed;
     this.#boundary.isHeldBack = severed?.appDone ?? false;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { HIGH_WATER_MARK } from '../stream/relay.ts';
 
-/** Whoever says nothing, or says it a byte at a time, is gone after so long. Brokers allow an app 10 s for all of its login. */
+/** A handshake that has not ended after so long is cut off. Brokers allow an app 10 s for all of its login. */
 export const HANDSHAKE_MS = 5000;
 
 /** What `listen.tls` is made of: PEM contents, not paths. */
@@ -49,7 +49,7 @@ export class Handshakes {
       const handshake = { resolve, timer };
       this.#underWay.set(peer, handshake);
       raw.once('close', () => this.#end(peer, handshake, undefined));
-      // its peer has reset it already: nobody is there to be told apart from others
+      // its peer has reset it already: without an address it can't be told from other connections
       if (raw.remoteAddress === undefined) raw.destroy();
       else this.#server.emit('connection', raw);
     });

@@ -10,7 +10,7 @@ import { HIGH_WATER_MARK } from '../stream/relay.ts';
 import { withReader } from '../stream/socket-reader.ts';
 import { Handshakes, type TlsSettings } from './handshakes.ts';
 
-/** How often time alone is looked at: returns that did not come, publishers that are blocked. */
+/** How often is looked for what ends because time passes: returns that did not come, publishers that are blocked. */
 const SWEEP_MS = 250;
 
 export interface ListenerOptions {
@@ -37,7 +37,7 @@ export class Listener {
   readonly #idStep: number;
   readonly #sweep: NodeJS.Timeout;
   #idle: (() => void)[] = [];
-  /** called when one is missing for an app or its broker connection: often */
+  /** called whenever a file descriptor is missing for an app or its broker connection, so maybe often */
   onOutOfDescriptors: () => void = () => {};
   /** partitions under way, and the connections that each of them stalls */
   readonly #outages = new Map<Outage, Set<Connection>>();
@@ -50,9 +50,10 @@ export class Listener {
     this.#ids = firstId;
     this.#idStep = idStep;
     this.#handshakes = tls && new Handshakes(tls);
-    // who ends his side before his handshake has gone; other ends are passed on
+    // with TLS, an app that ends its side before its handshake has gone; without, its end is passed on to the broker
     const options = { allowHalfOpen: tls === undefined, highWaterMark: HIGH_WATER_MARK };
     this.#server = createServer({ ...options, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+    plane.onCrowded = () => setImmediate(() => this.age());
     this.#sweep = setInterval(() => this.#onSweep(), SWEEP_MS).unref();
   }
 
@@ -101,7 +102,7 @@ export class Listener {
       return;
     }
     const arriving = this.#handshakes === undefined ? withReader(accepted) : accepted;
-    // until it has a connection: an app that leaves meanwhile
+    // an app may leave before it has a connection
     arriving.on('error', () => {});
     this.#arriving.add(arriving);
     try {

@@ -16,12 +16,12 @@ const INITIAL = 16;
 const NO_RUNS = new RunColumns<unknown>(0);
 const NO_MESSAGES = new MessageColumns(0);
 
-/** Open messages of one run, with numbers in a row. One object serves many: it holds until the next call of the store. */
+/** Open messages of one run, with numbers in a row. The object is reused: it is valid until the next call of the store. */
 export interface Stretch<T> {
   route: Route<T>;
   /** when they were read, ms of the monotonic clock */
   time: number;
-  /** when the kernel had taken them, on the same clock; NaN: it has not, Infinity: a fault holds them back */
+  /** when the kernel had taken them, on the same clock; NaN: it has not yet, Infinity: a fault holds them back */
   flushedAt: number;
   stamp: number;
   latency: number;
@@ -47,6 +47,8 @@ export interface Stretch<T> {
  *
  * Numbers only grow, but may leave gaps. A few messages that stay open among millions that come and go (a stuck
  * consumer) cost nothing more: when the columns are full of what is gone, what is open moves together.
+ *
+ * One file because rows, positions and counts have to agree after every method: who changes one has to see the others.
  */
 export class OpenMessages<T> {
   /** messages that are open */
@@ -83,7 +85,7 @@ export class OpenMessages<T> {
     position: 0,
   };
 
-  /** Messages that await more than their flush: these are what a limit has to bound. */
+  /** Messages that await more than their flush. A limit has to bound them: they stay as long as others like. */
   get awaiting(): number {
     return this.size - this.#flushing;
   }
@@ -219,12 +221,12 @@ export class OpenMessages<T> {
     }
   }
 
-  /** Of the `i`th message of a stretch: bytes of its body. */
+  /** Bytes of the body of a stretch's `i`th message. */
   sizeOf({ position }: Stretch<T>, i: number): number {
     return this.#messages.sizes[(position + i) & this.#messages.mask];
   }
 
-  /** Of all messages; `idsAt` says where those of one begin. */
+  /** The ids of all messages; `idsAt` says where those of one begin. */
   get ids(): Uint32Array {
     return this.#messages.ids;
   }
@@ -233,7 +235,10 @@ export class OpenMessages<T> {
     return ((position + i) & this.#messages.mask) * IDS;
   }
 
-  /** Messages of the last run, if the kernel does not have them yet, that go on with the same. */
+  /**
+   * Adds messages to the last run, if they have all in common with it and the kernel does not have it yet. False: they
+   * need a run of their own.
+   */
   #extend(run: Run<T>, count: number, first: number, awaits: number, position: number): boolean {
     if (this.#head === this.#tail) return false;
     const runs = this.#runs;

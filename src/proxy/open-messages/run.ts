@@ -6,8 +6,8 @@ export const IDS = 8;
 
 /**
  * One or more messages of one channel and direction that passed one behind the other and have all of
- * this in common. Scanning fills it, a tracker counts it and keeps what is open of it. It is reused: whoever
- * gets one copies what it keeps.
+ * this in common. Scanning fills it, a tracker counts it and keeps what is open of it. It is reused: who
+ * gets one copies what has to be kept.
  */
 export class Run<T> {
   route!: Route<T>;
@@ -15,11 +15,11 @@ export class Run<T> {
   time = 0;
   /** HAS_PARENT, TRACED, SAMPLED and REDELIVERED of events/passage.ts */
   passageBits = 0;
-  /** of a publish: what publish-marks.ts lists; 0 for a delivery */
+  /** of a publish: what publish-marks.ts lists; of a delivery: STREAM_READ or 0 */
   marks = 0;
   /** of a publish: x-tracehare-sent as it goes out, microseconds since the epoch; NaN without one */
   stamp = Number.NaN;
-  /** of a first delivery: seconds since its publish; NaN if there is none to tell */
+  /** of a first delivery, or a message that is read from a stream as it comes: seconds since its publish, else NaN */
   latency = Number.NaN;
   /** what is told of each when it ends; undefined: nothing, unless it goes wrong */
   detail: SpanDetail | undefined;

@@ -11,7 +11,7 @@ export interface SpanDetail {
   readonly more: More;
 }
 
-/** Of a publish that has nothing special to tell. */
+/** The detail of every publish that has nothing special to tell. */
 export const PLAIN_PUBLISH: SpanDetail = { via: 'publish', consumerTag: '', more: NOTHING_MORE };
 
 /** What the content header last read says for its message's event. `fault`: faults that struck it, '' for none. */

@@ -1,4 +1,4 @@
-/** Whoever keeps messages that the kernel has yet to take. */
+/** A tracker with messages that the kernel has yet to take. */
 export interface Flushable {
   /** The kernel has taken all that passed so far. Milliseconds of the monotonic clock. */
   flushed(now: number): void;
@@ -7,8 +7,8 @@ export interface Flushable {
 }
 
 /**
- * Who waits for one socket to be flushed. A socket is asked only whether it holds anything still, so all of them
- * learn of it together.
+ * Who waits for one socket to be flushed. A socket only tells whether it still holds anything at all, so all of them
+ * are told at the same time.
  */
 export class Unflushed {
   readonly #waiting: Flushable[] = [];

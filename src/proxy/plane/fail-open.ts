@@ -1,8 +1,8 @@
 import type { OtherEvent } from '../../events/lifecycle.ts';
 import type { Passage } from '../../events/passage.ts';
 import type { Interceptor } from '../ports/interceptor.ts';
-import type { Middleware } from '../ports/middleware.ts';
 import type { Hop, Observer } from '../ports/observer.ts';
+import type { Middleware } from './middleware.ts';
 
 /**
  * A failure to observe never becomes a failure to forward (docs/architecture.md#fail-open): everything the data plane
@@ -35,7 +35,7 @@ export function failOpenObserver(observer: Observer): Observer {
   });
 }
 
-/** Does nothing, whatever it is asked: what counts for routes whose tally could not be had. */
+/** Does nothing, whatever it is asked. It stands in for a tally whose making threw. */
 const NOBODY: object = new Proxy({}, { get: () => () => {} });
 
 type Failing = new (target: object, failed: () => void) => object;

@@ -1,15 +1,17 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
+import { makeRoom } from '../../bounded.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
-import type { Middleware } from '../ports/middleware.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
 import { isPlain } from '../routing/plain.ts';
 import { RouteTables } from '../routing/route-tables.ts';
-import { type Route, type RouteTable, Variants } from '../routing/routes.ts';
+import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
+import type { Middleware } from './middleware.ts';
+import { type QueueFact, QueueFacts } from './queue-facts.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -43,19 +45,21 @@ export interface PlaneSettings {
   releases?: boolean;
 }
 
-/** Whose messages: connections of one vhost and app share their routes, if the same rules fit their clients. */
+/** Whose messages they are. Connections of one vhost and app share their routes, if the same rules fit their clients. */
 export interface Scope {
   readonly vhost: string;
   readonly pipeline: string;
-  /** as app-name.ts has it */
+  /** the app's name (proxy/routing/app-name.ts) */
   readonly app: string;
   readonly client: Client;
 }
 
 /** Something learned from one connection that matters to others, also to those of other threads. */
-export interface Fact {
-  /** a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms */
-  kind: 'dead-letters' | 'delays' | 'conflicts';
+export type Fact = NamedFact | QueueFact;
+
+interface NamedFact {
+  /** an exchange that delays, a client that uses tx where we select confirms */
+  kind: 'delays' | 'conflicts';
   /** vhost and name, or the client, joined by NUL */
   name: string;
 }
@@ -63,8 +67,11 @@ export interface Fact {
 /** Answers to a request over direct reply-to; the rest of the routing key is the asker's. */
 const REPLY_TO = 'amq.rabbitmq.reply-to.';
 
+/** Of routes made or looked up again since they aged; about twice as much is held: those, and what was looked up before. */
+const MAX_ROUTE_BYTES = 32 << 20;
+
 const MAX_FACTS = 4096;
-/** Beyond, a topic's fan-out is shown until the topic is idle, whatever a reload says. */
+/** Most fan-outs that a reload can take back; those of more topics are shown until the topic is idle. */
 const MAX_FANOUTS = 32_768;
 
 /** What all connections of one traffic thread share. */
@@ -85,17 +92,20 @@ export class Plane {
   /** frames that are changed and not sent at once; empty between messages */
   readonly capture = new Output(new Scratch());
   readonly edit: HeaderEdit = headerEdit();
-  readonly #publishes = new RouteTables<PublishTally>();
-  readonly #deliveries = new RouteTables<DeliveryTally>();
+  readonly #names = new RouteBudget(MAX_ROUTE_BYTES);
+  readonly #publishes = new RouteTables<PublishTally>(this.#names);
+  readonly #deliveries = new RouteTables<DeliveryTally>(this.#names);
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
-  readonly #facts: Record<Fact['kind'], Set<string>> = {
-    'dead-letters': new Set(),
+  readonly queues = new QueueFacts();
+  readonly #facts: Record<NamedFact['kind'], Set<string>> = {
     delays: new Set(),
     conflicts: new Set(),
   };
   /** told of what this thread finds out; what others found out goes to `learn` */
   onFact: (fact: Fact) => void = () => {};
+  /** names take too much memory: `age` is to be called soon, but not within a message */
+  onCrowded: () => void = () => {};
   /** every new connection is a plain pipe */
   bypass = false;
   /** code of the user's; undefined: there is none */
@@ -105,6 +115,7 @@ export class Plane {
     this.observer = observer;
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
+    this.#names.onSpent = () => this.onCrowded();
   }
 
   get interceptor(): Interceptor {
@@ -123,6 +134,7 @@ export class Plane {
     this.#settings = settings;
     this.#publishes.clear();
     this.#deliveries.clear();
+    this.#names.renew();
     const told = [...this.#fanouts.values()];
     this.#fanouts.clear();
     for (const { tally } of told) tally.fanout(Number.NaN);
@@ -134,6 +146,7 @@ export class Plane {
   age(): void {
     this.#publishes.age();
     this.#deliveries.age();
+    this.#names.renew();
   }
 
   publishRoutes(scope: Scope): RouteTable<PublishTally> {
@@ -206,19 +219,30 @@ export class Plane {
   }
 
   /** Another thread's finding. */
-  learn({ kind, name }: Fact): void {
+  learn(fact: Fact): void {
+    if (isOfQueues(fact)) this.queues.learn(fact);
+    else this.#learn(fact);
+  }
+
+  #learn({ kind, name }: NamedFact): void {
     const names = this.#facts[kind];
-    if (names.size >= MAX_FACTS) names.clear();
+    if (names.has(name)) return;
+    makeRoom(names, MAX_FACTS);
     names.add(name);
     if (kind !== 'delays') return;
     const [vhost, exchange] = name.split('\0');
     for (const route of this.#publishes.routes(vhost)) if (route.exchange === exchange) route.shadow = false;
   }
 
-  #note(fact: Fact): void {
+  #note(fact: NamedFact): void {
     if (this.#facts[fact.kind].has(fact.name)) return;
-    this.learn(fact);
+    this.#learn(fact);
     this.onFact(fact);
+  }
+
+  /** Something was found out of a queue, or of an exchange that dead letters may go to. */
+  noteQueue(fact: QueueFact): void {
+    if (this.queues.learn(fact)) this.onFact(fact);
   }
 
   /** How far this client may be shadowed, whatever its messages' rules allow. */
@@ -233,20 +257,13 @@ export class Plane {
     this.#note({ kind: 'conflicts', name: keyOf(client) });
   }
 
-  /** A queue seen to dead-letter, by its declaration or by an x-death that names it. */
-  noteDeadLettering(vhost: string, queue: string): void {
-    this.#note({ kind: 'dead-letters', name: `${vhost}\0${queue}` });
-  }
-
-  deadLetters(vhost: string, queue: string): boolean {
-    return this.#facts['dead-letters'].has(`${vhost}\0${queue}`);
-  }
-
   /** Reading a frame failed: it passes unread, and this is counted. */
   failed(error: unknown): void {
     this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
   }
 }
+
+const isOfQueues = (fact: Fact): fact is QueueFact => fact.kind !== 'delays' && fact.kind !== 'conflicts';
 
 function headerEdit(): HeaderEdit {
   const entries = Buffer.alloc(4096);

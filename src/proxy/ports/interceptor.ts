@@ -6,7 +6,15 @@ export const TRACESTATE = 1;
 export const SENT = 2;
 export const X_DEATH = 3;
 export const X_DELAY = 4;
-export const observedHeaders = ['traceparent', 'tracestate', 'x-tracehare-sent', 'x-death', 'x-delay'] as const;
+export const X_STREAM_OFFSET = 5;
+export const observedHeaders = [
+  'traceparent',
+  'tracestate',
+  'x-tracehare-sent',
+  'x-death',
+  'x-delay',
+  'x-stream-offset',
+] as const;
 
 /** Room for what an interceptor adds to a message without observed headers. */
 export const MOST_BARE_BYTES = 256;
@@ -26,16 +34,16 @@ export interface HeaderEdit {
 export interface TraceContext {
   /**
    * From `at` on: trace id in words 0–3, this passage's span id in 4–5, the parent's in 6–7; meaningless unless
-   * `traced`. Told by the data plane: where the message at hand has its place.
+   * `traced`. The data plane sets both to where the ids of the message at hand are kept.
    */
   ids: Uint32Array;
   at: number;
-  /** the ids hold */
+  /** `ids` were filled in */
   traced: boolean;
-  /** the message came with a context of its own: the last two words name its span */
+  /** the message came with a context of its own: the parent's span id is known */
   hasParent: boolean;
   sampled: boolean;
-  /** told by the data plane: the share of new traces that a rule samples; undefined: none says so */
+  /** set by the data plane: the share of new traces that the message's rule samples; undefined: no rule says */
   ratio: number | undefined;
 }
 

@@ -15,9 +15,9 @@ export interface Observer {
   deliveries(topic: string, pipeline: string, queue: string): DeliveryTally;
   /** The tally of one step of the service map; asked once per route and then kept. */
   hop(hop: Hop): HopTally;
-  /** Details, for those who can live with gaps: bounded, dropped and counted when full. */
+  /** Details of what happened. They go through a bounded ring: when it is full they are dropped and counted. */
   emit(event: OtherEvent): void;
-  /** The same for the end of a message's passage. `passage` holds until this returns. */
+  /** The end of a message's passage, told the same way. The object is reused: it is valid until this returns. */
   ended(passage: Passage): void;
   readonly traffic: TrafficTally;
 }
@@ -39,7 +39,7 @@ export type RequeueReason = 'reject' | 'nack' | 'recover' | 'channel_closed' | '
 export interface PacedTally {
   /** One came faster than the limit of its rule. */
   overRate(): void;
-  /** Reading stopped behind a message for so long. */
+  /** For so many seconds nothing was read behind a message. */
   heldBack(seconds: number): void;
 }
 
@@ -66,10 +66,15 @@ export interface DeliveryTally extends PacedTally {
   /** A whole delivery or get-ok went towards the app. */
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count?: number): void;
   /**
-   * First delivery of a message stamped by a Tracehare: neither redelivered nor dead-lettered.
+   * First delivery of a message stamped by a Tracehare: neither redelivered nor dead-lettered since, and out of no stream.
    * `seconds` since its publish; NaN when its stamp tells no latency.
    */
   first(seconds: number, count?: number): void;
+  /**
+   * Read from a stream, for the first time or again. `seconds` since its publish, for one that was published since its
+   * consumer began and that this has not read before; else NaN.
+   */
+  streamRead(seconds: number, count?: number): void;
   /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
   succeeded(seconds: number, autoAck: boolean, count?: number): void;
   /**
@@ -89,7 +94,7 @@ export interface Hop {
   side: 'publish' | 'consume';
   vhost: string;
   pipeline: string;
-  /** as app-name.ts has it */
+  /** the app's name (proxy/routing/app-name.ts) */
   app: string;
   exchange: string;
   routingKey: string;
@@ -115,12 +120,14 @@ export type Unobserved =
   | 'malformed_content'
   | 'frame_max'
   | 'window_full'
+  | 'requests_full'
+  | 'consumers_full'
   | 'internal_error';
 
 /** The sidecar itself: figures without a topic. */
 export interface TrafficTally {
   connections(change: 1 | -1): void;
-  /** counted apart from `connections`: a plain pipe */
+  /** a connection is a plain pipe from here on; `connections` has counted it as well */
   bypassed(reason: 'unknown_protocol' | 'bypass' | 'frame_error'): void;
   connectionClosed(by: ClosedBy, code: number): void;
   /** refused because of a limit or an unreachable upstream */
@@ -131,7 +138,7 @@ export interface TrafficTally {
   bytes(direction: Direction, count: number): void;
   /** chunk read to chunk handed to the kernel */
   added(direction: Direction, seconds: number): void;
-  /** one stretch of connection.blocked ended, or goes on: seconds since last told */
+  /** connection.blocked has ended, or goes on: seconds since this was last told */
   blocked(seconds: number): void;
   unobserved(why: Unobserved): void;
   /** an observer or interceptor threw */

@@ -1,3 +1,4 @@
+import { makeRoom } from '../../bounded.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 
@@ -27,6 +28,8 @@ export function refusalOf(code: number, reply: string): Refusal | undefined {
   return size === undefined ? undefined : { reason: 'too_large', exchange: undefined, size: Number(size) };
 }
 
+/** Exchanges of which a channel remembers its last publish; a refused one to another has no route to count on. */
+const MAX_LAST = 16;
 /** Exchanges remembered per channel; beyond, a refusal's loss is counted without saying which message it was. */
 const MAX_EXCHANGES = 64;
 
@@ -59,7 +62,7 @@ export class PublishHistory {
   goesTo(route: Route<PublishTally>): void {
     if (route === this.#lastRoute) return;
     const { exchange } = route;
-    if (!this.#lastRoutes.has(exchange) && this.#lastRoutes.size >= MAX_EXCHANGES) this.#lastRoutes.clear();
+    if (!this.#lastRoutes.has(exchange)) makeRoom(this.#lastRoutes, MAX_LAST);
     this.#lastRoutes.set(exchange, route);
     this.#lastRoute = route;
   }

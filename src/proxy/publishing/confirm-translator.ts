@@ -4,6 +4,9 @@ import type { PublishTally } from '../ports/observer.ts';
 import { ConfirmTags } from './confirm-tags.ts';
 import type { PublishNumbers } from './publish-numbers.ts';
 
+/** Confirms of a channel that are hidden; beyond, the app hears of them at once. */
+const MAX_HIDDEN = 65_536;
+
 /** A confirm that the app hears of at `until`, ms of the monotonic clock. */
 interface Withheld {
   tag: number;
@@ -20,7 +23,7 @@ export class ConfirmTranslator {
   readonly #state: ChannelState;
   readonly #open: OpenMessages<PublishTally>;
   readonly #answer: (tag: number, ack: boolean) => void;
-  /** while how far the broker's tags lag behind is not the same for all that await a confirm */
+  /** which publish each of the broker's tags means; undefined while one difference holds for all that await a confirm */
   #tags: ConfirmTags | undefined;
   /** publishes to be sent after later ones */
   #deferred = 0;
@@ -46,7 +49,7 @@ export class ConfirmTranslator {
     return this.#tags !== undefined;
   }
 
-  /** A publish is not going the way of its channel: from here on tags are kept one by one, until they agree again. */
+  /** A fault drops, repeats or defers a publish: from here on tags are kept one by one, until one difference holds again. */
   begin(): void {
     if (this.#state.word !== 'confirming' || this.#tags !== undefined) return;
     const { sequence, brokerFrom, behind } = this.#numbers;
@@ -55,7 +58,7 @@ export class ConfirmTranslator {
     for (const { first, awaits } of this.#open) if (awaits === CONFIRM) this.#tags.awaits(first - base, first);
   }
 
-  /** Over, if no confirm is awaited: the counts differ by the same for all that come. */
+  /** Ends the translation if no confirm is awaited: for all that comes, the two counts differ by the same number. */
   endIfSettled(): void {
     const tags = this.#tags;
     if (tags === undefined || !tags.isSettled || this.#deferred > 0 || this.#withheld.length > 0) return;
@@ -77,14 +80,15 @@ export class ConfirmTranslator {
     this.#tags?.sent(sequence);
   }
 
-  /** The publish before is sent once more: the broker's confirm of that is nobody's. */
+  /** The publish before is sent once more: nobody waits for the broker's confirm of the copy. */
   repeated(): void {
     this.sent(0);
   }
 
   /** The app hears of the confirm of `sequence` at `until`, ms of the monotonic clock, at the earliest. */
   hide(sequence: number, until: number): void {
-    if (this.#tags !== undefined) this.#hidden.set(sequence, until);
+    if (this.#tags === undefined || this.#hidden.size + this.#withheld.length >= MAX_HIDDEN) return;
+    this.#hidden.set(sequence, until);
   }
 
   /** Confirms that were hidden until now. */

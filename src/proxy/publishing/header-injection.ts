@@ -4,8 +4,9 @@ import { IDS } from '../open-messages/run.ts';
 import { moreOf, PLAIN_PUBLISH, type SpanDetail } from '../open-messages/span-detail.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { Interceptor } from '../ports/interceptor.ts';
-import { SENT } from '../ports/interceptor.ts';
+import { SENT, X_DEATH } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
+import { type Deaths, digestOf, readDeaths } from '../routing/deaths.ts';
 import { changeHeaders } from '../routing/header-change.ts';
 import type { Route } from '../routing/routes.ts';
 import { RETURN_IS_EMPTY, SENT_ADDED, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
@@ -13,8 +14,8 @@ import type { PublishRun } from './publish-run.ts';
 import { SentStamp } from './sent-stamp.ts';
 
 /**
- * What is added to the content header of the publish at hand, and what its run has to remember of that. One a
- * thread: it is asked for one message after the other. The header is the plane's, just read.
+ * Decides what is added to the content header of the publish at hand, and adds the message to its run. It works on the
+ * plane's header, which was just read for it, and on one message after the other: never on two at a time.
  */
 export class HeaderInjection {
   readonly #plane: Plane;
@@ -42,7 +43,7 @@ export class HeaderInjection {
     const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
     this.#traced(header, run.fault);
     this.#marks |= ours(header, added > 0);
-    this.#stamp = sent.finish(view, at, this.#marks);
+    this.#stamp = sent.finish(view, at, this.#marks, -1);
     return sent.bytes + added;
   }
 
@@ -70,10 +71,13 @@ export class HeaderInjection {
     interceptor.onPublish(header, context, edit, now);
     this.#traced(header, run.fault);
     const added = ours(header, edit.added > sent.bytes);
-    const stamp = sent.finish(edit.view, 0, this.#marks | added);
+    const deaths = header.value(X_DEATH) >= 0 ? readDeaths(header) : undefined;
+    const digest = deaths === undefined ? -1 : digestOf(deaths, route);
+    const stamp = sent.finish(edit.view, 0, this.#marks | added, digest);
     const { propagate } = treatment;
     if (!propagate) {
       this.#stamp = header.integer(SENT);
+      this.#unstamped(deaths, scope);
       if (headers === undefined) return false;
       edit.added = edit.remove = 0;
     }
@@ -84,6 +88,7 @@ export class HeaderInjection {
     if (frameMax > 0 && header.splicedSize(edit.remove, edit.added) > frameMax) {
       observer.traffic.unobserved('frame_max');
       this.#stamp = header.integer(SENT);
+      this.#unstamped(deaths, scope);
       return false;
     }
     if (propagate) {
@@ -91,6 +96,11 @@ export class HeaderInjection {
       this.#marks |= added;
     }
     return true;
+  }
+
+  /** No stamp will tell that its x-death is the app's own. */
+  #unstamped(deaths: Deaths | undefined, { vhost }: Scope): void {
+    if (deaths !== undefined && deaths.queue !== '') this.#plane.queues.claimed(vhost, deaths.queue);
   }
 
   /** The header could not be read: the message passes as it is. `join` follows. */

@@ -16,7 +16,7 @@ import { PublishRun } from './publish-run.ts';
 const ARGUMENTS = FRAME_HEAD + 4;
 const NO_ROUTE = undefined as unknown as Route<PublishTally>;
 
-/** What of the publish at hand has yet to come. */
+/** The part of the publish at hand that comes next. */
 type Awaited = 'nothing' | 'header' | 'body';
 
 /** Assembles the frames of one publish at a time, from basic.publish to its last body byte, to a run of one. */
@@ -26,7 +26,7 @@ export class PublishFrames {
   readonly #detours: Detours;
   readonly #injection: HeaderInjection;
   #routes: RouteTable<PublishTally>;
-  /** of the publish at hand: a configuration that comes in the middle of it is for the next one */
+  /** the one that was in force when the publish at hand began: a new configuration is for the next publish */
   #interceptor: Interceptor;
   readonly #run = new PublishRun(1);
   #route = NO_ROUTE;
@@ -137,7 +137,7 @@ export class PublishFrames {
     if (variants !== undefined) this.#route = variants.of(this.#plane.header);
   }
 
-  /** Of the publish at hand, once its treatment is known; undefined: none. */
+  /** The faults of the publish at hand, once its treatment is known; undefined: none. */
   get faults(): readonly Fault[] | undefined {
     return this.#awaited === 'header' ? this.#route.treatment.faults : undefined;
   }
@@ -175,7 +175,7 @@ export class PublishFrames {
     if (this.#awaited === 'body') this.#remaining -= payload;
   }
 
-  /** The publish at hand if its last byte has passed, once; it is valid until the next header. */
+  /** Asked after each frame: the publish, if its last byte has just passed. It is valid until the next header. */
   ended(): PublishRun | undefined {
     if (this.#awaited !== 'body' || this.#remaining !== 0) return undefined;
     this.#await('nothing');

@@ -8,7 +8,7 @@ export const TRACE_ADDED = 4;
 export const SENT_ADDED = 8;
 /** the message came without a headers table */
 export const TABLE_ADDED = 16;
-/** a return of it says nothing: it may be delivered all the same (docs/broker-facts.md#direct-reply-to, docs/broker-facts.md#delayed-messages) */
+/** a return of it is no loss: it may be delivered all the same (docs/broker-facts.md#direct-reply-to, docs/broker-facts.md#delayed-messages) */
 export const RETURN_IS_EMPTY = 32;
 /** a fault kept it from the broker, in a transaction: lost if that is committed */
 export const DROPPED = 64;

@@ -9,7 +9,7 @@ export class PublishNumbers {
   brokerFrom = Number.POSITIVE_INFINITY;
   /** publishes seen before the app's own confirm.select: its delivery tag 1 is the one after these */
   appFrom = Number.POSITIVE_INFINITY;
-  /** publishes that no confirm will come of, less those the broker counts twice: what its tags lag behind by */
+  /** how far the broker's tags lag behind our sequence: publishes that did not reach it, less the copies that did */
   behind = 0;
   /** the confirms were selected by us; the app may still select its own */
   #shadow = false;

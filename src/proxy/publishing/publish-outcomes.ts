@@ -181,8 +181,8 @@ const FAILED = { settlement: '', outcome: 'failed', bits: 0 } as const;
 const UNKNOWN = { settlement: '', outcome: 'unknown', bits: 0 } as const;
 
 /**
- * When the broker had answered, for those it answers; for all others when their last byte was with the kernel, though
- * their outcome is known only later.
+ * When a publish ended: when the broker answered, if it is one that the broker answers. Any other ended when the kernel
+ * had its last byte, though that this was a success is known only later.
  */
 function endOf({ awaits, flushedAt }: Stretch<PublishTally>, now: number): number {
   if ((awaits & (CONFIRM | COMMIT)) !== 0) return now;

@@ -94,7 +94,7 @@ export class PublishTracker implements Flushable {
     return isShadowed && this.#open.some(brokerFrom + 1, appFrom, CONFIRM);
   }
 
-  /** The last byte of each passed towards the broker; `detoured`: a fault had its hand in it, and the run has one. */
+  /** The last byte of each passed towards the broker; `detoured`: what a fault did to it, and then the run has one. */
   passed(run: PublishRun, detoured?: Detoured): void {
     const { numbers, translator } = this;
     if (translator.isOn || detoured !== undefined) this.#translate(run, detoured);
@@ -122,11 +122,11 @@ export class PublishTracker implements Flushable {
     if (kept === count) return;
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
     this.#history.assumed(run.route, run.largest);
-    // the flush is all that is left to go by; without it a confirmed publish stays without an outcome
+    // one that awaited a return counts by its flush instead; one that awaited a confirm or a commit has no outcome
     if (awaits === RETURN) this.#open.add(run, kept, count - kept, first + kept, FLUSH, held);
   }
 
-  /** The channel is closed, or lost: nobody will say what became of it. */
+  /** The channel is closed, or lost: the broker discards what comes on it, and will not say so. */
   #neverTaken(run: PublishRun, first: number): void {
     const reason = this.#state.unknown;
     // what no commit will follow was never published

@@ -9,8 +9,8 @@ import type { Returned } from './publish-run.ts';
 import { marksOfStamp } from './sent-stamp.ts';
 
 /**
- * The messages of one channel that come back: which publish each was, and that it is lost. Identity is
- * the sequence, what a message carries only finds it.
+ * The messages of one channel that come back: which publish each was, and that it is lost. A publish is its
+ * sequence number; what a returned message carries is used to find that, and for nothing else.
  */
 export class Returns {
   readonly #open: OpenMessages<PublishTally>;

@@ -5,7 +5,7 @@ export interface RateLimit {
   readonly perSecond: number;
 }
 
-/** What may be saved up, and how far ahead a sender may get before it has to wait: timers are no finer. */
+/** A sender may save up, or be ahead by, what it may send in this time at least: timers are no finer. */
 const LEAST_WINDOW_MS = 10;
 
 /** When the messages of one rule are due on one connection: each moves the time by its share of a second. */
@@ -32,14 +32,14 @@ class Account {
 
 /** Keeps one direction of a connection to the rates that its rules set. */
 export class RateLimiter {
-  /** weakly: another configuration has other limits */
+  /** weak, so that the limits of a configuration that was replaced are forgotten */
   readonly #accounts = new WeakMap<RateLimit, Account>();
   /** ms for which nothing more may be read; 0: none */
   wait = 0;
-  /** whose message it was */
+  /** counts the wait: of the route of the message behind which reading stops */
   #tally: PacedTally | undefined;
   #ended = false;
-  /** the frame that just ended is the last for now */
+  /** called when nothing may be read behind the frame that just ended */
   onWait: () => void = () => {};
 
   /** The last byte of a message passed. */

@@ -1,16 +1,22 @@
 import type { Names } from '../../events/passage.ts';
 import type { Route } from './routes.ts';
 
-/** How messages of a route are told apart beyond its names. */
+/** What tells passages of one route apart, besides the names of the route. */
 type Way = Pick<Names, 'via' | 'consumerTag'>;
 
 let made = 0;
+
+/** Routes of which a channel keeps the names at the least: every route on every channel would be a product. */
+const KEPT = 64;
 
 /** The names of one channel's passages in one direction: made once for each route, mostly. */
 export class RouteNames {
   readonly #connection: number;
   readonly #channel: number;
-  readonly #known = new WeakMap<Route<unknown>, Names>();
+  #known = new WeakMap<Route<unknown>, Names>();
+  #count = 0;
+  /** those of before there were so many */
+  #before = new WeakMap<Route<unknown>, Names>();
   #last: Names | undefined;
   #route: Route<unknown> | undefined;
 
@@ -23,12 +29,22 @@ export class RouteNames {
     if (route === this.#route && fits(this.#last, way)) return this.#last;
     let names = this.#known.get(route);
     if (!fits(names, way)) {
-      names = this.#make(route, way);
-      this.#known.set(route, names);
+      names = this.#before.get(route);
+      if (!fits(names, way)) names = this.#make(route, way);
+      this.#keep(route, names);
     }
     this.#route = route;
     this.#last = names;
     return names;
+  }
+
+  #keep(route: Route<unknown>, names: Names): void {
+    if (this.#count++ === KEPT) {
+      this.#before = this.#known;
+      this.#known = new WeakMap();
+      this.#count = 1;
+    }
+    this.#known.set(route, names);
   }
 
   #make(route: Route<unknown>, { via, consumerTag }: Way): Names {

@@ -1,20 +1,28 @@
-import { type MakeRoute, type Route, RouteTable } from './routes.ts';
+import { type MakeRoute, type Route, type RouteBudget, RouteTable } from './routes.ts';
 
-/** Tables remembered; beyond, those that nobody asked for lately are forgotten early. */
+/** Most tables to remember: with more, those that nobody asked for lately are forgotten before their time. */
 const MAX_TABLES = 4096;
+/** What a table takes beside its routes. */
+const TABLE_BYTES = 1024;
 
 /** Tables of routes by what their routes have in common, as long as someone asks for them. */
 export class RouteTables<T> {
+  readonly #budget: RouteBudget;
   #recent = new Map<string, RouteTable<T>>();
   /** not asked for since they aged */
   #before = new Map<string, RouteTable<T>>();
+
+  constructor(budget: RouteBudget) {
+    this.#budget = budget;
+  }
 
   /** The table of these names, made with `make` if there is none. */
   of(names: readonly string[], make: MakeRoute<T>): RouteTable<T> {
     const name = names.join('\0');
     let table = this.#recent.get(name);
     if (table === undefined) {
-      table = this.#before.get(name) ?? new RouteTable(make);
+      table = this.#before.get(name) ?? new RouteTable(make, this.#budget);
+      this.#budget.spend(TABLE_BYTES + 2 * name.length);
       if (this.#recent.size >= MAX_TABLES) this.#turn();
       this.#recent.set(name, table);
     }

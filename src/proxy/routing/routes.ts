@@ -1,5 +1,7 @@
+import { randomInt } from 'node:crypto';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
+import { makeRoom } from '../../bounded.ts';
 import type { HopTally } from '../ports/observer.ts';
 import type { ByMessage, Treatment } from './treatment.ts';
 
@@ -21,7 +23,7 @@ export interface Route<T> {
   variants: Variants<T> | undefined;
   /** nothing but counting, tracing and headers is to be done with its messages */
   readonly isPlain: boolean;
-  /** publishes: answers over direct reply-to, which a broker returns and delivers alike */
+  /** publishes: answers over direct reply-to, which a broker may return although it delivers them */
   readonly answers: boolean;
   /** publishes: our own mandatory bit may go on them; an exchange may turn out not to take it */
   shadow: boolean;
@@ -46,8 +48,8 @@ export class Variants<T> {
     if (mask === 0) return this.#base;
     let route = this.#made.get(mask);
     if (route === undefined) {
-      // routes in use stay valid, as those of a table that starts anew
-      if (this.#made.size >= MAX_VARIANTS) this.#made.clear();
+      // one that is in use stays valid
+      makeRoom(this.#made, MAX_VARIANTS);
       route = this.#make(this.#by.treatment(mask));
       this.#made.set(mask, route);
     }
@@ -57,26 +59,56 @@ export class Variants<T> {
 
 export type MakeRoute<T> = (exchange: string, routingKey: string, key: Uint8Array) => Route<T>;
 
-const INITIAL = 64;
+const INITIAL = 16;
 /** combinations of rules remembered per route */
 const MAX_VARIANTS = 64;
+/** slots looked at for a name: so few are mostly enough that whoever needs more has chosen his names for that */
+const MAX_PROBES = 64;
+
+/** What the routes of one traffic thread take, as far as its tables hold them. */
+export class RouteBudget {
+  readonly #bytes: number;
+  #spent = 0;
+  /** told once the budget is spent: routes that were not looked up lately are to be forgotten, and `renew` called */
+  onSpent: () => void = () => {};
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  spend(bytes: number): void {
+    const before = this.#spent;
+    this.#spent += bytes;
+    if (before < this.#bytes && this.#spent >= this.#bytes) this.onSpent();
+  }
+
+  renew(): void {
+    this.#spent = 0;
+  }
+}
+
+/** A route beside its names, and what a name of so many bytes takes: in bytes, in strings and in those of its topic. */
+const ROUTE_BYTES = 512;
+const bytesOf = (key: Uint8Array): number => ROUTE_BYTES + 4 * key.length;
 
 /**
  * Routes by the bytes that name them, without making strings: exchange and routing key stand next
  * to each other in publish, return, deliver and get-ok, so one range of bytes is the key.
- * Bounded: when full it forgets those not looked up lately (routes in use stay valid, they are only
- * found again slower).
+ * Bounded: when full, or when all tables together have spent their budget, it forgets those not looked up
+ * lately (routes in use stay valid, they are only found again slower).
  */
 export class RouteTable<T> {
   readonly #make: MakeRoute<T>;
   readonly #limit: number;
+  readonly #budget: RouteBudget;
   #slots: (Route<T> | undefined)[] = new Array(INITIAL);
   #count = 0;
-  /** those of before it aged: looked up again, they come back */
+  /** routes from before the last `age`; one that is looked up moves back to #slots */
   #before: (Route<T> | undefined)[] = [];
 
-  constructor(make: MakeRoute<T>, limit = 32_768) {
+  constructor(make: MakeRoute<T>, budget: RouteBudget, limit = 32_768) {
     this.#make = make;
+    this.#budget = budget;
     this.#limit = limit;
   }
 
@@ -112,19 +144,28 @@ export class RouteTable<T> {
 
   #add(route: Route<T>): void {
     if (this.#count >= this.#limit) this.age();
-    if (++this.#count * 2 > this.#slots.length) {
+    if ((this.#count + 1) * 2 > this.#slots.length) {
       const old = this.#slots;
       this.#slots = new Array(old.length * 2);
+      this.#count = 0;
       for (const each of old) if (each !== undefined) this.#place(each);
     }
     this.#place(route);
+    this.#budget.spend(bytesOf(route.key));
   }
 
   #place(route: Route<T>): void {
     const mask = this.#slots.length - 1;
-    let i = hash(route.key, 0, route.key.length) & mask;
-    while (this.#slots[i] !== undefined) i = (i + 1) & mask;
-    this.#slots[i] = route;
+    const home = hash(route.key, 0, route.key.length) & mask;
+    for (let probes = 0; probes < MAX_PROBES; probes++) {
+      const i = (home + probes) & mask;
+      if (this.#slots[i] !== undefined) continue;
+      this.#slots[i] = route;
+      this.#count++;
+      return;
+    }
+    // one of those that crowd here goes
+    this.#slots[home] = route;
   }
 }
 
@@ -138,10 +179,11 @@ function among<T>(
 ): Route<T> | undefined {
   if (slots.length === 0) return undefined;
   const mask = slots.length - 1;
-  for (let i = hashed & mask; ; i = (i + 1) & mask) {
-    const route = slots[i];
+  for (let probes = 0; probes < MAX_PROBES; probes++) {
+    const route = slots[(hashed + probes) & mask];
     if (route === undefined || same(route.key, buf, start, end)) return route;
   }
+  return undefined;
 }
 
 export function same(key: Uint8Array, buf: Uint8Array, start: number, end: number): boolean {
@@ -152,9 +194,14 @@ export function same(key: Uint8Array, buf: Uint8Array, start: number, end: numbe
   return true;
 }
 
-/** FNV-1a */
+/** Another in each process: who chooses names can't choose those that share a place in a table. */
+const SEED = randomInt(2 ** 32);
+const MULTIPLIER = randomInt(2 ** 32) | 1;
+
+/** FNV-1a from a seed, and mixed by a multiplier that nobody knows either. */
 function hash(buf: Uint8Array, start: number, end: number): number {
-  let h = 0x811c9dc5;
+  let h = SEED | 0;
   for (let i = start; i < end; i++) h = Math.imul(h ^ buf[i], 0x01000193);
-  return (h ^ (h >>> 15)) >>> 0;
+  h = Math.imul(h ^ (h >>> 15), MULTIPLIER);
+  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -5,7 +5,7 @@ import type { RateLimit } from './rate-limit.ts';
 /** How much is done to learn what became of publishes (docs/loss.md#modes-and-what-they-cost). */
 export type LossMode = 'off' | 'returns' | 'confirms';
 
-/** What names a message's passage: what configuration can tell passages apart by, once per route. */
+/** The names by which configuration can tell messages apart. It is asked once per route. */
 export interface PassageNames {
   side: 'publish' | 'consume';
   vhost: string;
@@ -30,18 +30,18 @@ export interface Treatment {
   unroutableExpected: boolean;
   /** rejected messages of this queue go somewhere: no loss */
   deadLetters: boolean;
-  /** first deliveries each publish should lead to; undefined: nobody said */
+  /** first deliveries each publish should lead to; undefined: not configured */
   fanout: number | undefined;
   /** share of its new traces that are sampled; undefined: as the sampler decides */
   sample: number | undefined;
-  /** of publishes */
+  /** what is done to the headers of publishes; undefined: nothing */
   headers: HeaderChange | undefined;
   rateLimit: RateLimit | undefined;
   /** what may be done to them on purpose; undefined: nothing */
   faults: readonly Fault[] | undefined;
-  /** some of them may have faults, if not all (byMessage) */
+  /** faults may strike its messages, or only those of them that `byMessage` picks */
   mayStrike: boolean;
-  /** some rules depend on more than names: then this treatment is that of messages which none of them fits */
+  /** there are rules that go by more than names: this treatment is for messages that fit none of them */
   byMessage: ByMessage | undefined;
 }
 

@@ -48,7 +48,11 @@ export interface Closings {
   severed(channel: number): void;
 }
 
-/** Follows the app's frames and lets them through, with our headers in publishes. */
+/**
+ * Follows the app's frames and lets them through, with our headers in publishes.
+ *
+ * One file because method, header and body of a message come one by one, and each goes on where the last one stopped.
+ */
 export class FromApp implements FrameVisitor {
   readonly #session: Session;
   readonly #boundary: FrameBoundary;
@@ -176,13 +180,13 @@ export class FromApp implements FrameVisitor {
     return true;
   }
 
-  /** A method on a channel that a fault closed: the broker gets none of it. */
+  /** A method on a channel that a fault has closed: the broker gets nothing of it. */
   #severed(channel: Channel, severed: SeveredChannel, key: number, buf: Uint8Array, start: number, end: number): false {
     if (key === CHANNEL_CLOSE) this.#closing.owesCloseOk('app', channel.id);
     else if (key === CHANNEL_CLOSE_OK || key === CHANNEL_OPEN) {
       severed.appDone = true;
       if (severed.brokerDone) this.#closing.severed(channel.id);
-      // an app that closed it too may take that for the answer
+      // an app that has closed the channel too may take our close for its answer, and open it again
       if (key === CHANNEL_OPEN) this.#reused.waits(channel.id, buf, start, end);
     }
     return false;
@@ -200,7 +204,7 @@ export class FromApp implements FrameVisitor {
     this.#reused.release();
   }
 
-  /** True if the close is to be forwarded now; else a copy of it is when its time has come. */
+  /** True: the close is to be forwarded now. False: a copy of it is sent when its time has come. */
   #letClose(id: number, buf: Uint8Array, start: number, end: number, closing: () => void): boolean {
     let later: Uint8Array | undefined;
     const atOnce = this.#closing.letClose(id, () => {

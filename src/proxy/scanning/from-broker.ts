@@ -40,14 +40,14 @@ export const observedFromBroker: ReadonlySet<number> = new Set(
     .map(keyOf),
 );
 
-/** For an app that our connection.close went to. */
+/** Where frames go when the app has got our connection.close: nowhere. */
 const NOWHERE: FrameSink = { keep() {}, splice() {}, strip() {}, add() {} };
 
 /** Who decides how a connection ends, frame by frame. */
 export interface Endings {
   /** A frame ended: now our own connection.close can go to the app. */
   frameEnded(): void;
-  /** It waits for the end of a frame. */
+  /** Our connection.close waits for the end of a frame. */
   readonly isDue: boolean;
   /** What the app is owed can be given to it. */
   answer(): void;
@@ -63,7 +63,11 @@ export interface Endings {
   severed(channel: number): void;
 }
 
-/** Follows the broker's frames and lets them through, without our headers in returns. */
+/**
+ * Follows the broker's frames and lets them through, without our headers in returns.
+ *
+ * One file because method, header and body of a message come one by one, and each goes on where the last one stopped.
+ */
 export class FromBroker implements FrameVisitor {
   readonly #session: Session;
   readonly #boundary: FrameBoundary;
@@ -73,7 +77,7 @@ export class FromBroker implements FrameVisitor {
   readonly #limiter: RateLimiter;
   readonly #lost: () => void;
   readonly #deliveries: DeliveryScanner;
-  /** of the context that a returned message carries */
+  /** ids of the trace context that a returned message carries */
   readonly #returnedIds = new Uint32Array(IDS);
   #lastReturned: Route<PublishTally> | undefined;
   /** our connection.close went to the app: nothing follows it, but outcomes still count */
@@ -119,7 +123,7 @@ export class FromBroker implements FrameVisitor {
 
   method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
     let forward = true;
-    // a delivery that nobody is there for is none
+    // what the app does not get is no delivery
     if (this.muted && !OUTCOMES.has(key)) return;
     try {
       if (id !== 0) forward = this.#channelMethod(key, id, buf, start, end);
@@ -266,7 +270,7 @@ export class FromBroker implements FrameVisitor {
     this.#frameEnded();
   }
 
-  /** Decides for how long the delivery at hand, whose method frame is held, is kept back: until when, ms of the clock. */
+  /** Lets faults decide on the delivery at hand, whose method frame is held. Returns when it leaves, ms of the clock. */
   #judge(channel: Channel, incoming: DelayLine, readable: boolean): number {
     const { plane } = this.#session;
     const { delivering } = channel;
@@ -284,7 +288,7 @@ export class FromBroker implements FrameVisitor {
     return time;
   }
 
-  /** In place of the delivery at hand comes the end of its channel or connection. */
+  /** A fault ends the channel or connection in place of the delivery at hand, which the app does not get. */
   #withdraw(channel: Channel, ending: Ending): void {
     this.#verdict.clear();
     const delivery = channel.delivering.withdraw();
@@ -368,7 +372,7 @@ export class FromBroker implements FrameVisitor {
 
   raw(buf: Uint8Array, start: number, end: number): void {
     if (!this.muted) this.#output.keep(buf, start, end);
-    // unobserved frames come whole or in pieces: only the decoder knows, so no drain starts here
+    // this may be a piece of a frame that nobody observes, so our own close does not go in here
     if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 

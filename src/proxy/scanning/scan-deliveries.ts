@@ -85,7 +85,7 @@ export class DeliveryScanner {
         try {
           route = consumer.route(buf, key, head - 1);
         } catch {
-          // it will throw again, where that is counted
+          // the assembler will meet the same error, and count it
           break;
         }
         if (!route.isPlain) break;

@@ -1,5 +1,5 @@
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../../amqp/spec.ts';
-import { MOST_BARE_BYTES, SENT, X_DELAY } from '../ports/interceptor.ts';
+import { MOST_BARE_BYTES, SENT, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import { MANDATORY, SHADOW } from '../publishing/publish-marks.ts';
 import type { PublishRun } from '../publishing/publish-run.ts';
@@ -81,7 +81,7 @@ export class PublishScanner {
         try {
           route = publishing.route(buf, names, head - 2);
         } catch {
-          // it will throw again, where that is counted
+          // the assembler will meet the same error, and count it
           break;
         }
         const { isPlain, treatment, shadow } = route;
@@ -93,7 +93,7 @@ export class PublishScanner {
       }
       if (!header.read(buf, head, headEnd, view)) break;
       const bare = addsOurs && header.isBare && (frameMax === 0 || headEnd - head + MOST_BARE_BYTES <= frameMax);
-      if (!bare && (header.value(X_DELAY) >= 0 || header.value(SENT) >= 0)) break;
+      if (!bare && (header.value(X_DELAY) >= 0 || header.value(SENT) >= 0 || header.value(X_DEATH) >= 0)) break;
       const size = header.bodySize;
       const next = endOfBody(view, headEnd, id, size, end);
       if (next < 0) break;

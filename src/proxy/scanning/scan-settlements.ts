@@ -27,7 +27,7 @@ export function scanAcks(view: DataView, start: number, end: number, each: (from
     if (view.getUint8(p + SIZE - 1) !== FRAME_END) break;
     const tag = viewU64(view, p + TAG);
     const multiple = (view.getUint8(p + SIZE - 2) & 1) !== 0;
-    // a single ack of no tag is wrong: the broker will say so
+    // tag 0 without `multiple` is wrong: the broker will say so
     if (!multiple && tag === 0) break;
     if (!multiple && tag === to + 1 && to > 0) to = tag;
     else {
@@ -41,10 +41,10 @@ export function scanAcks(view: DataView, start: number, end: number, each: (from
   return p;
 }
 
-/** Acks of the app: they pass as they are. What is not plain about them is for FromApp. */
+/** Acks of the app: they pass as they are. It stops in front of what is not plain, which comes to FromApp frame by frame. */
 export function scanAppAcks(session: Session, view: DataView, start: number, end: number, now: number): number {
   const channel = session.channel(view.getUint16(start + 1));
-  if (channel === undefined || channel.upstreamDetours.any) return start;
+  if (channel === undefined || channel.upstreamDetours.any || !channel.state.isOpen) return start;
   const { deliveries } = channel;
   return scanAcks(view, start, end, (from, to) => deliveries.settle({ how: 'ack', from, to, requeue: false }, now));
 }

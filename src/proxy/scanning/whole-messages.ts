@@ -1,7 +1,7 @@
 import { FRAME_BODY, FRAME_END, FRAME_HEAD, FRAME_HEADER, FRAME_OVERHEAD } from '../../amqp/spec.ts';
 
-// Reading messages that lie whole in a chunk. Nothing here looks beyond `end`, and what does not fit
-// is left to the decoder, which tells what is wrong with it.
+// Reading messages that lie whole in a chunk. Nothing here looks beyond `end`. A message that is not whole, or not as it
+// should be, is left to the decoder, which tells what is wrong with it.
 
 /** Bytes of a content-header frame with the body size and nothing behind its property flags. */
 const LEAST_HEADER = FRAME_HEAD + 14 + 1;

@@ -1,6 +1,6 @@
 import { NO_BYTES } from '../../amqp/bytes.ts';
 
-/** Whichever number a channel may have. */
+/** The highest number that a channel can have. */
 export const MAX_CHANNEL = 0xffff;
 const LEAST_BYTES = 32;
 

@@ -1,11 +1,11 @@
-import { type FieldTable, MalformedError, readU64, writeU64 } from '../../amqp/fields.ts';
+import { MalformedError, readU64, writeU64 } from '../../amqp/fields.ts';
 import { type Arguments, confirmFrame, readMethod } from '../../amqp/methods.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methodNames, methods } from '../../amqp/spec.ts';
 import type { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
-import type { Consumer } from '../delivering/consumer.ts';
 import { DeliveryFrames } from '../delivering/delivery-frames.ts';
 import type { DeliveryReading } from '../delivering/delivery-reading.ts';
-import { DeliveryTracker, type Settlement } from '../delivering/delivery-tracker.ts';
+import { DeliveryTracker } from '../delivering/delivery-tracker.ts';
+import type { Settlement } from '../delivering/uncommitted.ts';
 import type { PublishPath } from '../fault-path/publish-path.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { ChannelState } from '../open-messages/channel-state.ts';
@@ -19,42 +19,41 @@ import { NO_REPLY, type Reply } from '../publishing/publish-outcomes.ts';
 import { PublishTracker } from '../publishing/publish-tracker.ts';
 import type { Returning } from '../stream/chunk.ts';
 import type { DelayLine, FrameSink } from '../stream/delay-line.ts';
-import { Consumers } from './consumers.ts';
+import { type ConsumerBudget, Consumers } from './consumers.ts';
+import type { Declarations } from './declarations.ts';
+import { type Request, type RequestBudget, Requests } from './requests.ts';
 
-/** A request of the app that the broker will answer, in order, on this channel. */
-interface Request {
-  reply: MethodName;
-  /** how much had passed when it was sent: what its reply is a barrier for, or commits */
-  publishes: number;
-  settlements: number;
-  /** consumers that the app had cancelled without waiting for an answer */
-  left: readonly Consumer[];
-  consume?: { queue: string; noAck: boolean };
-  get?: Consumer;
-  declare?: { deadLetters: boolean };
-  cancel?: string;
-}
-
+/** They cover the settlements that were made before them. */
+const TRANSACTIONS: ReadonlySet<MethodName> = new Set(['tx.commit-ok', 'tx.rollback-ok']);
 const DELIVER = keyOf('basic.deliver');
-/** Methods whose answer has another name than `<method>-ok`. */
-const GET_OK = keyOf('basic.get-ok');
-const GET_EMPTY = keyOf('basic.get-empty');
+const CONFIRM_SELECT_OK = keyOf('confirm.select-ok');
+const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
 
 export interface ChannelContext extends Scope {
   readonly plane: Plane;
   readonly connection: number;
   /** of the connection */
   readonly inFlight: AutoAckInFlight;
+  /** of the connection: what is remembered of requests and consumers */
+  readonly requests: RequestBudget;
+  readonly consumers: ConsumerBudget;
   /** who waits for the broker's and the app's socket to be flushed */
   readonly upstreamUnflushed: Unflushed;
   readonly downstreamUnflushed: Unflushed;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
+  /** what is found out of queues and exchanges */
+  readonly declarations: Declarations;
   /** a channel has answers of ours for the app */
   answering(): void;
 }
 
-/** Everything known of one open channel. */
+/**
+ * Everything known of one open channel.
+ *
+ * One file because what the app asks and what the broker answers are read side by side: a request remembers what its reply
+ * is about.
+ */
 export class Channel implements Scope {
   readonly id: number;
   readonly vhost: string;
@@ -70,6 +69,8 @@ export class Channel implements Scope {
   readonly publishing: PublishFrames;
   readonly delivering: DeliveryFrames;
   readonly consumers: Consumers;
+  /** the broker has closed it, and said so to the app */
+  closedByBroker = false;
   #returning: Returning | undefined;
   #swallowing = 0;
   #outgoing: PublishPath | undefined;
@@ -78,7 +79,7 @@ export class Channel implements Scope {
   /** confirms of ours for the app */
   #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
-  readonly #requests: Request[] = [];
+  readonly #requests: Requests;
   /** what an empty queue name means */
   #lastQueue = '';
 
@@ -99,9 +100,10 @@ export class Channel implements Scope {
     this.publishing = new PublishFrames(plane, context, this.upstreamDetours, context.injection);
     this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
     this.consumers = new Consumers(context, id);
+    this.#requests = new Requests(context.requests);
   }
 
-  /** A basic.return whose header has yet to tell who asked for it. */
+  /** A basic.return that waits for its content header, which tells whether the app asked for it or we did. */
   get returning(): Returning | undefined {
     return this.#returning;
   }
@@ -155,11 +157,12 @@ export class Channel implements Scope {
   rerouted(): void {
     this.publishing.rerouted();
     this.consumers.rerouted();
-    for (const { get } of this.#requests) get?.rerouted();
   }
 
   /** A method of the app other than basic.publish and the closing of the channel. Throws MalformedError. */
   fromApp(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    // the broker discards it
+    if (!this.state.isOpen) return;
     const name = methodNames.get(key);
     if (name === undefined) return;
     const at = start + FRAME_HEAD + 4;
@@ -187,12 +190,20 @@ export class Channel implements Scope {
         return;
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
-        this.#ask({ reply: 'basic.get-ok', get: this.consumers.get(queue || this.#lastQueue, noAck) });
+        this.#ask({ reply: 'basic.get-ok', get: { queue: queue || this.#lastQueue, noAck } });
         return;
       }
       case 'queue.declare':
-        this.#declare(readMethod(name, buf, start, end));
+        this.#declare(readMethod(name, buf, start, end), now);
         return;
+      case 'queue.delete': {
+        const { queue, ifUnused, ifEmpty, nowait } = readMethod(name, buf, start, end);
+        const deleted = queue || this.#lastQueue;
+        // if it must be unused or empty, it may be neither: only an answer tells
+        if (nowait && (ifUnused || ifEmpty)) return;
+        this.#does('queue.delete-ok', nowait, now, (now) => this.#context.declarations.queueGone(deleted, now));
+        return;
+      }
       case 'confirm.select': {
         const { nowait } = readMethod(name, buf, start, end);
         if (!nowait) this.#ask({ reply: 'confirm.select-ok' });
@@ -213,7 +224,13 @@ export class Channel implements Scope {
         if (!passive && type === 'x-delayed-message') {
           this.#context.plane.noteDelaying(this.#context.vhost, exchange);
         }
-        if (!nowait) this.#ask({ reply: 'exchange.declare-ok' });
+        this.#does('exchange.declare-ok', nowait, now, () => this.#context.declarations.exchangeExists(exchange));
+        return;
+      }
+      case 'exchange.delete': {
+        const { exchange, ifUnused, nowait } = readMethod(name, buf, start, end);
+        if (nowait && ifUnused) return;
+        this.#does('exchange.delete-ok', nowait, now, () => this.#context.declarations.exchangeGone(exchange));
         return;
       }
       default: {
@@ -228,7 +245,7 @@ export class Channel implements Scope {
 
   /** Confirms that we owe the app, unless it still waits for confirm.select-ok. */
   giveAnswers(sink: FrameSink): void {
-    if (this.#answers.length === 0 || this.#requests.some(({ reply }) => reply === 'confirm.select-ok')) return;
+    if (this.#answers.length === 0 || this.#requests.awaits(CONFIRM_SELECT_OK)) return;
     const answers = this.#answers.splice(0);
     this.downstreamDetours.set('answering', false);
     if (this.state.isOpen && this.severed === undefined) for (const frame of answers) sink.add(frame);
@@ -246,8 +263,8 @@ export class Channel implements Scope {
   }
 
   /**
-   * basic.ack or basic.nack of the broker, ended here and, where the app asked for confirms too,
-   * left in the frame with the tag it knows. False: the app knows nothing of this one.
+   * basic.ack or basic.nack of the broker: ends the publishes that it confirms. Where the app asked for confirms too, its
+   * own tag is written into the frame. False: the app never asked for this one, and must not see it.
    */
   confirm(ack: boolean, buf: Uint8Array, start: number, end: number, now: number): boolean {
     const at = start + FRAME_HEAD + 4;
@@ -259,7 +276,7 @@ export class Channel implements Scope {
       return false;
     }
     const appTag = this.publishes.numbers.appTag(tag);
-    // a single confirm of no tag is wrong, and nobody's
+    // tag 0 without `multiple` is wrong, and confirms nothing
     if (multiple || tag > 0) this.publishes.confirmed(multiple ? 0 : tag, tag, ack, now);
     if (appTag !== tag && appTag >= 0) writeU64(buf, at, appTag);
     return appTag >= 0;
@@ -282,9 +299,11 @@ export class Channel implements Scope {
         this.consumers.cancelled(readMethod(name, buf, start, end).consumerTag, now);
         return;
       default: {
-        const request = this.#answered(key);
+        const request = this.#requests.answered(key);
         if (request === undefined) return;
         this.#reply(name, request, buf, start, end, now);
+        request.done?.(now);
+        for (const done of request.behind ?? []) done(now);
       }
     }
   }
@@ -294,12 +313,16 @@ export class Channel implements Scope {
     this.consumers.forget(request.left);
     switch (name) {
       case 'basic.get-ok':
-        if (request.get !== undefined) this.delivering.got(buf, start, end, now, request.get);
+        if (request.get !== undefined) {
+          const { queue, noAck } = request.get;
+          this.delivering.got(buf, start, end, now, this.consumers.get(queue, noAck));
+        }
         return;
       case 'basic.consume-ok': {
         const { consumerTag } = readMethod(name, buf, start, end);
         if (request.consume !== undefined) {
-          this.consumers.started(consumerTag, request.consume.queue, request.consume.noAck, now);
+          const { queue, noAck, asksForOffset } = request.consume;
+          this.consumers.started(consumerTag, queue, noAck, asksForOffset, now);
         }
         return;
       }
@@ -307,9 +330,11 @@ export class Channel implements Scope {
         if (request.cancel !== undefined) this.consumers.stopped(request.cancel, now);
         return;
       case 'queue.declare-ok': {
-        const { queue } = readMethod(name, buf, start, end);
+        const { queue, messageCount, consumerCount } = readMethod(name, buf, start, end);
         this.#lastQueue = queue;
-        if (request.declare?.deadLetters) this.#context.plane.noteDeadLettering(this.#context.vhost, queue);
+        const existed = messageCount > 0 || consumerCount > 0;
+        if (request.declare !== undefined)
+          this.#context.declarations.queueDeclared(request.declare, queue, existed, now);
         return;
       }
       case 'basic.recover-ok':
@@ -343,39 +368,44 @@ export class Channel implements Scope {
     this.publishes.end(unknown, this.#committing(), now, reply);
     this.deliveries.requeueAll(requeued, now);
     this.consumers.end(now);
-    this.#requests.length = 0;
+    this.#requests.clear();
   }
 
   /** The app asked to close: its close-ok will say that all returns have come. */
   askedToClose(): void {
+    // it asks once; the broker answers a second time, if at all, for nothing that has come since
+    if (this.#requests.awaits(CHANNEL_CLOSE_OK)) return;
     this.#ask({ reply: 'channel.close-ok' });
   }
 
   /** channel.close-ok of the broker. */
   closed(now: number): void {
-    const request = this.#answered(keyOf('channel.close-ok'));
+    const request = this.#requests.answered(CHANNEL_CLOSE_OK);
     if (request !== undefined) this.publishes.barrier(request.publishes, now);
   }
 
   #ask(request: Omit<Request, 'publishes' | 'settlements' | 'left'>): void {
-    this.#requests.push({
+    const isKept = this.#requests.add({
       ...request,
       publishes: this.publishes.numbers.sequence,
-      settlements: this.deliveries.uncommitted,
-      left: this.consumers.leaving,
+      settlements: TRANSACTIONS.has(request.reply) ? this.deliveries.markUncommitted() : 0,
+      left: this.consumers.left,
     });
+    if (!isKept) this.#context.plane.observer.traffic.unobserved('requests_full');
   }
 
-  /** The request this reply answers. Replies come in order; one that does not fit is nobody's. */
-  #answered(key: number): Request | undefined {
-    const wanted = key === GET_EMPTY ? GET_OK : key;
-    const at = this.#requests.findIndex((request) => keyOf(request.reply) === wanted);
-    return at < 0 ? undefined : this.#requests.splice(0, at + 1).at(-1);
+  /** The app has the broker do something that is done when it answers, or behind what it is to answer before. */
+  #does(reply: MethodName, nowait: boolean, now: number, done: (now: number) => void): void {
+    const { last } = this.#requests;
+    if (!nowait) this.#ask({ reply, done });
+    else if (last === undefined) done(now);
+    else this.#requests.behindLast(last, done);
   }
 
-  #consume({ queue, consumerTag, noAck, nowait }: Arguments<'basic.consume'>, now: number): void {
-    const consume = { queue: queue || this.#lastQueue, noAck };
-    if (nowait) this.consumers.started(consumerTag, consume.queue, noAck, now);
+  #consume({ queue, consumerTag, noAck, nowait, arguments: args }: Arguments<'basic.consume'>, now: number): void {
+    const asksForOffset = args['x-stream-offset'] !== undefined;
+    const consume = { queue: queue || this.#lastQueue, noAck, asksForOffset };
+    if (nowait) this.consumers.started(consumerTag, consume.queue, noAck, asksForOffset, now);
     else this.#ask({ reply: 'basic.consume-ok', consume });
   }
 
@@ -384,17 +414,19 @@ export class Channel implements Scope {
     else this.#ask({ reply: 'basic.cancel-ok', cancel: consumerTag });
   }
 
-  #declare({ queue, passive, nowait, arguments: args }: Arguments<'queue.declare'>): void {
-    const deadLetters = !passive && deadLettersByArguments(args);
-    if (!nowait) this.#ask({ reply: 'queue.declare-ok', declare: { deadLetters } });
-    else {
-      if (queue !== '') this.#lastQueue = queue;
-      if (deadLetters) this.#context.plane.noteDeadLettering(this.#context.vhost, queue);
+  #declare(declare: Arguments<'queue.declare'>, now: number): void {
+    const { queue, nowait } = declare;
+    if (!nowait) {
+      this.#ask({ reply: 'queue.declare-ok', declare });
+      return;
     }
+    if (queue !== '') this.#lastQueue = queue;
+    // whether it was there before, nobody says
+    this.#does('queue.declare-ok', true, now, (now) =>
+      this.#context.declarations.queueDeclared(declare, queue, false, now),
+    );
   }
 }
-
-const deadLettersByArguments = (args: FieldTable): boolean => typeof args['x-dead-letter-exchange'] === 'string';
 
 /** Ack, nack and reject are read in place: their tag and bits must lie in front of the frame's end. */
 function holdsTag(name: MethodName, at: number, end: number): void {

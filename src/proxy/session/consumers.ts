@@ -1,7 +1,16 @@
 import { text } from '../../amqp/fields.ts';
 import { Consumer } from '../delivering/consumer.ts';
+import { StreamReader } from '../delivering/stream-reader.ts';
 import { same } from '../routing/routes.ts';
 import type { ChannelContext } from './channel.ts';
+
+/** How many more consumers of one connection are followed. */
+export interface ConsumerBudget {
+  left: number;
+}
+
+/** Consumers of a connection that are followed; deliveries to others pass uncounted. */
+export const MAX_CONSUMERS = 8192;
 
 /** The consumers of one channel by their tags; whoever starts or stops is told of. */
 export class Consumers {
@@ -10,8 +19,12 @@ export class Consumers {
   readonly #byTag = new Map<string, Consumer>();
   /** found by the last delivery: the next one is mostly for the same */
   #last: Consumer | undefined;
-  /** cancelled without an answer to wait for: deliveries may follow until the broker has answered what was asked after it */
-  #leaving: Consumer[] = [];
+  /**
+   * Tags of those that were cancelled without an answer to wait for, in their order, each with its number among them:
+   * deliveries may follow until the broker has answered what was asked after it.
+   */
+  readonly #leaving = new Map<string, number>();
+  #left = 0;
 
   constructor(context: ChannelContext, channel: number) {
     this.#context = context;
@@ -37,9 +50,20 @@ export class Consumers {
     for (const consumer of this.#byTag.values()) consumer.rerouted();
   }
 
-  started(tag: string, queue: string, noAck: boolean, now: number): void {
-    const { plane, connection } = this.#context;
-    this.#byTag.set(tag, new Consumer(plane, this.#context, 'deliver', tag, queue, noAck));
+  /** `asksForOffset`: it names an x-stream-offset to begin at. */
+  started(tag: string, queue: string, noAck: boolean, asksForOffset: boolean, now: number): void {
+    const { plane, connection, consumers: budget } = this.#context;
+    if (!this.#byTag.has(tag)) {
+      if (budget.left === 0) {
+        plane.observer.traffic.unobserved('consumers_full');
+        return;
+      }
+      budget.left--;
+    }
+    // a tag that is used again is not the one that leaves
+    this.#leaving.delete(tag);
+    const stream = new StreamReader(asksForOffset, plane.clock.micros(now));
+    this.#byTag.set(tag, new Consumer(plane, this.#context, 'deliver', tag, queue, noAck, stream));
     this.#last = undefined;
     plane.observer.emit({
       type: 'consumer.started',
@@ -54,13 +78,12 @@ export class Consumers {
 
   /** Cancelled by the app without waiting for an answer: `forget` follows. */
   leaves(tag: string): void {
-    const consumer = this.#byTag.get(tag);
-    if (consumer !== undefined) this.#leaving.push(consumer);
+    if (this.#byTag.has(tag) && !this.#leaving.has(tag)) this.#leaving.set(tag, ++this.#left);
   }
 
-  /** Those that leave now: who answers a request made now has read that. */
-  get leaving(): readonly Consumer[] {
-    return this.#leaving.slice();
+  /** How many have left so far: who answers a request made now has read that. */
+  get left(): number {
+    return this.#left;
   }
 
   /** Cancelled by the broker. */
@@ -72,22 +95,30 @@ export class Consumers {
   /** The broker answered the app's cancel. */
   stopped(tag: string, now: number): void {
     this.#stopped(tag, 'app', now);
-    this.#byTag.delete(tag);
-    this.#last = undefined;
+    this.#leaving.delete(tag);
+    this.#delete(tag);
   }
 
-  /** No delivery to these can follow. Their tags may be others' already. */
-  forget(left: readonly Consumer[]): void {
-    if (left.length === 0) return;
-    this.#leaving = this.#leaving.filter((consumer) => !left.includes(consumer));
-    for (const consumer of left) if (this.#byTag.get(consumer.tag) === consumer) this.#byTag.delete(consumer.tag);
-    this.#last = undefined;
+  /** No delivery can follow to those that had left when so many had. */
+  forget(left: number): void {
+    for (const [tag, number] of this.#leaving) {
+      if (number > left) return;
+      this.#leaving.delete(tag);
+      this.#delete(tag);
+    }
   }
 
   /** The channel ends, and all of them. */
   end(now: number): void {
     for (const tag of this.#byTag.keys()) this.#stopped(tag, 'app', now);
+    this.#context.consumers.left += this.#byTag.size;
     this.#byTag.clear();
+    this.#leaving.clear();
+    this.#last = undefined;
+  }
+
+  #delete(tag: string): void {
+    if (this.#byTag.delete(tag)) this.#context.consumers.left++;
     this.#last = undefined;
   }
 

@@ -9,11 +9,14 @@ import { Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
 import { HeaderInjection } from '../publishing/header-injection.ts';
+import { appName } from '../routing/app-name.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
-import { appName } from './app-name.ts';
 import { leaksMandatory } from './broker-flaws.ts';
 import { Channel } from './channel.ts';
 import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
+import { type ConsumerBudget, MAX_CONSUMERS } from './consumers.ts';
+import { Declarations } from './declarations.ts';
+import { MAX_REQUESTS, type RequestBudget } from './requests.ts';
 
 const START = keyOf('connection.start');
 const START_OK = keyOf('connection.start-ok');
@@ -32,7 +35,7 @@ export interface Closing {
   text: string;
 }
 
-/** Characters of a name that a client gives itself: of more it is not worth keeping anything, for whom nobody knows yet. */
+/** Most characters kept of a name that a client gives itself: anybody can send one, before the broker has let it in. */
 const MAX_NAME = 255;
 
 const string = (value: FieldValue | undefined): string => (typeof value === 'string' ? cut(value) : '');
@@ -50,6 +53,8 @@ const NOBODY: Client = { product: '', connectionName: '', user: '' };
  * broker who refuses them, but of what it says no more is kept than its names, what it negotiates and the numbers of
  * the channels that it asks for. Each is taken from the first frame that says it: to a second one the broker
  * answers by ending the connection.
+ *
+ * One file because login, channels and ends are one story: what comes after open-ok depends on what came before.
  */
 export class Session {
   readonly plane: Plane;
@@ -65,6 +70,8 @@ export class Session {
   readonly downstreamUnflushed = new Unflushed();
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
+  /** from the broker's open-ok on */
+  #declarations: Declarations | undefined;
   /** called when a channel has answers of ours for the app */
   onAnswer: () => void = () => {};
   /** called when the broker has let the app in */
@@ -89,6 +96,9 @@ export class Session {
   /** those of them that the app has used */
   readonly #channels = new Map<number, Channel>();
   #last: Channel | undefined;
+  /** of all channels together */
+  readonly #requests: RequestBudget = { left: MAX_REQUESTS };
+  readonly #consumers: ConsumerBudget = { left: MAX_CONSUMERS };
 
   constructor(plane: Plane, id: number) {
     this.plane = plane;
@@ -122,7 +132,7 @@ export class Session {
     return this.#vhost;
   }
 
-  /** As app-name.ts has it; '' before the broker has let the app in. */
+  /** The app's name (proxy/routing/app-name.ts); '' before the broker has let it in. */
   get app(): string {
     return this.#app;
   }
@@ -181,8 +191,21 @@ export class Session {
     const answering = (): void => this.onAnswer();
     const names = { vhost, pipeline, app, client };
     const unflushed = { upstreamUnflushed, downstreamUnflushed };
+    const budgets = { requests: this.#requests, consumers: this.#consumers };
     const headers = { injection: this.injection, reading: this.reading };
-    const context = { ...names, ...unflushed, ...headers, plane, connection, inFlight, answering };
+    this.#declarations ??= new Declarations(plane, vhost);
+    const declarations = this.#declarations;
+    const context = {
+      ...names,
+      ...unflushed,
+      ...headers,
+      ...budgets,
+      plane,
+      connection,
+      declarations,
+      inFlight,
+      answering,
+    };
     const channel = new Channel(id, context);
     this.#channels.set(id, channel);
     return channel;
@@ -196,15 +219,19 @@ export class Session {
     this.plane.observer.traffic.channels(1);
   }
 
-  /** A channel.close of the broker that passed: it is the end. */
+  /** A channel.close of the broker passed: the channel has ended. */
   closeChannel(id: number, buf: Uint8Array, start: number, end: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
     const channel = this.channel(id);
+    // it closes once: what became of its messages is known, and told
+    if (channel?.closedByBroker) return;
     const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
     const reply = { code: replyCode, text: replyText };
     if (channel === undefined) this.forgetChannel(id);
     else {
+      channel.closedByBroker = true;
       const failed = methodKey(failedClassId, failedMethodId);
+      if (replyCode === 404) this.#declarations?.notFound(replyText, now);
       if (failed === PUBLISH) channel.publishes.refused(reply, now);
       if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
         this.plane.noteConflict(this.#client);
@@ -216,7 +243,7 @@ export class Session {
     this.#tellClosed(id, { by: 'broker', ...reply }, now);
   }
 
-  /** A channel.close-ok that passed: the broker's ends the channel, the app's forgets it. */
+  /** A channel.close-ok passed: the broker's ends the channel, the app's only frees its number. */
   channelClosed(by: 'app' | 'broker', id: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
     if (by === 'broker') {
@@ -344,6 +371,7 @@ export class Session {
       channel.end(unknown, 'connection_closed', now, { code, text });
       channel.state.on('connection lost');
     }
+    this.#declarations?.end(now);
   }
 
   /** No frame will come any more. */
@@ -358,7 +386,7 @@ export class Session {
     this.#last = undefined;
   }
 
-  /** Every quarter of a second or so: what time alone decides. */
+  /** Called every quarter of a second, for what ends because time passes. */
   sweep(now: number): void {
     for (const { publishes } of this.#channels.values()) {
       publishes.translator.reveal(now);

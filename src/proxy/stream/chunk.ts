@@ -24,7 +24,7 @@ export function headerFollows(chunk: Chunk, buf: Uint8Array, end: number, channe
   return end + 8 + readU32(buf, end + 3) <= buf.length;
 }
 
-/** A message on its way back to whoever published it; the frame waits until its header tells who asked. */
+/** A returned message. Its basic.return waits until its content header tells whether the app asked for it or we did. */
 export interface Returning {
   route: Route<PublishTally>;
   code: number;

@@ -13,8 +13,8 @@ export class OutOfDescriptors extends Error {
 const HELD_BY_LOOK_UPS = 16;
 
 /**
- * Whether this failed because the process, or the machine, has no file descriptor left. A look-up of a name
- * fails as if there were no such name then, so it is tried out. Others may have held the last ones when it
+ * Whether this failed because the process, or the machine, has no file descriptor left. A look-up of a name then
+ * fails as if there were no such name, so we try to open a file ourselves. Others may have held the last ones when it
  * failed and have let go of them by now: with a few left it is still the limit that it met.
  */
 export function isOutOfDescriptors(error: unknown): boolean {

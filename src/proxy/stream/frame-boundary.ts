@@ -3,7 +3,7 @@ import type { Wire } from './delay-line.ts';
 import type { Output } from './output.ts';
 import type { Relay } from './relay.ts';
 
-/** One direction of a connection, for what puts frames in or takes them out of their turn. */
+/** One direction of a connection, as those see it who put frames of their own into it: only between two of its frames. */
 export class FrameBoundary implements Wire {
   readonly output: Output;
   readonly capture: Output;
@@ -12,7 +12,7 @@ export class FrameBoundary implements Wire {
   #relay: Relay | undefined;
   /** what may go as soon as the frame at hand has ended */
   #due: (() => void)[] = [];
-  /** whose memory is full */
+  /** who keeps too many bytes: nothing is read as long as there is one */
   readonly #full = new Set<object>();
   /** the frame that is coming in pieces is not sent for now: what was sent ends with a frame's end */
   isHeldBack = false;

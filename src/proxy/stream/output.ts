@@ -3,7 +3,7 @@ import type { ContentHeader } from '../../amqp/content.ts';
 import type { HeaderEdit } from '../ports/interceptor.ts';
 
 const INITIAL = 128 * 1024;
-/** Runs up to so many bytes are copied word by word (bench/micro.ts). */
+/** Up to so many unchanged bytes are copied word by word (bench/micro.ts). */
 const SHORT = 512;
 
 /** Where changed chunks are put together; one per thread, replaced when a socket keeps it. */
@@ -35,7 +35,7 @@ export class Output {
   readonly #scratch: Scratch;
   #chunk: Uint8Array | undefined;
   #view: DataView | undefined;
-  /** the run of unchanged bytes not yet copied */
+  /** unchanged bytes that are not copied yet: a part of this buffer */
   #run: Uint8Array | undefined;
   #start = 0;
   #end = 0;

@@ -145,7 +145,7 @@ export class Relay {
   /** Writes what the output holds. */
   send(): void {
     const out = this.#output.take();
-    // nobody is there to read it, but what it says still counts
+    // the other side is gone, but what was read still counts
     if (this.#discarding) return;
     if (out === undefined) {
       this.#settle();

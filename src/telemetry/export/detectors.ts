@@ -7,7 +7,7 @@ import {
   type ResourceDetector,
   serviceInstanceIdDetector,
 } from '@opentelemetry/resources';
-import { type Environment, text } from './environment.ts';
+import { type Environment, text } from '../traces/environment.ts';
 
 /** By their names in OTEL_NODE_RESOURCE_DETECTORS. */
 const DETECTORS = new Map<string, ResourceDetector>([

@@ -1,5 +1,6 @@
 import type { DiagLogFunction, DiagLogger } from '@opentelemetry/api';
 import type { Logger } from 'pino';
+import { makeRoom } from '../../bounded.ts';
 
 export type TracingLog = Pick<Logger, 'error' | 'warn' | 'info' | 'debug' | 'trace'>;
 
@@ -30,7 +31,9 @@ export function createDiagLogger(log: TracingLog, now: () => number = () => perf
     return (message, ...more) => {
       const [text] = (message.startsWith('{') ? messageIn(message) : message).split('\n', 1);
       if (now() < (next.get(text) ?? Number.NEGATIVE_INFINITY)) return;
-      if (next.size >= MAX_KINDS) next.clear();
+      // what was said last is the newest again
+      next.delete(text);
+      makeRoom(next, MAX_KINDS);
       next.set(text, now() + MINUTE);
       // Objects are left out: spans, headers and replies of the endpoint.
       const rest = more.filter((part) => typeof part === 'string');

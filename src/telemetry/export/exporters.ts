@@ -1,6 +1,6 @@
+import type { Environment } from '../traces/environment.ts';
+import { otlpEndpoint, otlpProtocol, whole } from '../traces/environment.ts';
 import type { TracingLog } from './diagnostics.ts';
-import type { Environment } from './environment.ts';
-import { otlpEndpoint, otlpProtocol, whole } from './environment.ts';
 import type { Destination, QueueLimits } from './queue.ts';
 import { SdkDestination } from './sdk-exporter.ts';
 import type { SpanOrigin } from './spans.ts';

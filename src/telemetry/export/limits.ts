@@ -1,6 +1,6 @@
+import { type Environment, text, whole } from '../traces/environment.ts';
 import type { AttributeWriter, Key } from './attributes.ts';
 import type { TracingLog } from './diagnostics.ts';
-import { type Environment, text, whole } from './environment.ts';
 
 /** The SDK's limits of what a span holds. */
 export interface SpanLimits {

@@ -1,10 +1,10 @@
 import type { EventListener } from '../../events/bus.ts';
 import { type Passage, SAMPLED } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
-import { CONTEXT_WORDS } from '../propagation/ids.ts';
-import { RateLimit } from '../propagation/rate.ts';
+import { type Environment, wantedExporters } from '../traces/environment.ts';
+import { CONTEXT_WORDS } from '../traces/ids.ts';
+import { RateLimit } from '../traces/rate.ts';
 import type { TracingLog } from './diagnostics.ts';
-import { type Environment, wantedExporters } from './environment.ts';
 import type { ConsumerSpans } from './spans.ts';
 
 /** Counts of spans since the start; with several exporters a span counts once for each. */

@@ -17,7 +17,7 @@ import { hexOf } from '../../events/hex.ts';
 import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import { eventOf, HAS_PARENT, HAS_SPAN, type Passage, TRACED } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
-import { CONTEXT_WORDS, createIdPool, SPAN_WORDS, TRACE_WORDS } from '../propagation/ids.ts';
+import { CONTEXT_WORDS, createIdPool, SPAN_WORDS, TRACE_WORDS } from '../traces/ids.ts';
 import { type AttributeWriter, type Key, OWN, writeMessage, writeRoute } from './attributes.ts';
 import { LimitedAttributes, type SpanLimits } from './limits.ts';
 

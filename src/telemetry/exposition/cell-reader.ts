@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { CellMessage } from '../metrics/cells.ts';
 import { FAMILY_LABELS, type FamilyBounds, type FamilyName, familyWidth } from '../metrics/families.ts';
-import type { CellMessage } from '../recording/cells.ts';
 import { type CellRange, Groups, type Labels, type View } from './groups.ts';
 import { LabelLimits } from './label-limits.ts';
 

@@ -1,6 +1,6 @@
 import { hexOf } from '../../events/hex.ts';
 import { foldName } from '../metrics/fold.ts';
-import { OVERFLOW } from '../recording/label-values.ts';
+import { OVERFLOW } from '../metrics/label-values.ts';
 import type { Group, Groups, Labels } from './groups.ts';
 
 /** As prom-client shows it; `timestamp` is seconds since the epoch. */

@@ -1,5 +1,4 @@
-import { LabelValues, OVERFLOW } from '../recording/label-values.ts';
-import type { LimitedLabel } from '../recording/tally.ts';
+import { LabelValues, type LimitedLabel, OVERFLOW } from '../metrics/label-values.ts';
 import type { Labels } from './groups.ts';
 
 const LIMITED: readonly LimitedLabel[] = ['topic', 'pipeline', 'queue', 'edge'];

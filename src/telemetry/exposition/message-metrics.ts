@@ -15,7 +15,7 @@ export function messageMetrics({ buckets }: Shape): CellMetric[] {
     },
     {
       name: 'event_latency_seconds',
-      help: 'End to end: publish seen by a Tracehare to first delivery by a Tracehare.',
+      help: 'End to end: publish seen by a Tracehare to first delivery by a Tracehare; from a stream, of what is read as it comes.',
       type: 'histogram',
       labels: TOPIC,
       bounds: buckets.latency,
@@ -44,10 +44,17 @@ export function messageMetrics({ buckets }: Shape): CellMetric[] {
     },
     {
       name: 'event_first_deliveries_total',
-      help: 'First deliveries of messages that a Tracehare saw published: not redelivered, not dead-lettered.',
+      help: 'First deliveries of messages that a Tracehare saw published: not redelivered, not dead-lettered since, not from a stream.',
       type: 'counter',
       labels: TOPIC,
       from: [{ family: 'first' }],
+    },
+    {
+      name: 'event_stream_reads_total',
+      help: 'Deliveries out of streams, which keep their messages: the first and all others, none of them a first delivery.',
+      type: 'counter',
+      labels: TOPIC,
+      from: [{ family: 'stream_reads' }],
     },
     {
       name: 'event_fanout',
@@ -59,7 +66,7 @@ export function messageMetrics({ buckets }: Shape): CellMetric[] {
     },
     {
       name: 'event_dead_lettered_total',
-      help: 'Deliveries of messages that had been dead-lettered, by the queue and reason of their newest x-death entry.',
+      help: 'Deliveries of messages that were dead-lettered since their publish, by the queue and reason of their newest x-death entry.',
       type: 'counter',
       labels: [...TOPIC, 'queue', 'reason'],
       from: [{ family: 'dead_lettered' }],

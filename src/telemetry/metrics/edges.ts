@@ -1,6 +1,6 @@
 import type { Hop } from '../../proxy/ports/observer.ts';
-import { OVERFLOW } from '../recording/label-values.ts';
 import { foldName } from './fold.ts';
+import { OVERFLOW } from './label-values.ts';
 
 export type EdgeKind = 'publish' | 'route' | 'deliver';
 export type NodeKind = 'app' | 'exchange' | 'queue';

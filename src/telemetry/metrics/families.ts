@@ -18,6 +18,7 @@ export const FAMILY_LABELS = {
   /** no count: what configuration says, negative when it no longer says anything */
   fanout: ['topic', 'pipeline'],
   first: ['topic', 'pipeline'],
+  stream_reads: ['topic', 'pipeline'],
   dead_lettered: ['topic', 'pipeline', 'queue', 'reason'],
   redelivered: ['topic', 'pipeline'],
   requeued: ['topic', 'pipeline', 'reason'],

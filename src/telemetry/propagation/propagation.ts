@@ -3,15 +3,15 @@ import type { ContentHeader } from '../../amqp/content.ts';
 import { writeKey } from '../../amqp/content.ts';
 import type { Interceptor, TraceContext } from '../../proxy/ports/interceptor.ts';
 import { TRACEPARENT, TRACESTATE } from '../../proxy/ports/interceptor.ts';
-import type { IdPool } from './ids.ts';
-import type { Sampler } from './sampling.ts';
+import type { IdPool } from '../traces/ids.ts';
 import {
   BLANK_TRACEPARENT,
   FLAG_SAMPLED,
   fillTraceparent,
   parseTraceparent,
   TRACEPARENT_LENGTH,
-} from './traceparent.ts';
+} from '../traces/traceparent.ts';
+import type { Sampler } from './sampling.ts';
 
 const ZERO = 0x30;
 

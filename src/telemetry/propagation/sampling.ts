@@ -1,5 +1,5 @@
-import { type Environment, isTrue, text } from '../export/environment.ts';
-import { RateLimit } from './rate.ts';
+import { type Environment, isTrue, text } from '../traces/environment.ts';
+import { RateLimit } from '../traces/rate.ts';
 
 /**
  * Whether a message's trace is recorded, decided on the traffic thread before any span exists.

@@ -1,6 +1,6 @@
 import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../proxy/ports/observer.ts';
+import { NONE, observe } from '../metrics/cells.ts';
 import { foldName } from '../metrics/fold.ts';
-import { NONE, observe } from './cells.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
 const LABELS = ['topic', 'pipeline', 'queue'] as const;
@@ -19,6 +19,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #failed = NONE;
   #redelivered = NONE;
   #first = NONE;
+  #streamReads = NONE;
   #latency = NONE;
   #processing = NONE;
   #unsettled = NONE;
@@ -28,7 +29,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #dead: Map<string, Map<string, number>> | undefined;
 
   constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
-    super(owner, LABELS, [topic, pipeline, queue]);
+    super(owner, 'messages', LABELS, [topic, pipeline, queue]);
     this.#latencyBounds = owner.store.bounds.latency ?? [];
     this.#processingBounds = owner.store.bounds.processing ?? [];
   }
@@ -51,6 +52,17 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   first(seconds: number, count = 1): void {
     if (this.#first === NONE) this.#first = this.claim('first', this.#topic());
     this.cells[this.#first] += count;
+    this.#came(seconds, count);
+  }
+
+  streamRead(seconds: number, count = 1): void {
+    if (this.#streamReads === NONE) this.#streamReads = this.claim('stream_reads', this.#topic());
+    this.cells[this.#streamReads] += count;
+    this.#came(seconds, count);
+  }
+
+  /** So long after their publish. */
+  #came(seconds: number, count: number): void {
     if (Number.isNaN(seconds)) return;
     if (this.#latency === NONE) this.#latency = this.claim('latency', this.#topic());
     observe(this.cells, this.#latency, this.#latencyBounds, seconds, count);
@@ -82,11 +94,16 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   }
 
   deadLettered(fromQueue: string, reason: string): void {
-    const queue = this.owner.admit('queue', foldName(fromQueue));
+    const admitted = this.owner.admit('queue', foldName(fromQueue));
+    const [topic, pipeline] = this.names;
     this.#dead ??= new Map();
+    const known = this.#dead.has(admitted);
+    // whoever publishes can write any names into the header
+    const queue = known ? admitted : this.owner.together('dead letters', [topic, pipeline, admitted])[2];
     let reasons = this.#dead.get(queue);
     if (reasons === undefined) {
       this.hold('queue', queue);
+      this.holdTogether('dead letters', [topic, pipeline, queue]);
       reasons = new Map();
       this.#dead.set(queue, reasons);
     }
@@ -120,7 +137,14 @@ export class DeliveryCells extends Tally implements DeliveryTally {
 
   protected override forget(): void {
     this.#delivered = this.#got = this.#bytes = this.#success = this.#failed = this.#redelivered = NONE;
-    this.#first = this.#latency = this.#processing = this.#unsettled = this.#overRate = this.#heldBack = NONE;
+    this.#first =
+      this.#streamReads =
+      this.#latency =
+      this.#processing =
+      this.#unsettled =
+      this.#overRate =
+      this.#heldBack =
+        NONE;
     this.#dead = undefined;
   }
 

@@ -1,6 +1,6 @@
 import type { HopTally } from '../../proxy/ports/observer.ts';
+import { NONE } from '../metrics/cells.ts';
 import type { EdgeKind } from '../metrics/edges.ts';
-import { NONE } from './cells.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
 const LABELS = ['pipeline', 'edge'] as const;
@@ -12,7 +12,7 @@ export class EdgeCells extends Tally implements HopTally {
   #lost = NONE;
 
   constructor(owner: TallyOwner, pipeline: string, kind: EdgeKind, edge: string) {
-    super(owner, LABELS, [pipeline, edge]);
+    super(owner, 'edges', LABELS, [pipeline, edge]);
     this.#kind = kind;
   }
 

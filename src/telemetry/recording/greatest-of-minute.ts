@@ -2,7 +2,7 @@ const SECONDS = 60;
 
 /** The greatest of what was noted in the last 60 s; 0 for nothing. */
 export class GreatestOfMinute {
-  /** of each second, by second modulo their number */
+  /** the greatest of each second, at the second's number modulo 60 */
   readonly #of = new Float64Array(SECONDS);
   #second = 0;
 

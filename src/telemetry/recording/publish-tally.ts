@@ -1,6 +1,6 @@
 import type { LossReason, PublishTally, UnknownReason } from '../../proxy/ports/observer.ts';
-import { NONE, observe } from './cells.ts';
-import { OVERFLOW } from './label-values.ts';
+import { NONE, observe } from '../metrics/cells.ts';
+import { OVERFLOW } from '../metrics/label-values.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
 const LABELS = ['topic', 'pipeline'] as const;
@@ -27,7 +27,7 @@ export class PublishCells extends Tally implements PublishTally {
 
   /** `durations`: whether publish-to-outcome times are kept, for OpenTelemetry's names. */
   constructor(owner: TallyOwner, topic: string, pipeline: string, durations: boolean) {
-    super(owner, LABELS, [topic, pipeline]);
+    super(owner, 'messages', LABELS, [topic, pipeline]);
     this.#confirmBounds = owner.store.bounds.confirm ?? [];
     this.#sentBounds = durations ? owner.store.bounds.sent : undefined;
   }

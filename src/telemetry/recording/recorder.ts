@@ -1,13 +1,13 @@
 import type { DeliveryTally, Hop, HopTally, Observer, PublishTally, TrafficTally } from '../../proxy/ports/observer.ts';
+import { type CellMessage, CellStore } from '../metrics/cells.ts';
 import { type Edge, edgeKey, edgesOf } from '../metrics/edges.ts';
 import { familyBounds, type Shape } from '../metrics/families.ts';
 import { foldName } from '../metrics/fold.ts';
-import { type CellMessage, CellStore } from './cells.ts';
+import { LabelValues, type LimitedLabel, OVERFLOW } from '../metrics/label-values.ts';
 import { DeliveryCells } from './delivery-tally.ts';
 import { EdgeCells, RoutedHop } from './edge-tally.ts';
-import { LabelValues } from './label-values.ts';
 import { PublishCells } from './publish-tally.ts';
-import type { LimitedLabel, Tally, TallyOwner } from './tally.ts';
+import type { Combined, Tally, TallyOwner } from './tally.ts';
 import { TrafficCells } from './traffic-tally.ts';
 
 export interface RecorderOptions extends Shape {
@@ -21,6 +21,12 @@ export interface RecorderOptions extends Shape {
   port: { postMessage(message: CellMessage): void };
 }
 
+/**
+ * Combinations of label values, in times of what a single label may have: most topics are in one pipeline and in a few
+ * queues. The second figure: with those of which the last value is OVERFLOW.
+ */
+const ROOM = [4, 5];
+
 const NO_HOP: HopTally = { passed() {}, lost() {} };
 
 /**
@@ -33,6 +39,7 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
   readonly #durations: boolean;
   readonly #idleAfter: number;
   readonly #values: Record<LimitedLabel, LabelValues>;
+  readonly #combinations: Record<Combined, LabelValues>;
   readonly #live = new Set<Tally>();
   readonly #publishes = new Map<string, PublishCells>();
   readonly #deliveries = new Map<string, DeliveryCells>();
@@ -47,6 +54,7 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
     this.#idleAfter = options.idleAfter === 0 ? Number.POSITIVE_INFINITY : options.idleAfter;
     const limit = () => new LabelValues(options.maxTopics);
     this.#values = { topic: limit(), pipeline: limit(), queue: limit(), edge: new LabelValues(options.maxEdges) };
+    this.#combinations = { messages: limit(), edges: new LabelValues(options.maxEdges), 'dead letters': limit() };
   }
 
   get traffic(): TrafficTally {
@@ -55,15 +63,15 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
 
   publishes(topic: string, pipeline: string): PublishTally {
     const t = this.admit('topic', foldName(topic));
-    const p = this.admit('pipeline', pipeline);
-    return this.#remembered(this.#publishes, [t, p], () => new PublishCells(this, t, p, this.#durations));
+    const names = this.together('messages', [t, this.admit('pipeline', pipeline)]);
+    return this.#remembered(this.#publishes, names, ([t, p]) => new PublishCells(this, t, p, this.#durations));
   }
 
   deliveries(topic: string, pipeline: string, queue: string): DeliveryTally {
     const t = this.admit('topic', foldName(topic));
     const p = this.admit('pipeline', pipeline);
-    const q = this.admit('queue', foldName(queue));
-    return this.#remembered(this.#deliveries, [t, p, q], () => new DeliveryCells(this, t, p, q));
+    const names = this.together('messages', [t, p, this.admit('queue', foldName(queue))]);
+    return this.#remembered(this.#deliveries, names, ([t, p, q]) => new DeliveryCells(this, t, p, q));
   }
 
   hop(hop: Hop): HopTally {
@@ -74,8 +82,8 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
 
   #edge(pipeline: string, edge: Edge): EdgeCells {
     const p = this.admit('pipeline', pipeline);
-    const key = this.admit('edge', edgeKey(edge));
-    return this.#remembered(this.#edges, [p, edge.kind, key], () => new EdgeCells(this, p, edge.kind, key));
+    const names = this.together('edges', [p, this.admit('edge', edgeKey(edge))]);
+    return this.#remembered(this.#edges, [...names, edge.kind], ([p, key]) => new EdgeCells(this, p, edge.kind, key));
   }
 
   /** Call once a second, with the clock of `sweep`: figures of the last minute move by it. */
@@ -110,19 +118,49 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
     this.#values[label].release(value);
   }
 
+  together(kind: Combined, values: readonly string[]): readonly string[] {
+    const combinations = this.#combinations[kind];
+    // what is left of the names keeps its place while there is some; all under OVERFLOW always has one
+    const ways = [values, withoutLast(values), values.map(() => OVERFLOW)];
+    for (const [i, way] of ways.entries()) {
+      const key = keyOf(way);
+      if (i === ways.length - 1 || combinations.admit(key, ROOM[i]) === key) {
+        if (i > 0) this.#traffic.folded('combination');
+        return way;
+      }
+    }
+    return values;
+  }
+
+  retainTogether(kind: Combined, values: readonly string[]): void {
+    this.#combinations[kind].retain(keyOf(values));
+  }
+
+  releaseTogether(kind: Combined, values: readonly string[]): void {
+    this.#combinations[kind].release(keyOf(values));
+  }
+
   /** It is not remembered again: a newer one of the same names may be. The reader adds the two up. */
   revive(tally: Tally): void {
     this.#live.add(tally);
   }
 
-  #remembered<T extends Tally>(tallies: Map<string, T>, names: string[], make: () => T): T {
-    const key = names.join('\0');
+  #remembered<T extends Tally>(
+    tallies: Map<string, T>,
+    names: readonly string[],
+    make: (names: readonly string[]) => T,
+  ): T {
+    const key = keyOf(names);
     let tally = tallies.get(key);
     if (tally === undefined) {
-      tally = make();
+      tally = make(names);
       tallies.set(key, tally);
       this.#live.add(tally);
     }
     return tally;
   }
 }
+
+const keyOf = (names: readonly string[]): string => names.join('\0');
+
+const withoutLast = (names: readonly string[]): string[] => names.with(names.length - 1, OVERFLOW);

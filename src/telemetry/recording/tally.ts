@@ -1,8 +1,9 @@
+import { type CellStore, NONE } from '../metrics/cells.ts';
 import type { FamilyName } from '../metrics/families.ts';
-import { type CellStore, NONE } from './cells.ts';
+import type { LimitedLabel } from '../metrics/label-values.ts';
 
-/** The labels whose number of values is limited. */
-export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge';
+/** What combinations of label values are of: their number is limited like that of values, for it would be a product. */
+export type Combined = 'messages' | 'edges' | 'dead letters';
 
 /** What a tally needs of the recorder that made it. */
 export interface TallyOwner {
@@ -11,6 +12,13 @@ export interface TallyOwner {
   admit(label: LimitedLabel, value: string): string;
   retain(label: LimitedLabel, value: string): void;
   release(label: LimitedLabel, value: string): void;
+  /**
+   * Those values, each of them admitted, as they can be counted together: the last or all of them OVERFLOW when there
+   * is no place left for their combination.
+   */
+  together(kind: Combined, values: readonly string[]): readonly string[];
+  retainTogether(kind: Combined, values: readonly string[]): void;
+  releaseTogether(kind: Combined, values: readonly string[]): void;
   /** A tally counts again after it was freed. */
   revive(tally: Tally): void;
 }
@@ -25,6 +33,7 @@ export interface TallyOwner {
 export abstract class Tally {
   protected readonly cells: Float64Array;
   protected readonly owner: TallyOwner;
+  readonly #kind: Combined;
   readonly #labels: readonly LimitedLabel[];
   readonly #wanted: readonly string[];
   /** #wanted at present: the names themselves or OVERFLOW */
@@ -35,13 +44,15 @@ export abstract class Tally {
   #keyed: Map<FamilyName, Map<string, number>> | undefined;
   /** places it holds besides those of its names */
   #held: [LimitedLabel, string][] | undefined;
+  #combined: [Combined, readonly string[]][] | undefined;
   #counted = Number.NaN;
   #changedAt = 0;
 
   /** `names`: values of `labels`. */
-  constructor(owner: TallyOwner, labels: readonly LimitedLabel[], names: readonly string[]) {
+  constructor(owner: TallyOwner, kind: Combined, labels: readonly LimitedLabel[], names: readonly string[]) {
     this.owner = owner;
     this.cells = owner.store.cells;
+    this.#kind = kind;
     this.#labels = labels;
     this.#wanted = names;
     this.#enlist();
@@ -74,12 +85,20 @@ export abstract class Tally {
     return cell;
   }
 
-  /** Takes a place for one more label value, until the tally is freed; returns what it is counted under. */
-  protected hold(label: LimitedLabel, value: string): string {
-    const name = this.#place(label, value);
+  /** Takes a place for one more label value, until the tally is freed. */
+  protected hold(label: LimitedLabel, value: string): void {
+    this.owner.retain(label, value);
     this.#held ??= [];
-    this.#held.push([label, name]);
-    return name;
+    this.#held.push([label, value]);
+  }
+
+  /** As `hold`, for one more combination of values. */
+  protected holdTogether(kind: Combined, values: readonly string[]): readonly string[] {
+    const names = this.owner.together(kind, values);
+    this.owner.retainTogether(kind, names);
+    this.#combined ??= [];
+    this.#combined.push([kind, names]);
+    return names;
   }
 
   /** Set all offsets to NONE. */
@@ -108,9 +127,12 @@ export abstract class Tally {
     for (const cell of this.#claimed) this.owner.store.free(cell);
     for (const [label, value] of this.#held ?? []) this.owner.release(label, value);
     for (const [i, name] of this.#names.entries()) this.owner.release(this.#labels[i], name);
+    this.owner.releaseTogether(this.#kind, this.#names);
+    for (const [kind, values] of this.#combined ?? []) this.owner.releaseTogether(kind, values);
     this.#claimed = [];
     this.#keyed = undefined;
     this.#held = undefined;
+    this.#combined = undefined;
     this.#names = [];
     this.#counted = Number.NaN;
     this.#live = false;
@@ -118,15 +140,12 @@ export abstract class Tally {
 
   #enlist(): void {
     this.#live = true;
-    const names = this.#wanted.map((name, i) => this.#place(this.#labels[i], name));
+    const admitted = this.#wanted.map((name, i) => this.owner.admit(this.#labels[i], name));
+    const names = this.owner.together(this.#kind, admitted);
     // mostly they are, and then one array does for both
     this.#names = names.every((name, i) => name === this.#wanted[i]) ? this.#wanted : names;
-  }
-
-  #place(label: LimitedLabel, value: string): string {
-    const name = this.owner.admit(label, value);
-    this.owner.retain(label, name);
-    return name;
+    for (const [i, name] of names.entries()) this.owner.retain(this.#labels[i], name);
+    this.owner.retainTogether(this.#kind, names);
   }
 
   #revive(): void {

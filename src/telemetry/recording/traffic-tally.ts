@@ -1,7 +1,7 @@
 import type { ClosedBy } from '../../events/lifecycle.ts';
 import type { Direction, TrafficTally, Unobserved } from '../../proxy/ports/observer.ts';
+import { type CellStore, observe } from '../metrics/cells.ts';
 import type { FamilyName } from '../metrics/families.ts';
-import { type CellStore, observe } from './cells.ts';
 import { GreatestOfMinute } from './greatest-of-minute.ts';
 
 /** AMQP's reply codes, and 0 for none; a code is the peer's to choose, so others share one value. */

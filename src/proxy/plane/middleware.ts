@@ -1,9 +1,9 @@
 import type { ContentHeader } from '../../amqp/content.ts';
-import type { Scope } from '../plane/plane.ts';
+import type { TraceContext } from '../ports/interceptor.ts';
+import type { DeliveryTally, PublishTally } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 import type { HeaderChange } from '../routing/treatment.ts';
-import type { TraceContext } from './interceptor.ts';
-import type { DeliveryTally, PublishTally } from './observer.ts';
+import type { Scope } from './plane.ts';
 
 /**
  * Code of the user's, asked about each message before the interceptor: synchronous. One that throws is

@@ -1,3 +1,6 @@
+/** The labels whose number of values is limited. */
+export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge';
+
 /** Where the values of a label go that are beyond its limit. */
 export const OVERFLOW = '__overflow__';
 
@@ -10,9 +13,9 @@ export class LabelValues {
     this.#max = max === 0 ? Number.POSITIVE_INFINITY : max;
   }
 
-  /** The value itself if it is known or there is room for it, else OVERFLOW. */
-  admit(value: string): string {
-    return this.#holders.size < this.#max || this.#holders.has(value) ? value : OVERFLOW;
+  /** The value itself if it is known or there is room for it, else OVERFLOW. `more`: times the limit for this one. */
+  admit(value: string, more = 1): string {
+    return this.#holders.size < this.#max * more || this.#holders.has(value) ? value : OVERFLOW;
   }
 
   has(value: string): boolean {

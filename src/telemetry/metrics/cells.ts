@@ -1,4 +1,4 @@
-import { FAMILY_LABELS, type FamilyBounds, type FamilyName, familyWidth } from '../metrics/families.ts';
+import { FAMILY_LABELS, type FamilyBounds, type FamilyName, familyWidth } from './families.ts';
 
 /** What a traffic thread tells the reader of its cells; the order of messages is the order of events. */
 export type CellMessage =
@@ -29,7 +29,7 @@ export class CellStore {
   readonly cells: Float64Array;
   readonly bounds: FamilyBounds;
   readonly #port: { postMessage(message: CellMessage): void };
-  /** by first cell, 0: none begins there; pages are committed as they are touched here too */
+  /** of the series that begins at each cell, 0: none does; here too memory is used only where it is touched */
   readonly #widths: Uint16Array;
   readonly #free = new Map<number, number[]>();
   #freed: number[] = [];

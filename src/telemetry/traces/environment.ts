@@ -1,13 +1,16 @@
-import type { TracingLog } from './diagnostics.ts';
-
 /** The process's environment, read once by the composition root. Values are read as the SDK reads them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Told, in one line each, of variables that could not be used. */
+interface Warnings {
+  warn(message: string): void;
+}
 
 /**
  * Names of the exporters that spans go to: `otlp`, `console`, both or none.
  * Without OTEL_TRACES_EXPORTER: OTLP if an endpoint is set, else none; the SDK would try localhost.
  */
-export function wantedExporters(env: Environment, log: TracingLog): string[] {
+export function wantedExporters(env: Environment, log: Warnings): string[] {
   if (isTrue(env.OTEL_SDK_DISABLED)) return [];
   const listed = text(env.OTEL_TRACES_EXPORTER);
   if (listed === undefined) return otlpEndpoint(env) === undefined ? [] : ['otlp'];
@@ -35,7 +38,7 @@ export function otlpProtocol(env: Environment): string {
 }
 
 /** The whole number a variable holds, of `least` or more. */
-export function whole(env: Environment, variable: string, least: 0 | 1, fallback: number, log: TracingLog): number {
+export function whole(env: Environment, variable: string, least: 0 | 1, fallback: number, log: Warnings): number {
   const value = text(env[variable]);
   if (value === undefined) return fallback;
   const number = Number(value);

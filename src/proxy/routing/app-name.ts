@@ -1,4 +1,4 @@
-import type { Client } from '../routing/treatment.ts';
+import type { Client } from './treatment.ts';
 
 /** Longer names are cut: they end up in labels. */
 const MAX_LENGTH = 100;
