@@ -38,6 +38,7 @@ export type Opening = 'header' | 'frame';
 /** Largest method or header frame that is collected. */
 export const MAX_FRAME = 1 << 20;
 
+const UNOPENED = 0;
 const FRAMES = 1;
 const STREAMING = 2;
 const LOST = 3;
@@ -61,7 +62,8 @@ export class FrameDecoder implements Protocol {
    * observes, for its receiver refuses it by what its head says.
    */
   frameMax = Number.POSITIVE_INFINITY;
-  #state: typeof FRAMES | typeof STREAMING | typeof LOST | typeof STOPPED = FRAMES;
+  /** until the first push what a connection speaks is not known: its header may have passed in part */
+  #state: typeof UNOPENED | typeof FRAMES | typeof STREAMING | typeof LOST | typeof STOPPED = UNOPENED;
   #carry = Buffer.allocUnsafe(256);
   #carried = 0;
   /** bytes of the streamed frame still to come, its end octet included */
@@ -123,7 +125,7 @@ export class FrameDecoder implements Protocol {
   }
 
   #goOn(): void {
-    if (this.#state === STOPPED) this.#state = FRAMES;
+    if (this.#state === STOPPED || this.#state === UNOPENED) this.#state = FRAMES;
   }
 
   /** Whole frames in place; returns where it stopped: at a frame to stream, or at the end with the rest carried. */

@@ -10,6 +10,10 @@ import type { DeliveryTally, HopTally, Observer, PublishTally, TrafficTally } fr
 import type { LossMode, Rules } from '../../src/proxy/routing/treatment.ts';
 import { Dialer } from '../../src/proxy/stream/dial.ts';
 import { compileRules } from '../../src/rules/rules.ts';
+import { DeliveryCells } from '../../src/telemetry/recording/delivery-tally.ts';
+import { EdgeCells } from '../../src/telemetry/recording/edge-tally.ts';
+import { PublishCells } from '../../src/telemetry/recording/publish-tally.ts';
+import { TrafficCells } from '../../src/telemetry/recording/traffic-tally.ts';
 import { bytesFrom, startRecorder } from '../../testing/recorder.ts';
 import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
@@ -28,11 +32,12 @@ class Watchers {
   }
 
   get observer(): Observer {
-    const publishes = this.#watch<PublishTally>('publish');
-    const deliveries = this.#watch<DeliveryTally>('delivery');
-    const hop = this.#watch<HopTally>('hop');
+    const publishes = this.#watch<PublishTally>('publish', {}, PublishCells.prototype);
+    const deliveries = this.#watch<DeliveryTally>('delivery', {}, DeliveryCells.prototype);
+    const hop = this.#watch<HopTally>('hop', {}, EdgeCells.prototype);
+    const observerFailed = (): void => void this.failures++;
     return this.#watch<Observer>('observer', {
-      traffic: this.#watch<TrafficTally>('traffic', { observerFailed: () => void this.failures++ }),
+      traffic: this.#watch<TrafficTally>('traffic', { observerFailed }, TrafficCells.prototype),
       publishes: () => publishes,
       deliveries: () => deliveries,
       hop: () => hop,
@@ -43,12 +48,15 @@ class Watchers {
     return this.#watch<Interceptor>('interceptor');
   }
 
-  /** Everything that is asked of it is a method; those without an answer return nothing. */
-  #watch<T extends object>(of: string, answers: Partial<T> = {}): T {
-    return new Proxy(answers as T, {
-      get: (target, key) => {
+  /**
+   * Everything that is asked of it is a method; those without an answer return nothing. Its prototype has the methods
+   * that are wrapped.
+   */
+  #watch<T extends object>(of: string, answers: Partial<T> = {}, prototype: object = {}): T {
+    return new Proxy(Object.create(prototype), {
+      get: (_, key) => {
         const name = `${of}.${String(key)}`;
-        const answer = Reflect.get(target as Record<string | symbol, (...args: unknown[]) => unknown>, key);
+        const answer = Reflect.get(answers as Record<string | symbol, (...args: unknown[]) => unknown>, key);
         if (name === 'observer.traffic' || name === 'traffic.observerFailed') return answer;
         return (...args: unknown[]) => {
           this.calls.set(name, (this.calls.get(name) ?? 0) + 1);

@@ -66,9 +66,11 @@ function classOf(target: object): Failing {
     }
   }
   const methods = [...names].map(
-    (name) => `${name}(a, b, c, d) { try { this.target.${name}(a, b, c, d); } catch { this.failed(); } }`,
+    (name) => `${name}(a, b, c, d) { try { this.#target.${name}(a, b, c, d); } catch { this.#failed(); } }`,
   );
-  const source = `return class { constructor(target, failed) { this.target = target; this.failed = failed; } ${methods.join('\n')} };`;
+  // private, so that no method is hidden by a field of its name
+  const fields = '#target; #failed; constructor(target, failed) { this.#target = target; this.#failed = failed; }';
+  const source = `return class { ${fields} ${methods.join('\n')} };`;
   return new Function(source)();
 }
 
