@@ -29,7 +29,10 @@ process.on('message', async ({ tests, changed }: Task) => {
   if (changed !== undefined) vitest.invalidateFile(changed.file);
   const specifications = tests.flatMap((file) => vitest.getModuleSpecifications(file));
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
-  const answer: Answer = { failed: unhandledErrors.length > 0 ? `beside the tests: ${unhandledErrors[0]}` : '', passed: 0 };
+  const answer: Answer = {
+    failed: unhandledErrors.length > 0 ? `beside the tests: ${unhandledErrors[0]}` : '',
+    passed: 0,
+  };
   for (const module of testModules) {
     for (const test of module.children.allTests()) {
       if (test.result().state === 'passed') answer.passed++;
