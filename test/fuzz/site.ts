@@ -18,7 +18,7 @@ export interface Broker {
 }
 
 /** How long a broker may take to give back to a queue what a closed connection held. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 3_000;
 
 /** A broker with a sidecar in front, on which runs are made one after the other. */
 export class Site {
@@ -165,8 +165,10 @@ function beside(metrics: Metrics, before: Metrics): string[] {
     if (metrics.sum(name) !== 0) problems.push(`${name} is ${metrics.sum(name)} with no app connected`);
   }
   for (const name of ['tracehare_unobserved_total', 'tracehare_observer_failures_total']) {
-    const more = metrics.sum(name) - before.sum(name);
-    if (more !== 0) problems.push(`${name} grew by ${more}`);
+    for (const { labels } of metrics.matching(name)) {
+      const more = metrics.sum(name, labels) - before.sum(name, labels);
+      if (more !== 0) problems.push(`${name} ${JSON.stringify(labels)} grew by ${more}`);
+    }
   }
   return problems;
 }

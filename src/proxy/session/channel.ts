@@ -366,11 +366,18 @@ export class Channel implements Scope {
     });
   }
 
-  /** The request this reply answers. Replies come in order; one that does not fit is nobody's. */
+  /**
+   * The request this reply answers; one that fits none is nobody's. Replies come in order, so older requests were not
+   * answered and never will be: but for those that a queue answers, for which the broker's channel does not wait.
+   */
   #answered(key: number): Request | undefined {
     const wanted = key === GET_EMPTY ? GET_OK : key;
     const at = this.#requests.findIndex((request) => keyOf(request.reply) === wanted);
-    return at < 0 ? undefined : this.#requests.splice(0, at + 1).at(-1);
+    if (at < 0) return undefined;
+    const older = this.#requests.splice(0, at);
+    const answered = this.#requests.shift();
+    this.#requests.unshift(...older.filter(({ reply }) => ANSWERED_BY_QUEUES.has(reply)));
+    return answered;
   }
 
   #consume({ queue, consumerTag, noAck, nowait }: Arguments<'basic.consume'>, now: number): void {
@@ -393,6 +400,9 @@ export class Channel implements Scope {
     }
   }
 }
+
+/** The answers to what is asked after these can come first (docs/broker-facts.md). */
+const ANSWERED_BY_QUEUES: ReadonlySet<MethodName> = new Set(['basic.consume-ok', 'basic.cancel-ok']);
 
 const deadLettersByArguments = (args: FieldTable): boolean => typeof args['x-dead-letter-exchange'] === 'string';
 
