@@ -17,6 +17,8 @@ export default mergeConfig(unit, {
   test: {
     root: new URL('../../', import.meta.url).pathname,
     setupFiles: [new URL('few-runs.ts', import.meta.url).pathname],
+    // its key is what the file on disk has
+    fsModuleCache: false,
     bail: 1,
     maxWorkers: 1,
     fileParallelism: false,

@@ -14,25 +14,20 @@ export interface Answer {
   passed: number;
 }
 
-// One Vitest that stays up: only the changed file is transformed anew for each mutant, and nothing is written to src/.
-const vitest = await createVitest({
-  config: fileURLToPath(new URL('vitest.config.ts', import.meta.url)),
-  watch: false,
-  reporters: [{}],
-});
+// Nothing is written to src/: vitest.config.ts hands the changed text to the tests. One Vitest stays up for all mutants,
+// and transforms only the changed file anew.
+const config = fileURLToPath(new URL('vitest.config.ts', import.meta.url));
+const vitest = await createVitest({ config, watch: false, reporters: [{}] });
 await vitest.standalone();
+const shared = globalThis as { changed?: Task['changed'] };
 
-process.on('message', async ({ tests, changed }: Task) => {
-  const shared = globalThis as { changed?: Task['changed'] };
+async function answer({ tests, changed }: Task): Promise<Answer> {
   if (shared.changed !== undefined) vitest.invalidateFile(shared.changed.file);
   shared.changed = changed;
   if (changed !== undefined) vitest.invalidateFile(changed.file);
   const specifications = tests.flatMap((file) => vitest.getModuleSpecifications(file));
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
-  const answer: Answer = {
-    failed: unhandledErrors.length > 0 ? `beside the tests: ${unhandledErrors[0]}` : '',
-    passed: 0,
-  };
+  const answer: Answer = { failed: unhandledErrors.length > 0 ? 'beside the tests' : '', passed: 0 };
   for (const module of testModules) {
     for (const test of module.children.allTests()) {
       if (test.result().state === 'passed') answer.passed++;
@@ -40,6 +35,8 @@ process.on('message', async ({ tests, changed }: Task) => {
     }
     if (module.state() === 'failed') answer.failed ||= module.relativeModuleId;
   }
-  process.send?.(answer);
-});
+  return answer;
+}
+
+process.on('message', async (task: Task) => process.send?.(await answer(task)));
 process.send?.('ready');
