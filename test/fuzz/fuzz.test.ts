@@ -12,22 +12,19 @@ const FEWEST = 3;
 let vhost: Vhost | undefined;
 afterAll(() => vhost?.remove());
 
-test.each(MODES)(
-  'whatever apps say, legal or not, every figure is what the broker holds: --loss %s',
-  async (mode) => {
-    vhost ??= await createVhost(inject('broker'));
-    const site = await Site.start({ port: vhost.port, vhost: vhost.name }, mode);
-    let runs = 0;
-    const conversation = fc.asyncProperty(operations([]), async (list) => {
-      await site.run(list);
-      runs++;
-    });
-    try {
-      const limit = { interruptAfterTimeLimit: TIME_MS, markInterruptAsFailure: false };
-      await fc.assert(conversation, { numRuns: 10_000, ...limit });
-    } finally {
-      await site.stop();
-    }
-    expect(runs).toBeGreaterThanOrEqual(FEWEST);
-  },
-);
+test.each(MODES)('whatever apps say, legal or not, every figure is what the broker holds: --loss %s', async (mode) => {
+  vhost ??= await createVhost(inject('broker'));
+  const site = await Site.start({ port: vhost.port, vhost: vhost.name }, mode);
+  let runs = 0;
+  const conversation = fc.asyncProperty(operations([]), async (list) => {
+    await site.run(list);
+    runs++;
+  });
+  try {
+    const limit = { interruptAfterTimeLimit: TIME_MS, markInterruptAsFailure: false };
+    await fc.assert(conversation, { numRuns: 10_000, ...limit });
+  } finally {
+    await site.stop();
+  }
+  expect(runs).toBeGreaterThanOrEqual(FEWEST);
+});
