@@ -25,17 +25,21 @@ async function answer({ tests, changed }: Task): Promise<Answer> {
   if (shared.changed !== undefined) vitest.invalidateFile(shared.changed.file);
   shared.changed = changed;
   if (changed !== undefined) vitest.invalidateFile(changed.file);
-  const specifications = tests.flatMap((file) => vitest.getModuleSpecifications(file));
-  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
-  const answer: Answer = { failed: unhandledErrors.length > 0 ? 'beside the tests' : '', passed: 0 };
-  for (const module of testModules) {
-    for (const test of module.children.allTests()) {
-      if (test.result().state === 'passed') answer.passed++;
-      if (test.result().state === 'failed') answer.failed ||= test.fullName;
+  let passed = 0;
+  // one by one in their order: the first failure is enough
+  for (const file of tests) {
+    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(vitest.getModuleSpecifications(file));
+    let failed = unhandledErrors.length > 0 ? 'beside the tests' : '';
+    for (const module of testModules) {
+      for (const test of module.children.allTests()) {
+        if (test.result().state === 'passed') passed++;
+        if (test.result().state === 'failed') failed ||= test.fullName;
+      }
+      if (module.state() === 'failed') failed ||= module.relativeModuleId;
     }
-    if (module.state() === 'failed') answer.failed ||= module.relativeModuleId;
+    if (failed !== '') return { failed, passed };
   }
-  return answer;
+  return { failed: '', passed };
 }
 
 process.on('message', async (task: Task) => process.send?.(await answer(task)));

@@ -263,3 +263,15 @@ describe('replies-in-order', () => {
     await client.close();
   });
 });
+
+describe('deliveries-behind-a-close', () => {
+  test('a consumer that was not answered is delivered to although the channel was closed', async () => {
+    const client = await open();
+    const name = await queue(client);
+    client.send(publish(1, { exchange: '', key: name, body: 'x' }));
+    await until(async () => (await stored(name)) === 1, 'the message is in the queue');
+    client.send(Buffer.concat([request.consume(1, name, 'one'), request.consume(1, `not-${name}`, 'two')]));
+    await until(() => names(client).includes('60.60'), 'it is delivered');
+    expect(names(client).slice(0, 2)).toEqual(['20.40', '60.60']);
+  });
+});

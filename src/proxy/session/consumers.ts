@@ -12,6 +12,7 @@ export class Consumers {
   #last: Consumer | undefined;
   /** cancelled without an answer to wait for: deliveries may follow until the broker has answered what was asked after it */
   #leaving: Consumer[] = [];
+  #hasEnded = false;
 
   constructor(context: ChannelContext, channel: number) {
     this.#context = context;
@@ -84,8 +85,14 @@ export class Consumers {
     this.#last = undefined;
   }
 
+  /** The channel has ended: what is delivered now, the app discards. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** The channel ends, and all of them. */
   end(now: number): void {
+    this.#hasEnded = true;
     for (const tag of this.#byTag.keys()) this.#stopped(tag, 'app', now);
     this.#byTag.clear();
     this.#last = undefined;
