@@ -12,7 +12,7 @@ const { values, positionals } = parseArgs({
     minutes: { type: 'string', default: '30' },
     workers: { type: 'string', default: '2' },
     // how long the tests of one mutant may take, where none of them fails
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '20' },
     // survivors too: tests have been added
     again: { type: 'boolean', default: false },
   },
