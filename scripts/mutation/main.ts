@@ -38,6 +38,10 @@ async function mutate(file: string): Promise<void> {
   if (wanted.length === 0) return;
   const source = sourceOf(file);
   const { tests, took } = await chosenTests(file);
+  if (tests.length === 0) {
+    console.log(`${file}: no test without a broker reaches it`);
+    return;
+  }
   const timeout = 20_000 + 5 * took;
   const survived = new Set(result.survived);
   const left = new Set(result.left);
@@ -60,7 +64,7 @@ async function mutate(file: string): Promise<void> {
   console.log(`${file}: ${run - survived.size} of ${run} killed, ${left.size} not run, ${tests.length} test files`);
 }
 
-/** The nearest ones that fit into the time; each must pass as things are. */
+/** The nearest ones that fit into the time, of those that pass as things are. */
 async function chosenTests(file: string): Promise<{ tests: string[]; took: number }> {
   const tests: string[] = [];
   let took = 0;
@@ -69,7 +73,8 @@ async function chosenTests(file: string): Promise<{ tests: string[]; took: numbe
     const path = join(ROOT, test);
     const sound = await runners[0].run({ tests: [path] }, 600_000);
     if (sound === 'timeout' || sound.failed !== '' || sound.passed === 0) {
-      throw new Error(`${test} does not pass without a mutant: ${JSON.stringify(sound)}`);
+      console.log(`${test} is left out, for it does not pass without a mutant: ${JSON.stringify(sound)}`);
+      continue;
     }
     const time = performance.now() - started;
     if (tests.length > 0 && took + time > Number(values.seconds) * 1000) break;

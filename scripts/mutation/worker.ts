@@ -43,4 +43,6 @@ async function answer({ tests, changed }: Task): Promise<Answer> {
 }
 
 process.on('message', async (task: Task) => process.send?.(await answer(task)));
+// whoever asks has ended
+process.on('disconnect', () => process.exit());
 process.send?.('ready');
