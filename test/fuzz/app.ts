@@ -74,6 +74,16 @@ export class App {
     this.#touched.clear();
   }
 
+  /** Whether this channel is open. */
+  has(number: number): boolean {
+    return this.isOpen && this.#channels.get(number)?.isOpen === true;
+  }
+
+  /** Whatever it was doing: the next run must not meet it. */
+  drop(): void {
+    this.#client.socket.destroy();
+  }
+
   /** In order, and reads on until the broker has answered. */
   async close(): Promise<void> {
     await this.settle();

@@ -79,22 +79,29 @@ export class Site {
     const apps = new Map<number, App>();
     const { port } = this.#sidecar;
     let isBlocked = false;
-    for (const { connection, channel, hurry, action } of operations) {
-      if (action.do === 'alarm') {
-        await this.#broker.alarm?.(action.on);
-        isBlocked = action.on;
-        continue;
+    const block = async (on: boolean) => {
+      if (on !== isBlocked) await this.#broker.alarm?.(on);
+      isBlocked = on;
+    };
+    try {
+      for (const { connection, channel, hurry, action } of operations) {
+        let app = apps.get(connection);
+        // a broker that is blocked answers nobody who publishes: all that waits for an answer comes after it
+        if (action.do === 'alarm') await block(action.on);
+        else if (action.do !== 'publish' || !app?.has(channel)) await block(false);
+        if (action.do === 'alarm') continue;
+        if (!app?.isOpen) {
+          app = await App.open(port, this.#broker.vhost, ledger);
+          apps.set(connection, app);
+        }
+        await app.perform(channel, action, hurry || isBlocked);
       }
-      let app = apps.get(connection);
-      if (!app?.isOpen) {
-        app = await App.open(port, this.#broker.vhost, ledger);
-        apps.set(connection, app);
-      }
-      // a broker that is blocked does not answer who publishes
-      await app.perform(channel, action, hurry || isBlocked);
+      await block(false);
+      for (const app of apps.values()) if (app.isOpen) await app.close();
+    } finally {
+      await block(false);
+      for (const app of apps.values()) app.drop();
     }
-    if (isBlocked) await this.#broker.alarm?.(false);
-    for (const app of apps.values()) if (app.isOpen) await app.close();
   }
 
   /** Takes what is left out of the queues, and holds it against the counters. */
