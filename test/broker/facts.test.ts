@@ -241,3 +241,33 @@ test('last-queue: an empty queue name means the last queue that was declared on 
   await client.take(60, 60);
   await client.close();
 });
+
+test('replies-in-order: a consume and a cancel are answered behind what was asked after them, all else in order', async () => {
+  const client = await open();
+  const name = await queue(client);
+  const pairs: [string, Buffer, string[]][] = [
+    ['consume', request.consume(1, name, 'one'), ['60.11', '60.21']],
+    ['cancel', method(1, 60, 30, short('one'), bits(false)), ['60.11', '60.31']],
+    ['get', method(1, 60, 70, u16(0), short(name), bits(false)), ['60.72', '60.11']],
+    ['declare', request.declare(1, name), ['50.11', '60.11']],
+    ['recover', method(1, 60, 110, bits(true)), ['60.111', '60.11']],
+  ];
+  for (const [what, asked, expected] of pairs) {
+    client.send(Buffer.concat([asked, qos]));
+    const answers = [nameOf(await client.next()), nameOf(await client.next())];
+    // which comes first is no promise where a queue answers
+    if (what === 'consume' || what === 'cancel') answers.sort();
+    expect(answers, what).toEqual(expected);
+  }
+  await client.close();
+});
+
+test('deliveries-behind-a-close: a consumer that was not answered is delivered to although the channel was closed', async () => {
+  const client = await open();
+  const name = await queue(client);
+  client.send(publish(1, { exchange: '', key: name, body: 'x' }));
+  await until(async () => (await stored(name)) === 1, 'the message is in the queue');
+  client.send(Buffer.concat([request.consume(1, name, 'one'), request.consume(1, `not-${name}`, 'two')]));
+  await until(() => names(client).includes('60.60'), 'it is delivered');
+  expect(names(client).slice(0, 2)).toEqual(['20.40', '60.60']);
+});

@@ -320,6 +320,8 @@ export class Channel implements Scope {
    */
   fromBroker(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
     if (key === DELIVER) {
+      // a broker goes on delivering behind its close of a channel, even to consumers it has not answered
+      if (this.consumers.hasEnded) return;
       this.delivering.deliver(buf, start, end, now, this.consumers.find);
       return;
     }

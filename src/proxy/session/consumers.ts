@@ -36,6 +36,7 @@ export class Consumers {
   /** cancelled by the broker, which may deliver to them again */
   readonly #dormant = new Set<Consumer>();
   #numbers = 0;
+  #hasEnded = false;
 
   constructor(context: ChannelContext, channel: number) {
     this.#context = context;
@@ -190,8 +191,14 @@ export class Consumers {
     this.#last = undefined;
   }
 
+  /** The channel has ended: what is delivered now, the app discards. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** The channel ends, and all of them. */
   end(now: number): void {
+    this.#hasEnded = true;
     for (const consumer of this.#byTag.values()) this.#tellStopped(consumer, 'app', now);
     this.#byTag.clear();
     this.#dormant.clear();

@@ -39,6 +39,8 @@ export const MAX_REQUESTS = 8192;
 /** Methods whose answer has another name than `<method>-ok`. */
 const GET_OK = keyOf('basic.get-ok');
 const GET_EMPTY = keyOf('basic.get-empty');
+/** A queue answers these: the answers to what is asked after them can come first (docs/broker-facts.md#replies-in-order). */
+const ANSWERED_BY_QUEUES: ReadonlySet<MethodName> = new Set(['basic.consume-ok', 'basic.cancel-ok']);
 const REPLIES: ReadonlySet<number> = new Set(
   (Object.keys(methods) as MethodName[]).filter((name) => name.endsWith('-ok')).map(keyOf),
 );
@@ -81,8 +83,13 @@ export class Requests {
     if (this.awaits(wanted)) {
       const at = this.#waiting.findIndex(({ reply, nowait }) => !nowait && keyOf(reply) === wanted);
       const done = this.#waiting.splice(0, at + 1);
-      this.#release(done);
-      return done.at(-1);
+      const answered = done.pop();
+      // older ones were not answered and never will be, but for those that the broker's channel does not wait for
+      const late = done.filter(({ reply, nowait }) => !nowait && ANSWERED_BY_QUEUES.has(reply));
+      this.#waiting.unshift(...late);
+      this.#release(done.filter((each) => !late.includes(each)));
+      if (answered !== undefined) this.#release([answered]);
+      return answered;
     }
     if (this.#waiting.length === 0 && this.#untold > 0 && REPLIES.has(wanted)) this.#untold--;
     return undefined;

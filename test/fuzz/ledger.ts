@@ -1,0 +1,40 @@
+import type { Queue } from './operations.ts';
+
+/** `gone` is no queue but an exchange that is not there. */
+export type Name = Queue | 'gone';
+export const NAMES: readonly Name[] = ['a', 'b', 'c', 'none', 'gone'];
+
+/** What the apps of one run know by themselves. */
+export class Ledger {
+  readonly run: string;
+  /** publishes that certainly went out on an open channel, and those that may have */
+  readonly sure: Record<Name, number> = { a: 0, b: 0, c: 0, none: 0, gone: 0 };
+  readonly unsure: Record<Name, number> = { a: 0, b: 0, c: 0, none: 0, gone: 0 };
+  /** messages that came out of a queue, once each, whoever got them */
+  readonly #seen = new Map<Name, Set<string>>(NAMES.map((name) => [name, new Set()]));
+  #next = 0;
+
+  constructor(run: string) {
+    this.run = run;
+  }
+
+  readonly nameOf = (name: Name): string => `${this.run}-${name}`;
+
+  /** A body that no other message has. */
+  newBody(to: Name): string {
+    return `${to} ${this.#next++}`;
+  }
+
+  published(to: Name, isSure: boolean): void {
+    (isSure ? this.sure : this.unsure)[to]++;
+  }
+
+  saw(body: string): void {
+    this.#seen.get(body.split(' ')[0] as Name)?.add(body);
+  }
+
+  /** How many messages the broker has had in its queue at some time. */
+  stored(name: Name): number {
+    return this.#seen.get(name)?.size ?? 0;
+  }
+}
