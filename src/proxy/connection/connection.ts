@@ -78,7 +78,13 @@ export class Connection {
       opening: 'header',
       observed: observedFromApp,
       maxFrame: LOGIN_MAX_FRAME,
-      unflushed: session.upstreamUnflushed,
+      unflushed: {
+        flushed(now) {
+          session.silence.flushed(now);
+          session.upstreamUnflushed.flushed(now);
+        },
+      },
+      heldBack: (now) => session.silence.heldBack(now),
       follow: (boundary, limiter) => new FromApp(session, boundary, scratch.runs.publishes, this, limiter, lost),
     });
     session.onOpen = () => {

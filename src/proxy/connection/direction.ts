@@ -29,7 +29,7 @@ export interface DirectionParts<F extends Follower> {
   /** who waits for `to` to be flushed */
   unflushed: { flushed(now: number): void };
   /** the socket could not take all it was given */
-  heldBack?: () => void;
+  heldBack?: (now: number) => void;
   follow(boundary: FrameBoundary, limiter: RateLimiter): F;
 }
 

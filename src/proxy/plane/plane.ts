@@ -10,6 +10,7 @@ import { RouteTables } from '../routing/route-tables.ts';
 import { type Route, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
+import { Alarm } from './alarm.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -54,14 +55,17 @@ export interface Scope {
 
 /** Something learned from one connection that matters to others, also to those of other threads. */
 export interface Fact {
-  /** a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms */
-  kind: 'dead-letters' | 'delays' | 'conflicts';
-  /** vhost and name, or the client, joined by NUL */
+  /** a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms; or an alarm */
+  kind: 'dead-letters' | 'delays' | 'conflicts' | 'alarm';
+  /** vhost and name, or the client, joined by NUL; of an alarm: whether it stands */
   name: string;
 }
 
 /** Answers to a request over direct reply-to; the rest of the routing key is the asker's. */
 const REPLY_TO = 'amq.rabbitmq.reply-to.';
+
+const STANDS = 'stands';
+const OVER = 'over';
 
 const MAX_FACTS = 4096;
 /** Beyond, a topic's fan-out is shown until the topic is idle, whatever a reload says. */
@@ -89,7 +93,9 @@ export class Plane {
   readonly #deliveries = new RouteTables<DeliveryTally>();
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
-  readonly #facts: Record<Fact['kind'], Set<string>> = {
+  /** whether the broker blocks publishers */
+  readonly alarm = new Alarm();
+  readonly #facts: Record<Exclude<Fact['kind'], 'alarm'>, Set<string>> = {
     'dead-letters': new Set(),
     delays: new Set(),
     conflicts: new Set(),
@@ -105,6 +111,7 @@ export class Plane {
     this.observer = observer;
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
+    this.alarm.onChange = (stands) => this.onFact({ kind: 'alarm', name: stands ? STANDS : OVER });
   }
 
   get interceptor(): Interceptor {
@@ -207,6 +214,10 @@ export class Plane {
 
   /** Another thread's finding. */
   learn({ kind, name }: Fact): void {
+    if (kind === 'alarm') {
+      this.alarm.learn(name === STANDS, this.clock.now());
+      return;
+    }
     const names = this.#facts[kind];
     if (names.size >= MAX_FACTS) names.clear();
     names.add(name);
@@ -215,7 +226,7 @@ export class Plane {
     for (const route of this.#publishes.routes(vhost)) if (route.exchange === exchange) route.shadow = false;
   }
 
-  #note(fact: Fact): void {
+  #note(fact: Fact & { kind: Exclude<Fact['kind'], 'alarm'> }): void {
     if (this.#facts[fact.kind].has(fact.name)) return;
     this.learn(fact);
     this.onFact(fact);

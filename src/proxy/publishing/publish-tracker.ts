@@ -5,6 +5,7 @@ import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 import { PublishHistory } from './broker-refusal.ts';
+import type { BrokerSilence } from './broker-silence.ts';
 import { ConfirmTranslator } from './confirm-translator.ts';
 import { DROPPED, MANDATORY } from './publish-marks.ts';
 import { PublishNumbers } from './publish-numbers.ts';
@@ -37,6 +38,7 @@ export class PublishTracker implements Flushable {
   readonly translator: ConfirmTranslator;
   readonly #plane: Plane;
   readonly #state: ChannelState;
+  readonly #silence: BrokerSilence;
   readonly #unflushed: Unflushed;
   readonly #limit: number;
   readonly #open = new OpenMessages<PublishTally>();
@@ -48,12 +50,19 @@ export class PublishTracker implements Flushable {
   /** of the call at hand, ms of the monotonic clock */
   #now = 0;
   readonly #routed = (stretch: Stretch<PublishTally>): void => this.#outcomes.succeeded(stretch, false, this.#now);
-  readonly #acked = (stretch: Stretch<PublishTally>): void =>
-    stretch.returned
-      ? this.#outcomes.lost(stretch, 'unroutable', true, this.#now)
-      : this.#outcomes.succeeded(stretch, true, this.#now);
+  /** The broker has answered what came behind them. */
+  readonly #read = (stretch: Stretch<PublishTally>): void => {
+    this.#silence.answered(stretch.time, this.#now);
+    this.#routed(stretch);
+  };
+  readonly #acked = (stretch: Stretch<PublishTally>): void => {
+    this.#silence.answered(stretch.time, this.#now);
+    if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', true, this.#now);
+    else this.#outcomes.succeeded(stretch, true, this.#now);
+  };
   readonly #nacked = (stretch: Stretch<PublishTally>): void => this.#outcomes.lost(stretch, 'nacked', true, this.#now);
   readonly #unanswered = (stretch: Stretch<PublishTally>): void => {
+    this.#silence.unanswered(stretch.time, this.#now);
     this.#history.assumed(stretch.route, stretch.largest);
     this.#routed(stretch);
   };
@@ -71,11 +80,13 @@ export class PublishTracker implements Flushable {
     connection: number,
     channel: number,
     state: ChannelState,
+    silence: BrokerSilence,
     unflushed: Unflushed,
     answer: (tag: number, ack: boolean) => void,
   ) {
     this.#plane = plane;
     this.#state = state;
+    this.#silence = silence;
     this.#unflushed = unflushed;
     this.#limit = plane.options.windowPerChannel;
     this.#outcomes = new PublishOutcomes(plane, connection, channel, this.#open, this.numbers);
@@ -109,7 +120,8 @@ export class PublishTracker implements Flushable {
     }
     if (decidedBy !== COMMIT) countPassed(run.route, run.bytes, run.count);
     const isPlain = decidedBy === RETURN;
-    const awaits = isPlain && (run.marks & MANDATORY) === 0 ? FLUSH : decidedBy;
+    // a broker that blocks leaves what was flushed in the kernel
+    const awaits = isPlain && (run.marks & MANDATORY) === 0 && !this.#silence.mayBeBlocked ? FLUSH : decidedBy;
     this.#keep(run, first, awaits, detoured?.held ?? false);
     if (isPlain) this.#awaitFlush();
   }
@@ -236,11 +248,12 @@ export class PublishTracker implements Flushable {
    */
   barrier(sequence: number, now: number): void {
     this.#now = now;
-    this.#open.take(0, sequence, RETURN, this.#routed);
+    this.#open.take(0, sequence, RETURN, this.#read);
   }
 
-  /** Mandatory publishes without confirms that waited long enough for a return. */
+  /** Mandatory publishes without confirms that waited long enough for a return, from a broker that reads. */
   sweep(now: number): void {
+    if (!(this.#silence.meaningfulSince(now) <= now - RETURN_WAIT_MS)) return;
     this.#now = now;
     this.#open.takeFlushed(now - RETURN_WAIT_MS, RETURN, this.#unanswered);
   }

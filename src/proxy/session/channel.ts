@@ -13,6 +13,7 @@ import type { Unflushed } from '../open-messages/unflushed.ts';
 import { Detours } from '../plane/detours.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { RequeueReason, UnknownReason } from '../ports/observer.ts';
+import type { BrokerSilence } from '../publishing/broker-silence.ts';
 import type { HeaderInjection } from '../publishing/header-injection.ts';
 import { PublishFrames } from '../publishing/publish-frames.ts';
 import { NO_REPLY, type Reply } from '../publishing/publish-outcomes.ts';
@@ -48,6 +49,8 @@ export interface ChannelContext extends Scope {
   /** who waits for the broker's and the app's socket to be flushed */
   readonly upstreamUnflushed: Unflushed;
   readonly downstreamUnflushed: Unflushed;
+  /** of the connection's broker */
+  readonly silence: BrokerSilence;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
   /** a channel has answers of ours for the app */
@@ -83,14 +86,14 @@ export class Channel implements Scope {
   #lastQueue = '';
 
   constructor(id: number, context: ChannelContext) {
-    const { plane, connection, vhost, inFlight, upstreamUnflushed, downstreamUnflushed } = context;
+    const { plane, connection, vhost, inFlight, upstreamUnflushed, downstreamUnflushed, silence } = context;
     this.id = id;
     this.vhost = vhost;
     this.pipeline = context.pipeline;
     this.app = context.app;
     this.client = context.client;
     this.#context = context;
-    this.publishes = new PublishTracker(plane, connection, id, this.state, upstreamUnflushed, (tag, ack) => {
+    this.publishes = new PublishTracker(plane, connection, id, this.state, silence, upstreamUnflushed, (tag, ack) => {
       this.#answers.push(confirmFrame(id, tag, ack));
       this.downstreamDetours.set('answering', true);
       context.answering();

@@ -8,6 +8,7 @@ import type { ChannelWord } from '../open-messages/channel-state.ts';
 import { Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
+import { BrokerSilence } from '../publishing/broker-silence.ts';
 import { HeaderInjection } from '../publishing/header-injection.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
 import { appName } from './app-name.ts';
@@ -41,6 +42,12 @@ const string = (value: FieldValue | undefined): string => (typeof value === 'str
 const cut = (name: string): string =>
   name.length <= MAX_NAME ? name : Buffer.from(name.slice(0, MAX_NAME), 'utf8').toString('utf8');
 
+/** Whether a client that declares these capabilities is told when the broker blocks it. */
+const canBeTold = (capabilities: FieldValue | undefined): boolean =>
+  typeof capabilities === 'object' && capabilities !== null && 'connection.blocked' in capabilities
+    ? capabilities['connection.blocked'] === true
+    : false;
+
 const NOBODY: Client = { product: '', connectionName: '', user: '' };
 
 /**
@@ -63,6 +70,7 @@ export class Session {
   /** who waits for the broker's and the app's socket to be flushed */
   readonly upstreamUnflushed = new Unflushed();
   readonly downstreamUnflushed = new Unflushed();
+  readonly silence: BrokerSilence;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
   /** called when a channel has answers of ours for the app */
@@ -92,6 +100,7 @@ export class Session {
 
   constructor(plane: Plane, id: number) {
     this.plane = plane;
+    this.silence = new BrokerSilence(plane.alarm);
     this.injection = new HeaderInjection(plane);
     this.reading = new DeliveryReading(plane);
     this.id = id;
@@ -180,7 +189,7 @@ export class Session {
     } = this;
     const answering = (): void => this.onAnswer();
     const names = { vhost, pipeline, app, client };
-    const unflushed = { upstreamUnflushed, downstreamUnflushed };
+    const unflushed = { upstreamUnflushed, downstreamUnflushed, silence: this.silence };
     const headers = { injection: this.injection, reading: this.reading };
     const context = { ...names, ...unflushed, ...headers, plane, connection, inFlight, answering };
     const channel = new Channel(id, context);
@@ -263,7 +272,8 @@ export class Session {
     if (this.isOpen) return;
     if (key === START_OK && this.#client === NOBODY) {
       const { clientProperties, mechanism, response } = readMethod('connection.start-ok', buf, start, end);
-      const { product, connection_name, version, platform } = clientProperties;
+      const { product, connection_name, version, platform, capabilities } = clientProperties;
+      this.silence.canBeTold = canBeTold(capabilities);
       this.#library = { version: string(version), platform: string(platform) };
       this.#client = {
         product: string(product),
@@ -313,8 +323,10 @@ export class Session {
     } else if (key === BLOCKED) {
       if (Number.isNaN(this.#blockedSince)) this.#blockedSince = now;
       const { reason } = readMethod('connection.blocked', buf, start, end);
+      this.silence.told(true, now);
       plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: true, reason });
     } else if (key === UNBLOCKED) {
+      this.silence.told(false, now);
       this.#tellBlocked(now);
       this.#blockedSince = Number.NaN;
       plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: false, reason: '' });
