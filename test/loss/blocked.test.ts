@@ -92,12 +92,11 @@ inModes(
       again.send(...some(1, queue));
       await again.take(10, 60);
       await waitWhileBlocked(rig);
+      expect(await (await rig.aside()).checkQueue(own)).toMatchObject({ messageCount: 0 });
       untold.socket.resetAndDestroy();
       again.socket.resetAndDestroy();
-      const figures = await rig.figures(own);
-      await unblock(rig);
-      expect(await rig.stored(own)).toEqual([]);
-      expect(figures).toEqual({ 'publish unknown connection_lost': 100 });
+      // what the broker's process had of them is stored later: nobody on this side can know
+      expect(await rig.figures(own)).toEqual({ 'publish unknown connection_lost': 100 });
     });
   },
   { ownBroker: [] },

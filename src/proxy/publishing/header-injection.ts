@@ -24,6 +24,7 @@ export class HeaderInjection {
   #passageBits = 0;
   #stamp = Number.NaN;
   #detail: SpanDetail | undefined;
+  #replaced: Uint8Array | undefined;
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -63,34 +64,41 @@ export class HeaderInjection {
     const sent = this.#sent;
     const { treatment } = route;
     this.#begin(run, route, marks);
-    edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
+    const replaced = copiedStamp(header);
+    // a stamp of the same size is written over, so that it can come back in its old place
+    const inPlace = replaced?.length === STAMP_BYTES;
+    // one that no Tracehare wrote, and too large to be kept until it may come back, stays
+    const isForeign = replaced !== undefined && replaced.length > MOST_REPLACED;
+    const isAdded = !inPlace && !isForeign;
+    edit.remove = replaced !== undefined && isAdded ? 1 << SENT : 0;
     sent.write(edit.view, 0, now);
-    edit.added = sent.bytes;
+    const own = isAdded ? sent.bytes : 0;
+    edit.added = own;
     const headers = middleware === undefined ? treatment.headers : middleware.onPublish(header, route, scope, context);
     interceptor.onPublish(header, context, edit, now);
     this.#traced(header, run.fault);
-    const added = ours(header, edit.added > sent.bytes);
-    const stamp = sent.finish(edit.view, 0, this.#marks | added);
+    let added = ours(header, edit.added > own);
+    if (isForeign) added &= ~SENT_ADDED;
+    const stamp = isAdded ? sent.finish(edit.view, 0, this.#marks | added) : sent.stamp(this.#marks | added);
     const { propagate } = treatment;
     if (!propagate) {
       this.#stamp = header.integer(SENT);
       if (headers === undefined) return false;
       edit.added = edit.remove = 0;
     }
-    if (headers !== undefined) {
-      changeHeaders(headers, header, edit);
-      if (edit.added === 0 && edit.remove === 0) return false;
-    }
+    if (headers !== undefined) changeHeaders(headers, header, edit);
     if (frameMax > 0 && header.splicedSize(edit.remove, edit.added) > frameMax) {
       observer.traffic.unobserved('frame_max');
       this.#stamp = header.integer(SENT);
       return false;
     }
     if (propagate) {
-      this.#stamp = stamp;
+      this.#stamp = isForeign ? header.integer(SENT) : stamp;
       this.#marks |= added;
+      this.#replaced = isForeign ? undefined : replaced;
+      if (inPlace) sent.overwrite(header.buf, header.value(SENT), stamp);
     }
-    return true;
+    return edit.added > 0 || edit.remove !== 0;
   }
 
   /** The header could not be read: the message passes as it is. `join` follows. */
@@ -115,6 +123,7 @@ export class HeaderInjection {
       run.passageBits = this.#passageBits;
       run.stamp = this.#stamp;
       run.detail = this.#detail;
+      run.replaced = this.#replaced;
     }
     run.add(size);
   }
@@ -137,6 +146,7 @@ export class HeaderInjection {
     this.#marks = route.answers ? marks | RETURN_IS_EMPTY : marks;
     this.#passageBits = 0;
     this.#detail = undefined;
+    this.#replaced = undefined;
   }
 
   /** The interceptor has decided. */
@@ -148,6 +158,17 @@ export class HeaderInjection {
     const more = moreOf(header, hasParent, fault);
     this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }
+}
+
+/** Type octet and value of our own stamp. */
+const STAMP_BYTES = 9;
+/** Bytes of a type octet and value that are kept for each open publish, at most. */
+const MOST_REPLACED = 64;
+
+/** Type and value of an x-tracehare-sent that the message at hand came with; undefined: there is none. */
+function copiedStamp(header: ContentHeader): Uint8Array | undefined {
+  const at = header.value(SENT);
+  return at < 0 ? undefined : new Uint8Array(header.buf.subarray(at, header.valueEnd(SENT)));
 }
 
 /** What of the message at hand is ours, once it is sent. */

@@ -4,6 +4,7 @@ import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
+import { AssumedPublishes, type Origin } from './assumed-publishes.ts';
 import { PublishHistory } from './broker-refusal.ts';
 import type { BrokerSilence } from './broker-silence.ts';
 import { ConfirmTranslator } from './confirm-translator.ts';
@@ -12,7 +13,7 @@ import { PublishNumbers } from './publish-numbers.ts';
 import { NO_REPLY, PublishOutcomes, type Reply } from './publish-outcomes.ts';
 import type { PublishRun, Returned } from './publish-run.ts';
 import { refused } from './refused-publish.ts';
-import { Returns } from './returns.ts';
+import { type Names, Returns } from './returns.ts';
 
 /** A mandatory publish without confirms counts as routed if no return came so long after its flush. */
 export const RETURN_WAIT_MS = 1000;
@@ -45,6 +46,7 @@ export class PublishTracker implements Flushable {
   readonly #outcomes: PublishOutcomes;
   readonly #returns: Returns;
   readonly #history = new PublishHistory();
+  readonly #assumed = new AssumedPublishes();
   /** it waits for the next flush */
   #waits = false;
   /** of the call at hand, ms of the monotonic clock */
@@ -64,6 +66,7 @@ export class PublishTracker implements Flushable {
   readonly #unanswered = (stretch: Stretch<PublishTally>): void => {
     this.#silence.unanswered(stretch.time, this.#now);
     this.#history.assumed(stretch.route, stretch.largest);
+    this.#assumed.add(stretch);
     this.#routed(stretch);
   };
   readonly #committed = (stretch: Stretch<PublishTally>): void => {
@@ -90,7 +93,7 @@ export class PublishTracker implements Flushable {
     this.#unflushed = unflushed;
     this.#limit = plane.options.windowPerChannel;
     this.#outcomes = new PublishOutcomes(plane, connection, channel, this.#open, this.numbers);
-    this.#returns = new Returns(this.#open, this.#outcomes);
+    this.#returns = new Returns(this.#open, this.#outcomes, this.#assumed);
     this.translator = new ConfirmTranslator(this.numbers, state, this.#open, answer);
   }
 
@@ -111,7 +114,7 @@ export class PublishTracker implements Flushable {
     if (translator.isOn || detoured !== undefined) this.#translate(run, detoured);
     const first = numbers.sequence + 1;
     numbers.sequence += run.count;
-    this.#returns.passed(run.marks);
+    this.#returns.passed(run);
     this.#history.goesTo(run.route);
     const decidedBy = this.#state.publishesAwait;
     if (decidedBy === 0) {
@@ -235,11 +238,16 @@ export class PublishTracker implements Flushable {
   }
 
   /**
-   * basic.return. Returns the publish's marks; if its outcome was already counted, those of them that can
-   * still be known.
+   * basic.return. Returns what of its publish the app must not see; if its outcome was already counted, what can
+   * still be known of that.
    */
-  returned(message: Returned, now: number): number {
+  returned(message: Returned, now: number): Origin {
     return this.#returns.returned(message, now);
+  }
+
+  /** Whether we may ask for the return of a publish of these names: not where the app could not be spared ours. */
+  mayShadow(names: Names): boolean {
+    return this.#returns.mayShadow(names);
   }
 
   /**
@@ -249,6 +257,7 @@ export class PublishTracker implements Flushable {
   barrier(sequence: number, now: number): void {
     this.#now = now;
     this.#open.take(0, sequence, RETURN, this.#read);
+    this.#assumed.proven(sequence);
   }
 
   /** Mandatory publishes without confirms that waited long enough for a return, from a broker that reads. */

@@ -57,6 +57,17 @@ export class SentStamp {
     view.setUint8(at + this.bytes - 1, this.#entry[this.bytes - 1] | origin);
     return this.#time + origin;
   }
+
+  /** The stamp of a publish whose entry was written last, without completing it. */
+  stamp(marks: number): number {
+    return this.#time + originOf(marks);
+  }
+
+  /** Writes `stamp` over another one, whose type octet is at `at`. */
+  overwrite(bytes: Uint8Array, at: number, stamp: number): void {
+    bytes[at] = this.#entry[this.#value - 1];
+    writeU64(bytes, at + 1, stamp);
+  }
 }
 
 function originOf(marks: number): number {

@@ -88,7 +88,8 @@ export class PublishScanner {
         const wantsConfirms = shadowing === 'confirms' && treatment.loss === 'confirms';
         if (!isPlain || (wantsConfirms && channel.state.word === 'plain')) break;
         addsOurs = treatment.propagate && treatment.headers === undefined;
-        marks = mandatory !== 0 ? MANDATORY : shadowsMandatory && shadow ? MANDATORY | SHADOW : 0;
+        const shadows = shadowsMandatory && shadow && publishes.mayShadow(route);
+        marks = mandatory !== 0 ? MANDATORY : shadows ? MANDATORY | SHADOW : 0;
         run.begin(route, now);
       }
       if (!header.read(buf, head, headEnd, view)) break;
