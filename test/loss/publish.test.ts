@@ -2,7 +2,7 @@ import type { Channel } from 'amqplib';
 import { describe, expect, test } from 'vitest';
 import { nameOf, publish, RawClient, request } from '../../testing/raw-client.ts';
 import { until } from '../../testing/wait.ts';
-import { method, string } from '../../testing/wire.ts';
+import { string } from '../../testing/wire.ts';
 import { context, inModes, type Named, type Rig, sorted, unique } from './rig.ts';
 
 /** Messages a test published, each with a context of its own; the body is the number. */
@@ -398,19 +398,6 @@ inModes(
         } finally {
           await rig.vhost.management.deleteUser(user);
         }
-      });
-
-      test('the immediate bit, which brokers refuse: unknown, and nothing is called lost', async () => {
-        const { exchange } = await topology(rig);
-        const client = await rawClient(rig);
-        client.send(publish(1, { exchange, key: 'good', immediate: true }));
-        expect((await client.take(10, 50)).readUInt16BE(11)).toBe(540);
-        client.send(method(0, 10, 51));
-        await until(() => client.ended, 'the connection has ended');
-        client.socket.destroy();
-        expect(await rig.figures(exchange)).toEqual(
-          asks ? { 'publish unknown connection_lost': 1 } : { 'publish success': 1 },
-        );
       });
     });
 

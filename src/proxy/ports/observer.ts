@@ -28,6 +28,7 @@ export type LossReason =
   | 'unroutable'
   | 'rejected'
   | 'too_large'
+  | 'invalid'
   | 'access_refused'
   | 'no_exchange'
   | 'autoack_undelivered'

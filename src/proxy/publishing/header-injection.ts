@@ -8,7 +8,7 @@ import { SENT } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import { changeHeaders } from '../routing/header-change.ts';
 import type { Route } from '../routing/routes.ts';
-import { RETURN_IS_EMPTY, SENT_ADDED, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
+import { EXPIRATION, RETURN_IS_EMPTY, SENT_ADDED, TABLE_ADDED, TRACE_ADDED, USER_ID } from './publish-marks.ts';
 import type { PublishRun } from './publish-run.ts';
 import { SentStamp } from './sent-stamp.ts';
 
@@ -38,7 +38,7 @@ export class HeaderInjection {
   bare(run: PublishRun, route: Route<PublishTally>, marks: number, view: DataView, at: number, now: number): number {
     const { header, context, interceptor } = this.#plane;
     const sent = this.#sent;
-    this.#begin(run, route, marks);
+    this.#begin(run, route, marks | suspicions(header));
     sent.write(view, at, now);
     const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
     this.#traced(header, run.fault);
@@ -63,7 +63,7 @@ export class HeaderInjection {
     const { header, edit, context, observer, middleware } = this.#plane;
     const sent = this.#sent;
     const { treatment } = route;
-    this.#begin(run, route, marks);
+    this.#begin(run, route, marks | suspicions(header));
     const replaced = copiedStamp(header);
     // a stamp of the same size is written over, so that it can come back in its old place
     const inPlace = replaced?.length === STAMP_BYTES;
@@ -158,6 +158,15 @@ export class HeaderInjection {
     const more = moreOf(header, hasParent, fault);
     this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }
+}
+
+const MILLISECONDS = /^\d+$/;
+
+/** Properties of the message at hand for which the broker may refuse it. */
+function suspicions(header: ContentHeader): number {
+  const userId = header.has('userId') ? USER_ID : 0;
+  if (!header.has('expiration') || MILLISECONDS.test(header.property('expiration'))) return userId;
+  return userId | EXPIRATION;
 }
 
 /** Type octet and value of our own stamp. */

@@ -10,7 +10,15 @@ import type { Route, RouteTable } from '../routing/routes.ts';
 import type { FrameSink } from '../stream/delay-line.ts';
 import type { Origin } from './assumed-publishes.ts';
 import type { HeaderInjection } from './header-injection.ts';
-import { MANDATORY, RETURN_IS_EMPTY, SENT_ADDED, SHADOW, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
+import {
+  IMMEDIATE,
+  MANDATORY,
+  RETURN_IS_EMPTY,
+  SENT_ADDED,
+  SHADOW,
+  TABLE_ADDED,
+  TRACE_ADDED,
+} from './publish-marks.ts';
 import { PublishRun } from './publish-run.ts';
 import type { Names } from './returns.ts';
 
@@ -77,7 +85,7 @@ export class PublishFrames {
     this.#route = this.route(buf, key, keyEnd);
     this.#interceptor = this.#plane.interceptor;
     this.#time = now;
-    this.#marks = (buf[keyEnd] & 1) !== 0 ? MANDATORY : 0;
+    this.#marks = ((buf[keyEnd] & 1) !== 0 ? MANDATORY : 0) | ((buf[keyEnd] & 2) !== 0 ? IMMEDIATE : 0);
     this.#run.fault = '';
     this.#await('header');
   }

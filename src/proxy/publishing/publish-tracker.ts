@@ -5,14 +5,15 @@ import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 import { AssumedPublishes, type Origin } from './assumed-publishes.ts';
-import { PublishHistory } from './broker-refusal.ts';
+import { refusalOf } from './broker-refusal.ts';
 import type { BrokerSilence } from './broker-silence.ts';
 import { ConfirmTranslator } from './confirm-translator.ts';
+import { PublishHistory } from './publish-history.ts';
 import { DROPPED, MANDATORY } from './publish-marks.ts';
 import { PublishNumbers } from './publish-numbers.ts';
 import { NO_REPLY, PublishOutcomes, type Reply } from './publish-outcomes.ts';
 import type { PublishRun, Returned } from './publish-run.ts';
-import { refused } from './refused-publish.ts';
+import { candidates, refused } from './refused-publish.ts';
 import { type Names, Returns } from './returns.ts';
 
 /** A mandatory publish without confirms counts as routed if no return came so long after its flush. */
@@ -65,7 +66,7 @@ export class PublishTracker implements Flushable {
   readonly #nacked = (stretch: Stretch<PublishTally>): void => this.#outcomes.lost(stretch, 'nacked', true, this.#now);
   readonly #unanswered = (stretch: Stretch<PublishTally>): void => {
     this.#silence.unanswered(stretch.time, this.#now);
-    this.#history.assumed(stretch.route, stretch.largest);
+    this.#history.assumed(stretch.route, stretch.largest, stretch.marks, stretch.first + stretch.count - 1);
     this.#assumed.add(stretch);
     this.#routed(stretch);
   };
@@ -115,7 +116,7 @@ export class PublishTracker implements Flushable {
     const first = numbers.sequence + 1;
     numbers.sequence += run.count;
     this.#returns.passed(run);
-    this.#history.goesTo(run.route);
+    this.#history.goesTo(run.route, run.marks);
     const decidedBy = this.#state.publishesAwait;
     if (decidedBy === 0) {
       this.#neverTaken(run, first);
@@ -133,10 +134,11 @@ export class PublishTracker implements Flushable {
     const { count } = run;
     const kept = awaits === FLUSH ? count : Math.min(count, Math.max(0, this.#limit - this.#open.awaiting));
     this.#open.add(run, 0, kept, first, awaits, held);
-    if (awaits === FLUSH) this.#history.assumed(run.route, run.largest);
+    const last = first + count - 1;
+    if (awaits === FLUSH) this.#history.assumed(run.route, run.largest, run.marks, last);
     if (kept === count) return;
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
-    this.#history.assumed(run.route, run.largest);
+    this.#history.assumed(run.route, run.largest, run.marks, last);
     // the flush is all that is left to go by; without it a confirmed publish stays without an outcome
     if (awaits === RETURN) this.#open.add(run, kept, count - kept, first + kept, FLUSH, held);
   }
@@ -258,6 +260,7 @@ export class PublishTracker implements Flushable {
     this.#now = now;
     this.#open.take(0, sequence, RETURN, this.#read);
     this.#assumed.proven(sequence);
+    this.#history.proven(sequence);
   }
 
   /** Mandatory publishes without confirms that waited long enough for a return, from a broker that reads. */
@@ -295,9 +298,18 @@ export class PublishTracker implements Flushable {
     this.rolledBack(ALL);
   }
 
-  /** The broker closed the channel because of a publish; `end` follows. */
+  /** The broker closed the channel, or its connection, because of a publish; `end` follows. */
   refused(reply: Reply, now: number): void {
-    if (this.#state.publishesAwait !== COMMIT) refused(this.#open, this.#history, this.#outcomes, reply, now);
+    if (this.#state.publishesAwait === COMMIT) return;
+    const refusal = refusalOf(reply.code, reply.text);
+    const before = refused(this.#open, this.#history, this.#outcomes, refusal, reply, now);
+    this.barrier(before, now);
+  }
+
+  /** Whether `refused` can be about a publish of this channel. */
+  mayBeRefused({ code, text }: Reply): boolean {
+    const refusal = refusalOf(code, text);
+    return candidates(this.#open, refusal).length > 0 || this.#history.routeOf(refusal) !== undefined;
   }
 
   #countPassed(stretch: Stretch<PublishTally>): void {

@@ -82,6 +82,8 @@ export class Channel implements Scope {
   #answers: Uint8Array[] = [];
   readonly #context: ChannelContext;
   readonly #requests: Request[] = [];
+  /** methods that the app has sent without asking for an answer */
+  readonly #unasked = new Set<number>();
   /** what an empty queue name means */
   #lastQueue = '';
 
@@ -163,6 +165,22 @@ export class Channel implements Scope {
 
   /** A method of the app other than basic.publish and the closing of the channel. Throws MalformedError. */
   fromApp(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
+    const asked = this.#requests.length;
+    this.#fromApp(key, buf, start, end, now);
+    if (this.#requests.length === asked) this.#unasked.add(key);
+  }
+
+  /**
+   * The broker closes the channel because of the app's method `key`. It had read all that passed before that one; which
+   * of them it was is known if each of them is answered.
+   */
+  refused(key: number, now: number): void {
+    const [request] = this.#requests;
+    if (request === undefined || this.#unasked.has(key)) return;
+    if (request.reply === `${methodNames.get(key)}-ok`) this.publishes.barrier(request.publishes, now);
+  }
+
+  #fromApp(key: number, buf: Uint8Array, start: number, end: number, now: number): void {
     const name = methodNames.get(key);
     if (name === undefined) return;
     const at = start + FRAME_HEAD + 4;

@@ -10,6 +10,7 @@ import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
 import { BrokerSilence } from '../publishing/broker-silence.ts';
 import { HeaderInjection } from '../publishing/header-injection.ts';
+import type { Reply } from '../publishing/publish-outcomes.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
 import { appName } from './app-name.ts';
 import { leaksMandatory } from './broker-flaws.ts';
@@ -215,6 +216,7 @@ export class Session {
     else {
       const failed = methodKey(failedClassId, failedMethodId);
       if (failed === PUBLISH) channel.publishes.refused(reply, now);
+      else channel.refused(failed, now);
       if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
         this.plane.noteConflict(this.#client);
         this.shadowing = this.plane.shadowing(this.#client);
@@ -335,10 +337,18 @@ export class Session {
 
   /** connection.close, from either side; only the first counts as the cause. Throws MalformedError. */
   close(by: 'app' | 'broker', buf: Uint8Array, start: number, end: number, now: number): void {
-    const { replyCode: code, replyText } = readMethod('connection.close', buf, start, end);
+    const { replyCode: code, replyText, ...failed } = readMethod('connection.close', buf, start, end);
+    const isPublish = methodKey(failed.failedClassId, failed.failedMethodId) === PUBLISH;
+    if (by === 'broker' && isPublish) this.#refused({ code, text: replyText }, now);
     this.closing ??= { by, code, text: replyText };
     // the broker drops what it has not read, and answers nothing any more
     if (by === 'broker') this.end('connection_lost', now);
+  }
+
+  /** The broker ends the connection because of a publish, and does not say on which channel: if it can be one only. */
+  #refused(reply: Reply, now: number): void {
+    const [channel, other] = [...this.#channels.values()].filter(({ publishes }) => publishes.mayBeRefused(reply));
+    if (channel !== undefined && other === undefined) channel.publishes.refused(reply, now);
   }
 
   /** connection.close-ok of the broker: all returns of all channels have come before it. */
