@@ -92,7 +92,7 @@ inModes((rig) => {
   });
 
   test('an exchange with a name that fills the reply', async () => {
-    const exchange = unique('e').padEnd(255, 'é').slice(0, 140);
+    const exchange = unique('e').padEnd(240, 'x');
     const client = await open(rig);
     client.send(publish(1, { exchange, key: 'key', body: 'x' }));
     expect((await client.take(20, 40)).readUInt16BE(11)).toBe(404);
