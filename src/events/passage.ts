@@ -38,6 +38,8 @@ export const HAS_PARENT = 16;
 /** It has a trace id. */
 export const TRACED = 32;
 export const SAMPLED = 64;
+/** A publish that the broker refused, and may have dead-lettered all the same. */
+export const SPARED = 128;
 
 /** What passages have in common that took the same way. Never changes, and most are the same object. */
 export interface Names {

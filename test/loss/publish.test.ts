@@ -424,6 +424,40 @@ inModes(
       });
 
       test.each([
+        ['over an exchange', true],
+        ['over the default exchange', false],
+      ])('full, and dead-letters what it refuses: failed where confirms tell, and not lost, %s', async (_, bound) => {
+        const { exchange, queue } = await topology(rig);
+        const { connection, channel } = await channelOf(rig);
+        const [full, dead] = [unique('full'), unique('dead')];
+        await channel.assertQueue(dead);
+        await channel.assertQueue(full, {
+          maxLength: 5,
+          arguments: {
+            'x-overflow': 'reject-publish-dlx',
+            'x-dead-letter-exchange': '',
+            'x-dead-letter-routing-key': dead,
+          },
+        });
+        await channel.bindQueue(full, exchange, 'good');
+        const to = bound ? exchange : '';
+        for (let i = 0; i < 40; i++) channel.publish(to, bound ? 'good' : full, Buffer.from(String(i)));
+        await channel.close();
+        await connection.close();
+        const [kept, refused] = [await rig.stored(full), await rig.stored(dead)];
+        expect(kept.length + refused.length).toBe(40);
+        expect(refused.length).toBeGreaterThan(0);
+        // the other queue took all of them
+        expect(await rig.stored(queue)).toHaveLength(bound ? 40 : 0);
+        expect(await rig.figures(bound ? exchange : full)).toEqual(
+          mode === 'confirms'
+            ? { 'publish success': kept.length, 'publish failed': refused.length }
+            : { 'publish success': 40 },
+        );
+        expect(await rig.losses(bound ? exchange : full)).toEqual([]);
+      });
+
+      test.each([
         ['full, drop-head', { 'x-max-length': 5 }],
         ['expired at once', { 'x-message-ttl': 0 }],
       ])('%s: each was taken, no single sidecar sees it go', async (_, queueArguments) => {

@@ -102,6 +102,14 @@ class GuardedPublishes implements PublishTally {
     }
   }
 
+  spared(seconds: number): void {
+    try {
+      this.#tally.spared(seconds);
+    } catch {
+      this.#failed();
+    }
+  }
+
   lostLate(reason: LossReason): void {
     try {
       this.#tally.lostLate(reason);
@@ -282,6 +290,7 @@ const NO_PUBLISHES: PublishTally = {
   passed: nothing,
   succeeded: nothing,
   lost: nothing,
+  spared: nothing,
   lostLate: nothing,
   unknown: nothing,
   confirmed: nothing,

@@ -55,8 +55,8 @@ export interface Scope {
 
 /** Something learned from one connection that matters to others, also to those of other threads. */
 export interface Fact {
-  /** a queue that dead-letters, an exchange that delays, a client that uses tx where we select confirms; or an alarm */
-  kind: 'dead-letters' | 'delays' | 'conflicts' | 'alarm';
+  /** a queue that dead-letters, one that dead-letters also what it refuses, an exchange that delays, a client that uses tx where we select confirms; or an alarm */
+  kind: 'dead-letters' | 'dead-letters-refused' | 'delays' | 'conflicts' | 'alarm';
   /** vhost and name, or the client, joined by NUL; of an alarm: whether it stands */
   name: string;
 }
@@ -97,6 +97,7 @@ export class Plane {
   readonly alarm = new Alarm();
   readonly #facts: Record<Exclude<Fact['kind'], 'alarm'>, Set<string>> = {
     'dead-letters': new Set(),
+    'dead-letters-refused': new Set(),
     delays: new Set(),
     conflicts: new Set(),
   };
@@ -251,6 +252,18 @@ export class Plane {
 
   deadLetters(vhost: string, queue: string): boolean {
     return this.#facts['dead-letters'].has(`${vhost}\0${queue}`);
+  }
+
+  /** A full queue that refuses what is published to it, and dead-letters that: declared with overflow reject-publish-dlx. */
+  noteDeadLetteringRefused(vhost: string, queue: string): void {
+    this.#note({ kind: 'dead-letters-refused', name: `${vhost}\0${queue}` });
+    // bindings are not followed: any exchange but the default one may lead to it
+    this.#note({ kind: 'dead-letters-refused', name: `${vhost}\0` });
+  }
+
+  /** Whether a publish that the broker nacked may have been dead-lettered, as far as the wire has shown. */
+  mayDeadLetterRefused(vhost: string, exchange: string, routingKey: string): boolean {
+    return this.#facts['dead-letters-refused'].has(`${vhost}\0${exchange === '' ? routingKey : ''}`);
   }
 
   /** Reading a frame failed: it passes unread, and this is counted. */

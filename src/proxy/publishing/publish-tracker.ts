@@ -63,7 +63,7 @@ export class PublishTracker implements Flushable {
     if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', true, this.#now);
     else this.#outcomes.succeeded(stretch, true, this.#now);
   };
-  readonly #nacked = (stretch: Stretch<PublishTally>): void => this.#outcomes.lost(stretch, 'nacked', true, this.#now);
+  readonly #nacked = (stretch: Stretch<PublishTally>): void => this.#outcomes.nacked(stretch, this.#now);
   readonly #unanswered = (stretch: Stretch<PublishTally>): void => {
     this.#silence.unanswered(stretch.time, this.#now);
     this.#history.assumed(stretch.route, stretch.largest, stretch.marks, stretch.first + stretch.count - 1);
@@ -81,6 +81,7 @@ export class PublishTracker implements Flushable {
   /** `answer` tells the app of a confirm in its own numbers. */
   constructor(
     plane: Plane,
+    vhost: string,
     connection: number,
     channel: number,
     state: ChannelState,
@@ -93,7 +94,7 @@ export class PublishTracker implements Flushable {
     this.#silence = silence;
     this.#unflushed = unflushed;
     this.#limit = plane.options.windowPerChannel;
-    this.#outcomes = new PublishOutcomes(plane, connection, channel, this.#open, this.numbers);
+    this.#outcomes = new PublishOutcomes(plane, vhost, connection, channel, this.#open, this.numbers);
     this.#returns = new Returns(this.#open, this.#outcomes, this.#assumed);
     this.translator = new ConfirmTranslator(this.numbers, state, this.#open, answer);
   }

@@ -32,7 +32,7 @@ interface Request {
   left: readonly Consumer[];
   consume?: { queue: string; noAck: boolean };
   get?: Consumer;
-  declare?: { deadLetters: boolean };
+  declare?: { deadLetters: boolean; alsoRefused: boolean };
   cancel?: string;
 }
 
@@ -95,11 +95,20 @@ export class Channel implements Scope {
     this.app = context.app;
     this.client = context.client;
     this.#context = context;
-    this.publishes = new PublishTracker(plane, connection, id, this.state, silence, upstreamUnflushed, (tag, ack) => {
-      this.#answers.push(confirmFrame(id, tag, ack));
-      this.downstreamDetours.set('answering', true);
-      context.answering();
-    });
+    this.publishes = new PublishTracker(
+      plane,
+      vhost,
+      connection,
+      id,
+      this.state,
+      silence,
+      upstreamUnflushed,
+      (tag, ack) => {
+        this.#answers.push(confirmFrame(id, tag, ack));
+        this.downstreamDetours.set('answering', true);
+        context.answering();
+      },
+    );
     this.deliveries = new DeliveryTracker(plane, connection, id, vhost, downstreamUnflushed, inFlight);
     this.publishing = new PublishFrames(plane, context, this.upstreamDetours, context.injection);
     this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
@@ -331,6 +340,7 @@ export class Channel implements Scope {
         const { queue } = readMethod(name, buf, start, end);
         this.#lastQueue = queue;
         if (request.declare?.deadLetters) this.#context.plane.noteDeadLettering(this.#context.vhost, queue);
+        if (request.declare?.alsoRefused) this.#context.plane.noteDeadLetteringRefused(this.#context.vhost, queue);
         return;
       }
       case 'basic.recover-ok':
@@ -407,10 +417,12 @@ export class Channel implements Scope {
 
   #declare({ queue, passive, nowait, arguments: args }: Arguments<'queue.declare'>): void {
     const deadLetters = !passive && deadLettersByArguments(args);
-    if (!nowait) this.#ask({ reply: 'queue.declare-ok', declare: { deadLetters } });
+    const alsoRefused = deadLetters && args['x-overflow'] === 'reject-publish-dlx';
+    if (!nowait) this.#ask({ reply: 'queue.declare-ok', declare: { deadLetters, alsoRefused } });
     else {
       if (queue !== '') this.#lastQueue = queue;
       if (deadLetters) this.#context.plane.noteDeadLettering(this.#context.vhost, queue);
+      if (alsoRefused) this.#context.plane.noteDeadLetteringRefused(this.#context.vhost, queue);
     }
   }
 }
