@@ -193,6 +193,11 @@ export class ContentHeader {
     return (this.#present & (1 << known)) !== 0 ? this.#value[known] : NONE;
   }
 
+  /** Offset behind a known header's value; -1 if it is absent. */
+  valueEnd(known: number): number {
+    return this.value(known) < 0 ? NONE : skipValue(this.#view, this.#value[known], this.#tableEnd);
+  }
+
   /** Offset of a string value's first byte (types S and x), or -1 if the header is absent or no string. */
   stringAt(known: number): number {
     const at = this.value(known);

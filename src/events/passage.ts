@@ -38,6 +38,8 @@ export const HAS_PARENT = 16;
 /** It has a trace id. */
 export const TRACED = 32;
 export const SAMPLED = 64;
+/** A publish that the broker refused, and may have dead-lettered all the same. */
+export const SPARED = 128;
 
 /** The names that passages of one route and consumer have in common: one object for all of them, which never changes. */
 export interface Names {

@@ -2,7 +2,7 @@ import type { Channel } from 'amqplib';
 import { describe, expect, test } from 'vitest';
 import { nameOf, publish, RawClient, request } from '../../testing/raw-client.ts';
 import { until } from '../../testing/wait.ts';
-import { method, string } from '../../testing/wire.ts';
+import { string } from '../../testing/wire.ts';
 import { context, inModes, type Named, type Rig, sorted, unique } from './rig.ts';
 
 /** Messages a test published, each with a context of its own; the body is the number. */
@@ -399,19 +399,6 @@ inModes(
           await rig.vhost.management.deleteUser(user);
         }
       });
-
-      test('the immediate bit, which brokers refuse: unknown, and nothing is called lost', async () => {
-        const { exchange } = await topology(rig);
-        const client = await rawClient(rig);
-        client.send(publish(1, { exchange, key: 'good', immediate: true }));
-        expect((await client.take(10, 50)).readUInt16BE(11)).toBe(540);
-        client.send(method(0, 10, 51));
-        await until(() => client.ended, 'the connection has ended');
-        client.socket.destroy();
-        expect(await rig.figures(exchange)).toEqual(
-          asks ? { 'publish unknown connection_lost': 1 } : { 'publish success': 1 },
-        );
-      });
     });
 
     describe('what queues do with messages that were taken', () => {
@@ -434,6 +421,40 @@ inModes(
               }
             : { 'publish success': 40 };
         await compare(exchange, sent, figures, lost);
+      });
+
+      test.each([
+        ['over an exchange', true],
+        ['over the default exchange', false],
+      ])('full, and dead-letters what it refuses: failed where confirms tell, and not lost, %s', async (_, bound) => {
+        const { exchange, queue } = await topology(rig);
+        const { connection, channel } = await channelOf(rig);
+        const [full, dead] = [unique('full'), unique('dead')];
+        await channel.assertQueue(dead);
+        await channel.assertQueue(full, {
+          maxLength: 5,
+          arguments: {
+            'x-overflow': 'reject-publish-dlx',
+            'x-dead-letter-exchange': '',
+            'x-dead-letter-routing-key': dead,
+          },
+        });
+        await channel.bindQueue(full, exchange, 'good');
+        const to = bound ? exchange : '';
+        for (let i = 0; i < 40; i++) channel.publish(to, bound ? 'good' : full, Buffer.from(String(i)));
+        await channel.close();
+        await connection.close();
+        const [kept, refused] = [await rig.stored(full), await rig.stored(dead)];
+        expect(kept.length + refused.length).toBe(40);
+        expect(refused.length).toBeGreaterThan(0);
+        // the other queue took all of them
+        expect(await rig.stored(queue)).toHaveLength(bound ? 40 : 0);
+        expect(await rig.figures(bound ? exchange : full)).toEqual(
+          mode === 'confirms'
+            ? { 'publish success': kept.length, 'publish failed': refused.length }
+            : { 'publish success': 40 },
+        );
+        expect(await rig.losses(bound ? exchange : full)).toEqual([]);
       });
 
       test.each([

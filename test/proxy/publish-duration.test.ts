@@ -300,3 +300,110 @@ describe('what a fault holds back', () => {
     expectBetween(ended.endedAt, leave);
   });
 });
+
+describe('what is answered', () => {
+  const SHADOWED: RigOptions = { ...SAMPLED, args: ['--loss', 'confirms'] };
+
+  test('ends with the confirm that only we asked for', () => {
+    const site = publisher(SHADOWED);
+    site.publishes();
+    site.pass(300);
+    const confirm = site.during(() => site.broker.receive(Buffer.from(broker.ack(1, false))));
+    const [ended] = site.ended();
+    expect(ended).toMatchObject({ outcome: 'success', confirmed: true });
+    expectBetween(ended.endedAt, confirm);
+  });
+
+  test('ends with its connection, if that takes the confirm along', () => {
+    const site = publisher(SHADOWED);
+    site.publishes();
+    site.pass(300);
+    const death = site.during(() => site.broker.receive(method(0, 10, 50, u16(320), short(''), u16(0), u16(0))));
+    const [ended] = site.ended();
+    expect(ended.outcome).toBe('unknown');
+    expectBetween(ended.endedAt, death);
+  });
+
+  test('ends with the connection that took the answer to its commit along, and never without a commit', () => {
+    const site = publisher(SAMPLED);
+    site.app.receive(method(1, 90, 10));
+    site.broker.receive(method(1, 90, 11));
+    site.publishes();
+    site.app.receive(method(1, 90, 20));
+    site.publishes();
+    site.pass(300);
+    const death = site.during(() => site.broker.receive(method(0, 10, 50, u16(320), short(''), u16(0), u16(0))));
+    const ended = site.ended();
+    expect(ended).toMatchObject([{ outcome: 'unknown' }]);
+    expectBetween(ended[0].endedAt, death);
+  });
+});
+
+test('rolled back, it never was', async () => {
+  const site = publisher(SAMPLED);
+  site.app.receive(method(1, 90, 10));
+  site.broker.receive(method(1, 90, 11));
+  site.publishes();
+  site.app.receive(method(1, 90, 30));
+  site.broker.receive(method(1, 90, 31));
+  site.pass(LONG);
+  expect(site.ended()).toEqual([]);
+  expect((await site.metrics()).sum(`${DURATION}_count`)).toBe(0);
+});
+
+test('what a fault still holds when the connection dies ends there', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const faults = [{ type: 'latency' as const, toxicity: 1, attributes: { latency: 3000 } }];
+  const site = publisher({ ...SAMPLED, rules: [{ match: { exchange: 'orders' }, faults }] });
+  site.publishes();
+  site.pass(300);
+  const death = site.during(() => site.broker.receive(method(0, 10, 50, u16(320), short(''), u16(0), u16(0))));
+  const [ended] = site.ended();
+  expect(ended.outcome).toBe('unknown');
+  expectBetween(ended.endedAt, death);
+});
+
+test('a flush that never comes is no end: an answer to what came behind it is', () => {
+  const site = publisher(SAMPLED);
+  site.stallSocket();
+  site.publishes();
+  site.app.receive(Buffer.from(app.confirmSelect));
+  site.pass(LONG);
+  expect(site.ended()).toEqual([]);
+  const answer = site.during(() => site.broker.receive(Buffer.from(broker.confirmSelectOk)));
+  const [ended] = site.ended();
+  expect(ended.outcome).toBe('success');
+  expectBetween(ended.endedAt, answer);
+});
+
+describe('a broker that blocks', () => {
+  const blocked = method(0, 10, 60, short('low on memory'));
+  const unblocked = method(0, 10, 61);
+
+  test.each([
+    ['with --loss returns', SAMPLED],
+    ['with --loss off', { ...SAMPLED, args: ['--loss', 'off'] }],
+  ])('is not waited for until it reads again, and then for a second anew: %s', (_, options) => {
+    const site = publisher(options);
+    site.broker.receive(blocked);
+    const flush = site.during(() => site.publishes());
+    site.pass(LONG);
+    expect(site.ended()).toEqual([]);
+    site.broker.receive(unblocked);
+    site.pass(900);
+    expect(site.ended()).toEqual([]);
+    site.pass(300);
+    const [ended] = site.ended();
+    expect(ended.outcome).toBe('success');
+    expectBetween(ended.endedAt, flush);
+  });
+
+  test('and whose connection ends has left unknown what waited for it', () => {
+    const site = publisher(SAMPLED);
+    site.broker.receive(blocked);
+    site.publishes();
+    site.pass(LONG);
+    site.broker.receive(method(0, 10, 50, u16(320), short(''), u16(0), u16(0)));
+    expect(site.ended()).toMatchObject([{ outcome: 'unknown', reason: 'connection_lost' }]);
+  });
+});

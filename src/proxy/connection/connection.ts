@@ -81,8 +81,14 @@ export class Connection {
       by: 'app',
       observed: observedFromApp,
       maxFrame: LOGIN_MAX_FRAME,
-      unflushed: session.upstreamUnflushed,
+      unflushed: {
+        flushed(now) {
+          session.silence.flushed(now);
+          session.upstreamUnflushed.flushed(now);
+        },
+      },
       unknown,
+      heldBack: (now) => session.silence.heldBack(now),
       follow: (boundary, limiter) => new FromApp(session, boundary, scratch.runs.publishes, this, limiter, lost),
     });
     session.onOpen = () => {

@@ -32,7 +32,7 @@ export interface DirectionParts<F extends Follower> {
   /** what is spoken is not followed: all of the connection has to be a pipe */
   unknown(): void;
   /** the socket could not take all it was given */
-  heldBack?: () => void;
+  heldBack?: (now: number) => void;
   follow(boundary: FrameBoundary, limiter: RateLimiter): F;
 }
 

@@ -7,6 +7,7 @@ import type { SpanDetail } from './span-detail.ts';
 export class RunColumns<T> {
   readonly routes: (Route<T> | undefined)[];
   readonly details: (SpanDetail | undefined)[];
+  readonly replaced: (Uint8Array | undefined)[];
   readonly times: Float64Array;
   /** when the kernel had taken them, ms of the monotonic clock; NaN: not yet; Infinity: a fault holds them back */
   readonly flushed: Float64Array;
@@ -33,6 +34,7 @@ export class RunColumns<T> {
     const bits = (): Uint16Array => (length === 0 ? NO_BITS : new Uint16Array(length));
     this.routes = [];
     this.details = [];
+    this.replaced = [];
     this.times = floats();
     this.flushed = floats();
     this.stamps = floats();
@@ -57,6 +59,7 @@ export class RunColumns<T> {
   copy(from: RunColumns<T>, row: number, to: number): void {
     this.routes[to] = from.routes[row];
     this.details[to] = from.details[row];
+    this.replaced[to] = from.replaced[row];
     this.times[to] = from.times[row];
     this.flushed[to] = from.flushed[row];
     this.stamps[to] = from.stamps[row];

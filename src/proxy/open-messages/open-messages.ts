@@ -28,6 +28,7 @@ export interface Stretch<T> {
   stamp: number;
   latency: number;
   detail: SpanDetail | undefined;
+  replaced: Uint8Array | undefined;
   passageBits: number;
   marks: number;
   /** FLUSH and so on */
@@ -77,6 +78,7 @@ export class OpenMessages<T> {
     stamp: Number.NaN,
     latency: Number.NaN,
     detail: undefined,
+    replaced: undefined,
     passageBits: 0,
     marks: 0,
     awaits: 0,
@@ -279,6 +281,7 @@ export class OpenMessages<T> {
       runs.passageBits[last] !== run.passageBits ||
       runs.awaits[last] !== awaits ||
       runs.details[last] !== run.detail ||
+      runs.replaced[last] !== run.replaced ||
       !Number.isNaN(runs.flushed[last]) ||
       !Object.is(runs.stamps[last], run.stamp) ||
       !Object.is(runs.latencies[last], run.latency) ||
@@ -297,6 +300,7 @@ export class OpenMessages<T> {
     const row = this.#tail++ & runs.mask;
     runs.routes[row] = run.route;
     runs.details[row] = run.detail;
+    runs.replaced[row] = run.replaced;
     runs.times[row] = run.time;
     runs.flushed[row] = held ? Number.POSITIVE_INFINITY : Number.NaN;
     runs.stamps[row] = run.stamp;
@@ -368,6 +372,7 @@ export class OpenMessages<T> {
     stretch.stamp = runs.stamps[row];
     stretch.latency = runs.latencies[row];
     stretch.detail = runs.details[row];
+    stretch.replaced = runs.replaced[row];
     stretch.passageBits = runs.passageBits[row];
     stretch.marks = runs.marks[row];
     stretch.awaits = runs.awaits[row];
@@ -432,14 +437,14 @@ export class OpenMessages<T> {
 
   /** Gives back the rows in front of the first open message, and behind the last. */
   #trim(): void {
-    const { counts, routes, details, positions, mask } = this.#runs;
+    const { counts, routes, details, replaced, positions, mask } = this.#runs;
     while (this.#head < this.#tail && counts[this.#head & mask] === 0) {
-      routes[this.#head & mask] = details[this.#head & mask] = undefined;
+      routes[this.#head & mask] = details[this.#head & mask] = replaced[this.#head & mask] = undefined;
       this.#head++;
     }
     while (this.#tail > this.#head && counts[(this.#tail - 1) & mask] === 0) {
       const row = --this.#tail & mask;
-      routes[row] = details[row] = undefined;
+      routes[row] = details[row] = replaced[row] = undefined;
       this.#position = positions[row];
     }
     if (this.#head === this.#tail) this.#head = this.#tail = this.#unflushed = this.#cursor = this.#position = 0;

@@ -19,6 +19,8 @@ export class Run<T> {
   marks = 0;
   /** of a publish: x-tracehare-sent as it goes out, microseconds since the epoch; NaN without one */
   stamp = Number.NaN;
+  /** of a publish: type and value of the x-tracehare-sent that ours takes the place of; undefined: there was none */
+  replaced: Uint8Array | undefined;
   /** of a first delivery, or a message that is read from a stream as it comes: seconds since its publish, else NaN */
   latency = Number.NaN;
   /** what is told of each when it ends; undefined: nothing, unless it goes wrong */

@@ -10,6 +10,7 @@ import { RouteTables } from '../routing/route-tables.ts';
 import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
+import { Alarm } from './alarm.ts';
 import { DeliveryLimits } from './delivery-limits.ts';
 import type { Middleware } from './middleware.ts';
 import { type QueueFact, QueueFacts } from './queue-facts.ts';
@@ -56,7 +57,13 @@ export interface Scope {
 }
 
 /** Something learned from one connection that matters to others, also to those of other threads. */
-export type Fact = NamedFact | QueueFact | LimitFact;
+export type Fact = NamedFact | QueueFact | LimitFact | AlarmFact;
+
+/** The broker blocks publishers, or no longer. */
+interface AlarmFact {
+  kind: 'alarm';
+  name: typeof STANDS | typeof OVER;
+}
 
 /** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
 interface LimitFact {
@@ -67,8 +74,8 @@ interface LimitFact {
 }
 
 interface NamedFact {
-  /** an exchange that delays, a client that uses tx where we select confirms */
-  kind: 'delays' | 'conflicts';
+  /** a queue that dead-letters also what it refuses, an exchange that delays, a client that uses tx where we select confirms */
+  kind: 'dead-letters-refused' | 'delays' | 'conflicts';
   /** vhost and name, or the client, joined by NUL */
   name: string;
 }
@@ -78,6 +85,8 @@ const REPLY_TO = 'amq.rabbitmq.reply-to.';
 
 /** Of routes made or looked up again since they aged; about twice as much is held: those, and what was looked up before. */
 const MAX_ROUTE_BYTES = 32 << 20;
+const STANDS = 'stands';
+const OVER = 'over';
 
 const MAX_FACTS = 4096;
 /** Most fan-outs that a reload can take back; those of more topics are shown until the topic is idle. */
@@ -106,8 +115,11 @@ export class Plane {
   readonly #deliveries = new RouteTables<DeliveryTally>(this.#names);
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
+  /** whether the broker blocks publishers */
+  readonly alarm = new Alarm();
   readonly queues = new QueueFacts();
   readonly #facts: Record<NamedFact['kind'], Set<string>> = {
+    'dead-letters-refused': new Set(),
     delays: new Set(),
     conflicts: new Set(),
   };
@@ -126,6 +138,7 @@ export class Plane {
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
     this.#names.onSpent = () => this.onCrowded();
+    this.alarm.onChange = (stands) => this.onFact({ kind: 'alarm', name: stands ? STANDS : OVER });
   }
 
   get interceptor(): Interceptor {
@@ -231,6 +244,7 @@ export class Plane {
   /** Another thread's finding. */
   learn(fact: Fact): void {
     if (fact.kind === 'delivery-limit') this.#limits.note(fact.name, fact.limit);
+    else if (fact.kind === 'alarm') this.alarm.learn(fact.name === STANDS, this.clock.now());
     else if (isOfQueues(fact)) this.queues.learn(fact);
     else this.#learn(fact);
   }
@@ -279,6 +293,18 @@ export class Plane {
   /** How often the queue delivers a message again, by its declaration; undefined: it is not known. */
   deliveryLimit(vhost: string, queue: string): number | undefined {
     return this.#limits.of(`${vhost}\0${queue}`);
+  }
+
+  /** A full queue that refuses what is published to it, and dead-letters that: declared with overflow reject-publish-dlx. */
+  noteDeadLetteringRefused(vhost: string, queue: string): void {
+    this.#note({ kind: 'dead-letters-refused', name: `${vhost}\0${queue}` });
+    // bindings are not followed: any exchange but the default one may lead to it
+    this.#note({ kind: 'dead-letters-refused', name: `${vhost}\0` });
+  }
+
+  /** Whether a publish that the broker nacked may have been dead-lettered, as far as the wire has shown. */
+  mayDeadLetterRefused(vhost: string, exchange: string, routingKey: string): boolean {
+    return this.#facts['dead-letters-refused'].has(`${vhost}\0${exchange === '' ? routingKey : ''}`);
   }
 
   /** Reading a frame failed: it passes unread, and this is counted. */

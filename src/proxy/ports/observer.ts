@@ -28,6 +28,7 @@ export type LossReason =
   | 'unroutable'
   | 'rejected'
   | 'too_large'
+  | 'invalid'
   | 'access_refused'
   | 'no_exchange'
   | 'autoack_undelivered'
@@ -62,6 +63,8 @@ export interface PublishTally extends PacedTally {
   succeeded(seconds: number, count?: number): void;
   /** Definitely lost. Counted once as failed and once as lost. */
   lost(reason: LossReason, seconds: number): void;
+  /** The broker refused it, and may have dead-lettered it all the same: failed, and not lost. */
+  spared(seconds: number): void;
   /** A return that came after its publish had counted as success: lost, but no second outcome. */
   lostLate(reason: LossReason): void;
   unknown(reason: UnknownReason, count?: number): void;

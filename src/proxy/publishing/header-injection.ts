@@ -9,7 +9,7 @@ import type { PublishTally } from '../ports/observer.ts';
 import { type Deaths, digestOf, readDeaths } from '../routing/deaths.ts';
 import { changeHeaders } from '../routing/header-change.ts';
 import type { Route } from '../routing/routes.ts';
-import { RETURN_IS_EMPTY, SENT_ADDED, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
+import { EXPIRATION, RETURN_IS_EMPTY, SENT_ADDED, TABLE_ADDED, TRACE_ADDED, USER_ID } from './publish-marks.ts';
 import type { PublishRun } from './publish-run.ts';
 import { SentStamp } from './sent-stamp.ts';
 
@@ -25,6 +25,7 @@ export class HeaderInjection {
   #passageBits = 0;
   #stamp = Number.NaN;
   #detail: SpanDetail | undefined;
+  #replaced: Uint8Array | undefined;
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -38,7 +39,7 @@ export class HeaderInjection {
   bare(run: PublishRun, route: Route<PublishTally>, marks: number, view: DataView, at: number, now: number): number {
     const { header, context, interceptor } = this.#plane;
     const sent = this.#sent;
-    this.#begin(run, route, marks);
+    this.#begin(run, route, marks | suspicions(header));
     sent.write(view, at, now);
     const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
     this.#traced(header, run.fault);
@@ -63,17 +64,26 @@ export class HeaderInjection {
     const { header, edit, context, observer, middleware } = this.#plane;
     const sent = this.#sent;
     const { treatment } = route;
-    this.#begin(run, route, marks);
-    edit.remove = header.value(SENT) >= 0 ? 1 << SENT : 0;
+    this.#begin(run, route, marks | suspicions(header));
+    const replaced = copiedStamp(header);
+    // a stamp of the same size is written over, so that it can come back in its old place
+    const inPlace = replaced?.length === STAMP_BYTES;
+    // one that no Tracehare wrote, and too large to be kept until it may come back, stays
+    const isForeign = replaced !== undefined && replaced.length > MOST_REPLACED;
+    const isAdded = !inPlace && !isForeign;
+    edit.remove = replaced !== undefined && isAdded ? 1 << SENT : 0;
     sent.write(edit.view, 0, now);
-    edit.added = sent.bytes;
+    const own = isAdded ? sent.bytes : 0;
+    edit.added = own;
     const headers = middleware === undefined ? treatment.headers : middleware.onPublish(header, route, scope, context);
     interceptor.onPublish(header, context, edit, now);
     this.#traced(header, run.fault);
-    const added = ours(header, edit.added > sent.bytes);
+    let added = ours(header, edit.added > own);
+    if (isForeign) added &= ~SENT_ADDED;
     const deaths = header.value(X_DEATH) >= 0 ? readDeaths(header) : undefined;
     const digest = deaths === undefined ? -1 : digestOf(deaths, route);
-    const stamp = sent.finish(edit.view, 0, this.#marks | added, digest);
+    const stamp = sent.stamp(this.#marks | added, digest);
+    if (isAdded) sent.finish(edit.view, 0, this.#marks | added, digest);
     const { propagate } = treatment;
     if (!propagate) {
       this.#stamp = header.integer(SENT);
@@ -81,10 +91,7 @@ export class HeaderInjection {
       if (headers === undefined) return false;
       edit.added = edit.remove = 0;
     }
-    if (headers !== undefined) {
-      changeHeaders(headers, header, edit);
-      if (edit.added === 0 && edit.remove === 0) return false;
-    }
+    if (headers !== undefined) changeHeaders(headers, header, edit);
     if (frameMax > 0 && header.splicedSize(edit.remove, edit.added) > frameMax) {
       observer.traffic.unobserved('frame_max');
       this.#stamp = header.integer(SENT);
@@ -92,10 +99,12 @@ export class HeaderInjection {
       return false;
     }
     if (propagate) {
-      this.#stamp = stamp;
+      this.#stamp = isForeign ? header.integer(SENT) : stamp;
       this.#marks |= added;
+      this.#replaced = isForeign ? undefined : replaced;
+      if (inPlace) sent.overwrite(header.buf, header.value(SENT), stamp);
     }
-    return true;
+    return edit.added > 0 || edit.remove !== 0;
   }
 
   /** No stamp will tell that its x-death is the app's own. */
@@ -125,6 +134,7 @@ export class HeaderInjection {
       run.passageBits = this.#passageBits;
       run.stamp = this.#stamp;
       run.detail = this.#detail;
+      run.replaced = this.#replaced;
     }
     run.add(size);
   }
@@ -147,6 +157,7 @@ export class HeaderInjection {
     this.#marks = route.answers ? marks | RETURN_IS_EMPTY : marks;
     this.#passageBits = 0;
     this.#detail = undefined;
+    this.#replaced = undefined;
   }
 
   /** The interceptor has decided. */
@@ -158,6 +169,26 @@ export class HeaderInjection {
     const more = moreOf(header, hasParent, fault);
     this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }
+}
+
+const MILLISECONDS = /^\d+$/;
+
+/** Properties of the message at hand for which the broker may refuse it. */
+function suspicions(header: ContentHeader): number {
+  const userId = header.has('userId') ? USER_ID : 0;
+  if (!header.has('expiration') || MILLISECONDS.test(header.property('expiration'))) return userId;
+  return userId | EXPIRATION;
+}
+
+/** Type octet and value of our own stamp. */
+const STAMP_BYTES = 9;
+/** Bytes of a type octet and value that are kept for each open publish, at most. */
+const MOST_REPLACED = 64;
+
+/** Type and value of an x-tracehare-sent that the message at hand came with; undefined: there is none. */
+function copiedStamp(header: ContentHeader): Uint8Array | undefined {
+  const at = header.value(SENT);
+  return at < 0 ? undefined : new Uint8Array(header.buf.subarray(at, header.valueEnd(SENT)));
 }
 
 /** What of the message at hand is ours, once it is sent. */

@@ -8,9 +8,19 @@ import type { PublishTally } from '../ports/observer.ts';
 import type { Fault } from '../ports/verdict.ts';
 import type { Route, RouteTable } from '../routing/routes.ts';
 import type { FrameSink } from '../stream/delay-line.ts';
+import type { Origin } from './assumed-publishes.ts';
 import type { HeaderInjection } from './header-injection.ts';
-import { MANDATORY, RETURN_IS_EMPTY, SENT_ADDED, SHADOW, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
+import {
+  IMMEDIATE,
+  MANDATORY,
+  RETURN_IS_EMPTY,
+  SENT_ADDED,
+  SHADOW,
+  TABLE_ADDED,
+  TRACE_ADDED,
+} from './publish-marks.ts';
 import { PublishRun } from './publish-run.ts';
+import type { Names } from './returns.ts';
 
 /** behind class and method id */
 const ARGUMENTS = FRAME_HEAD + 4;
@@ -75,7 +85,7 @@ export class PublishFrames {
     this.#route = this.route(buf, key, keyEnd);
     this.#interceptor = this.#plane.interceptor;
     this.#time = now;
-    this.#marks = (buf[keyEnd] & 1) !== 0 ? MANDATORY : 0;
+    this.#marks = ((buf[keyEnd] & 1) !== 0 ? MANDATORY : 0) | ((buf[keyEnd] & 2) !== 0 ? IMMEDIATE : 0);
     this.#run.fault = '';
     this.#await('header');
   }
@@ -118,6 +128,11 @@ export class PublishFrames {
   /** The publish at hand wants our mandatory bit, if its header allows: the frame must be held. */
   get wantsShadow(): boolean {
     return this.#awaited === 'header' && this.#route.shadow && (this.#marks & MANDATORY) === 0;
+  }
+
+  /** Of the publish at hand: where it is counted, as far as its names say. */
+  get named(): Names {
+    return this.#route;
   }
 
   /** Ask for confirms ahead of the publish at hand. */
@@ -199,14 +214,22 @@ export function readReturn(buf: Uint8Array, start: number, end: number) {
   return { code, reply: text(buf, reply + 1, key), key, keyEnd };
 }
 
-/**
- * What to take out of a returned message so that the app gets back what it sent, by what is known of its publish.
- * Observed headers as a bit set.
- */
-export function addedHeaders(header: ContentHeader, marks: number): { remove: number; dropTable: boolean } {
+/** What is done to a returned message so that the app gets back what it sent. */
+export interface Restored {
+  /** observed headers to take away, as a bit set */
+  remove: number;
+  dropTable: boolean;
+  /** type and value that x-tracehare-sent had; undefined: there was none, or it is still there */
+  replaced: Uint8Array | undefined;
+}
+
+export const UNTOUCHED: Restored = { remove: 0, dropTable: false, replaced: undefined };
+
+/** By what is known of its publish. */
+export function restored(header: ContentHeader, { marks, replaced }: Origin): Restored {
   const sentAdded = (marks & SENT_ADDED) !== 0 && header.value(SENT) >= 0;
   const traceAdded = (marks & TRACE_ADDED) !== 0 && header.value(TRACEPARENT) >= 0;
   const remove = (sentAdded ? 1 << SENT : 0) | (traceAdded ? 1 << TRACEPARENT : 0);
   const dropTable = remove !== 0 && (marks & TABLE_ADDED) !== 0 && header.hasOnly(remove);
-  return { remove, dropTable };
+  return { remove, dropTable, replaced: sentAdded ? replaced : undefined };
 }

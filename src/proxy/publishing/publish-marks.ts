@@ -12,3 +12,11 @@ export const TABLE_ADDED = 16;
 export const RETURN_IS_EMPTY = 32;
 /** a fault kept it from the broker, in a transaction: lost if that is committed */
 export const DROPPED = 64;
+/** the app set immediate, which brokers refuse */
+export const IMMEDIATE = 128;
+/** an expiration that is no number of milliseconds */
+export const EXPIRATION = 256;
+/** a user-id, which must be that of the connection */
+export const USER_ID = 512;
+/** what a broker may refuse a publish for, besides its names and size */
+export const SUSPICIOUS = IMMEDIATE | EXPIRATION | USER_ID;

@@ -1,4 +1,4 @@
-import { CONFIRMED, HAS_SPAN, TRACED } from '../../events/passage.ts';
+import { CONFIRMED, HAS_SPAN, SPARED, TRACED } from '../../events/passage.ts';
 import { COMMIT, CONFIRM, type OpenMessages, type Stretch } from '../open-messages/open-messages.ts';
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
 import { PLAIN_PUBLISH, type SpanDetail, withReply } from '../open-messages/span-detail.ts';
@@ -24,6 +24,7 @@ export const NO_REPLY: Reply = { code: 0, text: '' };
  */
 export class PublishOutcomes {
   readonly #plane: Plane;
+  readonly #vhost: string;
   readonly #connection: number;
   readonly #channel: number;
   readonly #numbers: PublishNumbers;
@@ -33,12 +34,14 @@ export class PublishOutcomes {
 
   constructor(
     plane: Plane,
+    vhost: string,
     connection: number,
     channel: number,
     open: OpenMessages<PublishTally>,
     numbers: PublishNumbers,
   ) {
     this.#plane = plane;
+    this.#vhost = vhost;
     this.#connection = connection;
     this.#channel = channel;
     this.#numbers = numbers;
@@ -71,6 +74,23 @@ export class PublishOutcomes {
       // what is expected is told only if it is sampled, as any success
       if (isExpected && returned === undefined && stretch.detail === undefined) continue;
       this.#tell(stretch, i, endedAt, ending, returned ?? reply);
+    }
+  }
+
+  /** The broker refused them: lost, unless a queue that refused them may have dead-lettered them. */
+  nacked(stretch: Stretch<PublishTally>, now: number): void {
+    const { exchange, routingKey, tally, treatment } = stretch.route;
+    const isSpared = treatment.deadLetters || this.#plane.mayDeadLetterRefused(this.#vhost, exchange, routingKey);
+    if (!isSpared) {
+      this.lost(stretch, 'nacked', true, now);
+      return;
+    }
+    const seconds = (now - stretch.time) / 1000;
+    tally.confirmed(seconds, stretch.count);
+    const ending: Ending = { ...FAILED, reason: 'nacked', bits: CONFIRMED | SPARED };
+    for (let i = 0; i < stretch.count; i++) {
+      tally.spared(seconds);
+      this.#tell(stretch, i, now, ending, this.#takeReturn(stretch, i) ?? NO_REPLY);
     }
   }
 

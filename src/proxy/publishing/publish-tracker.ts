@@ -4,14 +4,17 @@ import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
-import { PublishHistory } from './broker-refusal.ts';
+import { AssumedPublishes, type Origin } from './assumed-publishes.ts';
+import { refusalOf } from './broker-refusal.ts';
+import type { BrokerSilence } from './broker-silence.ts';
 import { ConfirmTranslator } from './confirm-translator.ts';
+import { PublishHistory } from './publish-history.ts';
 import { DROPPED, MANDATORY } from './publish-marks.ts';
 import { PublishNumbers } from './publish-numbers.ts';
 import { NO_REPLY, PublishOutcomes, type Reply } from './publish-outcomes.ts';
 import type { PublishRun, Returned } from './publish-run.ts';
-import { refused } from './refused-publish.ts';
-import { Returns } from './returns.ts';
+import { candidates, refused } from './refused-publish.ts';
+import { type Names, Returns } from './returns.ts';
 
 /** A mandatory publish without confirms counts as routed if no return came so long after its flush. */
 export const RETURN_WAIT_MS = 1000;
@@ -37,24 +40,34 @@ export class PublishTracker implements Flushable {
   readonly translator: ConfirmTranslator;
   readonly #plane: Plane;
   readonly #state: ChannelState;
+  readonly #silence: BrokerSilence;
   readonly #unflushed: Unflushed;
   readonly #limit: number;
   readonly #open = new OpenMessages<PublishTally>();
   readonly #outcomes: PublishOutcomes;
   readonly #returns: Returns;
   readonly #history = new PublishHistory();
+  readonly #assumed = new AssumedPublishes();
   /** it waits for the next flush */
   #waits = false;
   /** of the call at hand, ms of the monotonic clock */
   #now = 0;
   readonly #routed = (stretch: Stretch<PublishTally>): void => this.#outcomes.succeeded(stretch, false, this.#now);
-  readonly #acked = (stretch: Stretch<PublishTally>): void =>
-    stretch.returned
-      ? this.#outcomes.lost(stretch, 'unroutable', true, this.#now)
-      : this.#outcomes.succeeded(stretch, true, this.#now);
-  readonly #nacked = (stretch: Stretch<PublishTally>): void => this.#outcomes.lost(stretch, 'nacked', true, this.#now);
+  /** The broker has answered what came behind them. */
+  readonly #read = (stretch: Stretch<PublishTally>): void => {
+    this.#silence.answered(stretch.time, this.#now);
+    this.#routed(stretch);
+  };
+  readonly #acked = (stretch: Stretch<PublishTally>): void => {
+    this.#silence.answered(stretch.time, this.#now);
+    if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', true, this.#now);
+    else this.#outcomes.succeeded(stretch, true, this.#now);
+  };
+  readonly #nacked = (stretch: Stretch<PublishTally>): void => this.#outcomes.nacked(stretch, this.#now);
   readonly #unanswered = (stretch: Stretch<PublishTally>): void => {
-    this.#history.assumed(stretch.route, stretch.largest);
+    this.#silence.unanswered(stretch.time, this.#now);
+    this.#history.assumed(stretch.route, stretch.largest, stretch.marks, stretch.first + stretch.count - 1);
+    this.#assumed.add(stretch);
     this.#routed(stretch);
   };
   readonly #committed = (stretch: Stretch<PublishTally>): void => {
@@ -68,18 +81,21 @@ export class PublishTracker implements Flushable {
   /** `answer` tells the app of a confirm in its own numbers. */
   constructor(
     plane: Plane,
+    vhost: string,
     connection: number,
     channel: number,
     state: ChannelState,
+    silence: BrokerSilence,
     unflushed: Unflushed,
     answer: (tag: number, ack: boolean) => void,
   ) {
     this.#plane = plane;
     this.#state = state;
+    this.#silence = silence;
     this.#unflushed = unflushed;
     this.#limit = plane.options.windowPerChannel;
-    this.#outcomes = new PublishOutcomes(plane, connection, channel, this.#open, this.numbers);
-    this.#returns = new Returns(this.#open, this.#outcomes);
+    this.#outcomes = new PublishOutcomes(plane, vhost, connection, channel, this.#open, this.numbers);
+    this.#returns = new Returns(this.#open, this.#outcomes, this.#assumed);
     this.translator = new ConfirmTranslator(this.numbers, state, this.#open, answer);
   }
 
@@ -100,8 +116,8 @@ export class PublishTracker implements Flushable {
     if (translator.isOn || detoured !== undefined) this.#translate(run, detoured);
     const first = numbers.sequence + 1;
     numbers.sequence += run.count;
-    this.#returns.passed(run.marks);
-    this.#history.goesTo(run.route);
+    this.#returns.passed(run);
+    this.#history.goesTo(run.route, run.marks);
     const decidedBy = this.#state.publishesAwait;
     if (decidedBy === 0) {
       this.#neverTaken(run, first);
@@ -109,7 +125,8 @@ export class PublishTracker implements Flushable {
     }
     if (decidedBy !== COMMIT) countPassed(run.route, run.bytes, run.count);
     const isPlain = decidedBy === RETURN;
-    const awaits = isPlain && (run.marks & MANDATORY) === 0 ? FLUSH : decidedBy;
+    // a broker that blocks leaves what was flushed in the kernel
+    const awaits = isPlain && (run.marks & MANDATORY) === 0 && !this.#silence.mayBeBlocked ? FLUSH : decidedBy;
     this.#keep(run, first, awaits, detoured?.held ?? false);
     if (isPlain || decidedBy === REPLY) this.#awaitFlush();
   }
@@ -118,11 +135,12 @@ export class PublishTracker implements Flushable {
     const { count } = run;
     const kept = awaits === FLUSH ? count : Math.min(count, Math.max(0, this.#limit - this.#open.awaiting));
     this.#open.add(run, 0, kept, first, awaits, held);
-    if (awaits === FLUSH) this.#history.assumed(run.route, run.largest);
+    const last = first + count - 1;
+    if (awaits === FLUSH) this.#history.assumed(run.route, run.largest, run.marks, last);
     if (kept === count) return;
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
-    this.#history.assumed(run.route, run.largest);
-    // one that awaited a return counts by its flush instead; one that awaited a confirm or a commit has no outcome
+    this.#history.assumed(run.route, run.largest, run.marks, last);
+    // the flush is all that is left to go by; without it a confirmed publish stays without an outcome
     if (awaits === RETURN) this.#open.add(run, kept, count - kept, first + kept, FLUSH, held);
   }
 
@@ -223,11 +241,16 @@ export class PublishTracker implements Flushable {
   }
 
   /**
-   * basic.return. Returns the publish's marks; if its outcome was already counted, those of them that can
-   * still be known.
+   * basic.return. Returns what of its publish the app must not see; if its outcome was already counted, what can
+   * still be known of that.
    */
-  returned(message: Returned, now: number): number {
+  returned(message: Returned, now: number): Origin {
     return this.#returns.returned(message, now);
+  }
+
+  /** Whether we may ask for the return of a publish of these names: not where the app could not be spared ours. */
+  mayShadow(names: Names): boolean {
+    return this.#returns.mayShadow(names);
   }
 
   /**
@@ -236,7 +259,9 @@ export class PublishTracker implements Flushable {
    */
   barrier(sequence: number, now: number): void {
     this.#now = now;
-    this.#open.take(0, sequence, RETURN, this.#routed);
+    this.#open.take(0, sequence, RETURN, this.#read);
+    this.#assumed.proven(sequence);
+    this.#history.proven(sequence);
   }
 
   /** The broker read on where it should have closed the channel: it has taken what was published since. */
@@ -245,8 +270,9 @@ export class PublishTracker implements Flushable {
     this.#open.take(0, ALL, REPLY, this.#routed);
   }
 
-  /** Mandatory publishes without confirms that waited long enough for a return. */
+  /** Mandatory publishes without confirms that waited long enough for a return, from a broker that reads. */
   sweep(now: number): void {
+    if (!(this.#silence.meaningfulSince(now) <= now - RETURN_WAIT_MS)) return;
     this.#now = now;
     this.#open.takeFlushed(now - RETURN_WAIT_MS, RETURN, this.#unanswered);
   }
@@ -279,9 +305,18 @@ export class PublishTracker implements Flushable {
     this.rolledBack(ALL);
   }
 
-  /** The broker closed the channel because of a publish; `end` follows. */
+  /** The broker closed the channel, or its connection, because of a publish; `end` follows. */
   refused(reply: Reply, now: number): void {
-    if (this.#state.publishesAwait !== COMMIT) refused(this.#open, this.#history, this.#outcomes, reply, now);
+    if (this.#state.publishesAwait === COMMIT) return;
+    const refusal = refusalOf(reply.code, reply.text);
+    const before = refused(this.#open, this.#history, this.#outcomes, refusal, reply, now);
+    this.barrier(before, now);
+  }
+
+  /** Whether `refused` can be about a publish of this channel. */
+  mayBeRefused({ code, text }: Reply): boolean {
+    const refusal = refusalOf(code, text);
+    return candidates(this.#open, refusal).length > 0 || this.#history.routeOf(refusal) !== undefined;
   }
 
   #countPassed(stretch: Stretch<PublishTally>): void {

@@ -3,9 +3,10 @@ import { HAS_PARENT } from '../../events/passage.ts';
 import { ANYTHING, COMMIT, CONFIRM, type OpenMessages, type Stretch } from '../open-messages/open-messages.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
-import { MANDATORY, RETURN_IS_EMPTY, SHADOW } from './publish-marks.ts';
+import type { AssumedPublishes, Origin } from './assumed-publishes.ts';
+import { MANDATORY, RETURN_IS_EMPTY, SENT_ADDED, SHADOW } from './publish-marks.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
-import type { Returned } from './publish-run.ts';
+import type { PublishRun, Returned } from './publish-run.ts';
 import { marksOfStamp } from './sent-stamp.ts';
 
 /**
@@ -15,39 +16,55 @@ import { marksOfStamp } from './sent-stamp.ts';
 export class Returns {
   readonly #open: OpenMessages<PublishTally>;
   readonly #outcomes: PublishOutcomes;
-  /** the app set mandatory itself, at least once */
-  #asksForReturns = false;
+  readonly #assumed: AssumedPublishes;
+  /** the app set mandatory itself, and we did, at least once each */
+  #appAsks = false;
+  #weAsk = false;
+  /** names for which the app asked while nothing of ours on the message could tell whose it is */
+  readonly #unmarked = new Set<string>();
 
-  constructor(open: OpenMessages<PublishTally>, outcomes: PublishOutcomes) {
+  constructor(open: OpenMessages<PublishTally>, outcomes: PublishOutcomes, assumed: AssumedPublishes) {
     this.#open = open;
     this.#outcomes = outcomes;
+    this.#assumed = assumed;
   }
 
-  /** Publishes pass with these marks. */
-  passed(marks: number): void {
-    if ((marks & (MANDATORY | SHADOW)) === MANDATORY) this.#asksForReturns = true;
+  /** Publishes pass. */
+  passed({ marks, route }: PublishRun): void {
+    if ((marks & MANDATORY) === 0) return;
+    if ((marks & SHADOW) !== 0) {
+      this.#weAsk = true;
+      return;
+    }
+    this.#appAsks = true;
+    if ((marks & SENT_ADDED) === 0 && this.#unmarked.size < MAX_UNMARKED) this.#unmarked.add(nameOf(route));
   }
 
-  /**
-   * A message came back. Returns the publish's marks; if its outcome was already counted, LATE and
-   * whether it was us who asked (SHADOW).
-   */
-  returned(message: Returned, now: number): number {
+  /** False: the app asks for returns of such messages itself, and none of them says who asked for it. */
+  mayShadow(names: Names): boolean {
+    const { size } = this.#unmarked;
+    if (size === 0) return true;
+    return size < MAX_UNMARKED && !this.#unmarked.has(nameOf(names));
+  }
+
+  /** A message came back. Returns what is known of its publish, of which the app is told nothing if it was us who asked. */
+  returned(message: Returned, now: number): Origin {
     const { route, stamp, code, reply } = message;
     const publish = this.#open.find(
       (run) => (run.marks & MANDATORY) !== 0 && Object.is(run.stamp, stamp) && sameNames(run.route, route),
       (each) => this.#matches(each, message),
     );
     if (publish === undefined) return this.#late(message, now);
-    const { marks, first, awaits } = publish;
-    if ((marks & RETURN_IS_EMPTY) !== 0) return marks;
+    const { marks, replaced, first, awaits } = publish;
+    const origin = { marks, replaced };
+    if ((marks & RETURN_IS_EMPTY) !== 0) return origin;
     this.#outcomes.returned(first, { code, text: reply });
     this.#open.markReturned(first);
     // the confirm or commit that follows decides
     if ((awaits & (CONFIRM | COMMIT)) === 0) {
       this.#open.take(first, first, ANYTHING, (lost) => this.#outcomes.lost(lost, 'unroutable', false, now));
     }
-    return marks;
+    return origin;
   }
 
   #matches(publish: Stretch<PublishTally>, { ids, size }: Returned): boolean {
@@ -56,17 +73,32 @@ export class Returns {
     return sameContext(ids, this.#open.ids, this.#open.idsAt(publish, 0), (publish.passageBits & HAS_PARENT) !== 0);
   }
 
-  #late(message: Returned, now: number): number {
+  /** Its outcome was counted before. */
+  #late(message: Returned, now: number): Origin {
     const { route, ids } = message;
-    if (!route.answers) {
+    const origin = this.#assumed.take(message) ?? this.#guess(message);
+    if (!route.answers && (origin.marks & RETURN_IS_EMPTY) === 0) {
       const traceId = ids === undefined ? '' : hexOf(ids, 0, 4);
       this.#outcomes.lostLate(route, 'unroutable', route.routingKey, traceId, now);
     }
-    if (!this.#asksForReturns) return SHADOW;
+    return origin;
+  }
+
+  #guess({ route, stamp }: Returned): Origin {
     // without propagation the stamp is one that the app copied along
-    return route.treatment.propagate && !Number.isNaN(message.stamp) ? marksOfStamp(message.stamp) : 0;
+    const marks = route.treatment.propagate && !Number.isNaN(stamp) ? marksOfStamp(stamp) : 0;
+    // where we never asked, an unknown return is the broker's own doing, and the app's to see
+    if (!this.#weAsk) return { marks: (marks & SHADOW) === 0 ? marks : 0, replaced: undefined };
+    return { marks: this.#appAsks ? marks : SHADOW, replaced: undefined };
   }
 }
+
+/** Names remembered per channel; beyond, nothing more is shadowed on it. */
+const MAX_UNMARKED = 1024;
+
+export type Names = Pick<Route<PublishTally>, 'exchange' | 'routingKey'>;
+
+const nameOf = ({ exchange, routingKey }: Names): string => `${exchange}\0${routingKey}`;
 
 /** The route a publish took, against the one of its return: a table that forgot it made it anew. */
 const sameNames = (sent: Route<PublishTally>, route: Route<PublishTally>): boolean =>

@@ -63,15 +63,24 @@ export class SentStamp {
    * of the x-death that the message came with, -1 without one. Returns the stamp.
    */
   finish(view: DataView, at: number, marks: number, death: number): number {
-    const origin = originOf(marks);
-    if (death < 0) {
-      view.setUint8(at + this.bytes - 1, this.#entry[this.bytes - 1] | origin);
-      return this.#time + origin;
-    }
-    const time = this.#time - (this.#time % (DIGEST_AT * DIGESTS));
-    const stamp = time + death * DIGEST_AT + CARRIES_DEATH + origin;
-    view.setBigUint64(at + this.#value, BigInt(stamp));
+    const stamp = this.stamp(marks, death);
+    if (death < 0) view.setUint8(at + this.bytes - 1, this.#entry[this.bytes - 1] | originOf(marks));
+    else view.setBigUint64(at + this.#value, BigInt(stamp));
     return stamp;
+  }
+
+  /** The stamp of a publish whose entry was written last, without completing it. */
+  stamp(marks: number, death: number): number {
+    const origin = originOf(marks);
+    if (death < 0) return this.#time + origin;
+    const time = this.#time - (this.#time % (DIGEST_AT * DIGESTS));
+    return time + death * DIGEST_AT + CARRIES_DEATH + origin;
+  }
+
+  /** Writes `stamp` over another one, whose type octet is at `at`. */
+  overwrite(bytes: Uint8Array, at: number, stamp: number): void {
+    bytes[at] = this.#entry[this.#value - 1];
+    writeU64(bytes, at + 1, stamp);
   }
 }
 

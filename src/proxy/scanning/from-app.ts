@@ -140,7 +140,10 @@ export class FromApp implements FrameVisitor {
       channel.selectShadowConfirms();
     }
     channel.outgoing?.begin();
-    const forShadow = publishing.wantsShadow && session.shadowsMandatory(channel.state.word);
+    const forShadow =
+      publishing.wantsShadow &&
+      session.shadowsMandatory(channel.state.word) &&
+      channel.publishes.mayShadow(publishing.named);
     if (!forShadow && !mayStrike) return true;
     if (headerFollows(this.chunk, buf, end, id)) publishing.hold(buf, start, end, forShadow);
     else {

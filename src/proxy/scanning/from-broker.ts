@@ -1,12 +1,14 @@
+import { writeKey } from '../../amqp/content.ts';
 import type { FrameVisitor } from '../../amqp/frames.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methods } from '../../amqp/spec.ts';
 import type { DeliveryRun } from '../delivering/delivery-run.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { IDS } from '../open-messages/run.ts';
-import { SENT, TRACEPARENT } from '../ports/interceptor.ts';
+import { observedHeaders, SENT, TRACEPARENT } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import { type Ending, judge, Verdict } from '../ports/verdict.ts';
-import { addedHeaders, readReturn } from '../publishing/publish-frames.ts';
+import type { Origin } from '../publishing/assumed-publishes.ts';
+import { type Restored, readReturn, restored, UNTOUCHED } from '../publishing/publish-frames.ts';
 import { SHADOW } from '../publishing/publish-marks.ts';
 import type { RateLimiter } from '../routing/rate-limit.ts';
 import type { Route } from '../routing/routes.ts';
@@ -24,7 +26,6 @@ const ACK = keyOf('basic.ack');
 const NACK = keyOf('basic.nack');
 const DELIVER = keyOf('basic.deliver');
 const CONFIRM_SELECT_OK = keyOf('confirm.select-ok');
-const NOTHING_ADDED = { remove: 0, dropTable: false };
 const CHANNEL_CLOSE = keyOf('channel.close');
 const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
 const CONNECTION_CLOSE = keyOf('connection.close');
@@ -304,28 +305,46 @@ export class FromBroker implements FrameVisitor {
     const { plane } = this.#session;
     const { header } = plane;
     channel.returning = undefined;
-    let marks = 0;
-    let strip = NOTHING_ADDED;
+    let isOurs = false;
+    let restore = UNTOUCHED;
     let readable = false;
     try {
       readable = header.read(buf, start, end);
-      marks = this.#findReturned(channel, returning, readable);
-      if (readable) strip = addedHeaders(header, marks);
+      const origin = this.#findReturned(channel, returning, readable);
+      isOurs = (origin.marks & SHADOW) !== 0;
+      if (readable) restore = restored(header, origin);
     } catch (error) {
       plane.failed(error);
     }
-    if ((marks & SHADOW) !== 0) {
+    if (isOurs) {
       if (header.bodySize > 0) channel.swallowing = header.bodySize;
       return;
     }
     if (this.muted) return;
     const sink = this.sink(channel);
     sink.keep(returning.frame, returning.start, returning.end);
-    if (strip.remove !== 0) sink.strip(header, strip);
+    this.#giveBack(sink, restore, buf, start, end);
+  }
+
+  /** The header frame last read, as the app sent it. */
+  #giveBack(sink: FrameSink, { remove, dropTable, replaced }: Restored, buf: Uint8Array, start: number, end: number) {
+    const { header, edit } = this.#session.plane;
+    if (replaced !== undefined && header.valueEnd(SENT) - header.value(SENT) === replaced.length) {
+      buf.set(replaced, header.value(SENT));
+      const rest = remove & ~(1 << SENT);
+      if (rest === 0) sink.keep(buf, start, end);
+      else sink.strip(header, { remove: rest, dropTable });
+    } else if (replaced !== undefined) {
+      const at = writeKey(edit.entries, 0, observedHeaders[SENT], String.fromCharCode(replaced[0]));
+      edit.entries.set(replaced.subarray(1), at);
+      edit.added = at + replaced.length - 1;
+      edit.remove = remove;
+      sink.splice(header, edit);
+    } else if (remove !== 0) sink.strip(header, { remove, dropTable });
     else sink.keep(buf, start, end);
   }
 
-  #findReturned(channel: Channel, { route, code, reply }: Returning, readable: boolean): number {
+  #findReturned(channel: Channel, { route, code, reply }: Returning, readable: boolean): Origin {
     const { header, context, interceptor } = this.#session.plane;
     const traced = readable && header.value(TRACEPARENT) >= 0;
     context.ids = this.#returnedIds;

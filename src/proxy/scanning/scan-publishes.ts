@@ -65,7 +65,9 @@ export class PublishScanner {
       const headEnd = endOfHeader(view, head, id, end);
       // behind the names come the octet of bits and the frame end
       if (headEnd < 0 || view.getUint8(head - 1) !== FRAME_END) break;
-      const mandatory = view.getUint8(head - 2) & 1;
+      const mandatory = view.getUint8(head - 2);
+      // immediate, or bits that nobody knows
+      if (mandatory > 1) break;
       if (
         route === undefined ||
         head - 2 - (p + NAMES) !== length ||
@@ -88,7 +90,8 @@ export class PublishScanner {
         const wantsConfirms = shadowing === 'confirms' && treatment.loss === 'confirms';
         if (!isPlain || (wantsConfirms && channel.state.word === 'plain')) break;
         addsOurs = treatment.propagate && treatment.headers === undefined;
-        marks = mandatory !== 0 ? MANDATORY : shadowsMandatory && shadow ? MANDATORY | SHADOW : 0;
+        const shadows = shadowsMandatory && shadow && publishes.mayShadow(route);
+        marks = mandatory !== 0 ? MANDATORY : shadows ? MANDATORY | SHADOW : 0;
         run.begin(route, now);
       }
       if (!header.read(buf, head, headEnd, view)) break;

@@ -14,6 +14,7 @@ import { limitByArguments } from '../plane/delivery-limits.ts';
 import { Detours } from '../plane/detours.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { RequeueReason, UnknownReason } from '../ports/observer.ts';
+import type { BrokerSilence } from '../publishing/broker-silence.ts';
 import type { HeaderInjection } from '../publishing/header-injection.ts';
 import { PublishFrames } from '../publishing/publish-frames.ts';
 import { NO_REPLY, type Reply } from '../publishing/publish-outcomes.ts';
@@ -43,6 +44,8 @@ export interface ChannelContext extends Scope {
   /** who waits for the broker's and the app's socket to be flushed */
   readonly upstreamUnflushed: Unflushed;
   readonly downstreamUnflushed: Unflushed;
+  /** of the connection's broker */
+  readonly silence: BrokerSilence;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
   /** what is found out of queues and exchanges */
@@ -89,18 +92,27 @@ export class Channel implements Scope {
   #lastQueue = '';
 
   constructor(id: number, context: ChannelContext) {
-    const { plane, connection, vhost, inFlight, upstreamUnflushed, downstreamUnflushed } = context;
+    const { plane, connection, vhost, inFlight, upstreamUnflushed, downstreamUnflushed, silence } = context;
     this.id = id;
     this.vhost = vhost;
     this.pipeline = context.pipeline;
     this.app = context.app;
     this.client = context.client;
     this.#context = context;
-    this.publishes = new PublishTracker(plane, connection, id, this.state, upstreamUnflushed, (tag, ack) => {
-      this.#answers.push(confirmFrame(id, tag, ack));
-      this.downstreamDetours.set('answering', true);
-      context.answering();
-    });
+    this.publishes = new PublishTracker(
+      plane,
+      vhost,
+      connection,
+      id,
+      this.state,
+      silence,
+      upstreamUnflushed,
+      (tag, ack) => {
+        this.#answers.push(confirmFrame(id, tag, ack));
+        this.downstreamDetours.set('answering', true);
+        context.answering();
+      },
+    );
     const { nackCounts } = context;
     this.deliveries = new DeliveryTracker(
       plane,
@@ -506,7 +518,11 @@ export class Channel implements Scope {
   #declared(declare: Arguments<'queue.declare'>, queue: string, existed: boolean, now: number): void {
     const { plane, vhost, declarations } = this.#context;
     declarations.queueDeclared(declare, queue, existed, now);
-    if (!declare.passive && queue !== '') plane.noteDeliveryLimit(vhost, queue, limitByArguments(declare.arguments));
+    if (declare.passive || queue === '') return;
+    const { arguments: args } = declare;
+    plane.noteDeliveryLimit(vhost, queue, limitByArguments(args));
+    const deadLetters = typeof args['x-dead-letter-exchange'] === 'string';
+    if (deadLetters && args['x-overflow'] === 'reject-publish-dlx') plane.noteDeadLetteringRefused(vhost, queue);
   }
 }
 

@@ -8,7 +8,9 @@ import type { ChannelWord } from '../open-messages/channel-state.ts';
 import { Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
+import { BrokerSilence } from '../publishing/broker-silence.ts';
 import { HeaderInjection } from '../publishing/header-injection.ts';
+import type { Reply } from '../publishing/publish-outcomes.ts';
 import { appName } from '../routing/app-name.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
 import { leaksMandatory } from './broker-flaws.ts';
@@ -45,6 +47,12 @@ const string = (value: FieldValue | undefined): string => (typeof value === 'str
 const cut = (name: string): string =>
   name.length <= MAX_NAME ? name : Buffer.from(name.slice(0, MAX_NAME), 'utf8').toString('utf8');
 
+/** Whether a client that declares these capabilities is told when the broker blocks it. */
+const canBeTold = (capabilities: FieldValue | undefined): boolean =>
+  typeof capabilities === 'object' && capabilities !== null && 'connection.blocked' in capabilities
+    ? capabilities['connection.blocked'] === true
+    : false;
+
 const NOBODY: Client = { product: '', connectionName: '', user: '' };
 
 /**
@@ -69,6 +77,7 @@ export class Session {
   /** who waits for the broker's and the app's socket to be flushed */
   readonly upstreamUnflushed = new Unflushed();
   readonly downstreamUnflushed = new Unflushed();
+  readonly silence: BrokerSilence;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
   /** from the broker's open-ok on */
@@ -103,6 +112,7 @@ export class Session {
 
   constructor(plane: Plane, id: number) {
     this.plane = plane;
+    this.silence = new BrokerSilence(plane.alarm);
     this.injection = new HeaderInjection(plane);
     this.reading = new DeliveryReading(plane);
     this.id = id;
@@ -191,7 +201,7 @@ export class Session {
     } = this;
     const answering = (): void => this.onAnswer();
     const names = { vhost, pipeline, app, client };
-    const unflushed = { upstreamUnflushed, downstreamUnflushed };
+    const unflushed = { upstreamUnflushed, downstreamUnflushed, silence: this.silence };
     const budgets = { requests: this.#requests, consumers: this.#consumers };
     const headers = { injection: this.injection, reading: this.reading };
     const nackCounts = nackCountsDelivery(this.#broker);
@@ -298,7 +308,8 @@ export class Session {
     if (this.isOpen) return;
     if (key === START_OK && this.#client === NOBODY) {
       const { clientProperties, mechanism, response } = readMethod('connection.start-ok', buf, start, end);
-      const { product, connection_name, version, platform } = clientProperties;
+      const { product, connection_name, version, platform, capabilities } = clientProperties;
+      this.silence.canBeTold = canBeTold(capabilities);
       this.#library = { version: string(version), platform: string(platform) };
       this.#client = {
         product: string(product),
@@ -349,8 +360,10 @@ export class Session {
     } else if (key === BLOCKED) {
       if (Number.isNaN(this.#blockedSince)) this.#blockedSince = now;
       const { reason } = readMethod('connection.blocked', buf, start, end);
+      this.silence.told(true, now);
       plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: true, reason });
     } else if (key === UNBLOCKED) {
+      this.silence.told(false, now);
       this.#tellBlocked(now);
       this.#blockedSince = Number.NaN;
       plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: false, reason: '' });
@@ -359,10 +372,18 @@ export class Session {
 
   /** connection.close, from either side; only the first counts as the cause. Throws MalformedError. */
   close(by: 'app' | 'broker', buf: Uint8Array, start: number, end: number, now: number): void {
-    const { replyCode: code, replyText } = readMethod('connection.close', buf, start, end);
+    const { replyCode: code, replyText, ...failed } = readMethod('connection.close', buf, start, end);
+    const isPublish = methodKey(failed.failedClassId, failed.failedMethodId) === PUBLISH;
+    if (by === 'broker' && isPublish) this.#refused({ code, text: replyText }, now);
     this.closing ??= { by, code, text: replyText };
     // the broker drops what it has not read, and answers nothing any more
     if (by === 'broker') this.end('connection_lost', now);
+  }
+
+  /** The broker ends the connection because of a publish, and does not say on which channel: if it can be one only. */
+  #refused(reply: Reply, now: number): void {
+    const [channel, other] = [...this.#channels.values()].filter(({ publishes }) => publishes.mayBeRefused(reply));
+    if (channel !== undefined && other === undefined) channel.publishes.refused(reply, now);
   }
 
   /** connection.close-ok of the broker: all returns of all channels have come before it. */

@@ -33,6 +33,7 @@ const reasons: Record<LossReason, true> = {
   nacked: true,
   rejected: true,
   too_large: true,
+  invalid: true,
   access_refused: true,
   no_exchange: true,
   autoack_undelivered: true,

@@ -1,6 +1,6 @@
 import type { EventBus } from '../../events/bus.ts';
 import type { DeliveryEnded, MessageLost, PublishEnded } from '../../events/lifecycle.ts';
-import { eventOf, LOST } from '../../events/passage.ts';
+import { eventOf, LOST, SPARED } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
 import type { LossLog } from './log.ts';
 import type { Loss } from './loss.ts';
@@ -15,7 +15,7 @@ export function observeLosses(bus: EventBus, log: LossLog): void {
 
   bus.onPassage((passage) => {
     const isPublish = passage.names.via === 'publish';
-    if (isPublish ? passage.outcome !== 'failed' : (passage.bits & LOST) === 0) return;
+    if (isPublish ? passage.outcome !== 'failed' || (passage.bits & SPARED) !== 0 : (passage.bits & LOST) === 0) return;
     const event = eventOf(passage);
     const { replyCode, messageId } = passage.more;
     log.add({

@@ -55,6 +55,16 @@ export class PublishCells extends Tally implements PublishTally {
     this.cells[this.#failed] += 1;
     const at = this.found('lost', reason) || this.keyed('lost', reason, [...this.names, SIDE, reason]);
     this.cells[at] += 1;
+    this.#took(reason, seconds);
+  }
+
+  spared(seconds: number): void {
+    if (this.#failed === NONE) this.#openOutcomes();
+    this.cells[this.#failed] += 1;
+    this.#took('nacked', seconds);
+  }
+
+  #took(reason: LossReason, seconds: number): void {
     if (this.#sentBounds === undefined) return;
     const sent = this.found('sent', reason) || this.keyed('sent', reason, [...this.names, reason]);
     observe(this.cells, sent, this.#sentBounds, seconds, 1);
