@@ -55,7 +55,7 @@ export class Consumer {
   readsStream(header: ContentHeader): boolean {
     if (this.#stream === undefined) return false;
     const { vhost } = this.#scope;
-    return this.#stream.reads(header, () => this.#plane.queues.isStream(vhost, this.queue));
+    return this.#stream.reads(header, () => this.#plane.facts.queues.isStream(vhost, this.queue));
   }
 
   /** Of such a delivery: it was published, at `stamp`, since the consumer is there, and it had not read it before. */
