@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
-import type { Fact } from '../proxy/plane/plane.ts';
+import type { Fact } from '../proxy/plane/facts.ts';
 import type { UpstreamSecurity } from '../proxy/stream/dial.ts';
 
 /** What a traffic thread can be given anew while it runs. Files are read before. */

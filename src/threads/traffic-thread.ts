@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { extname } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { RingReader, ringMemory } from '../events/ring.ts';
-import type { Fact } from '../proxy/plane/plane.ts';
+import type { Fact } from '../proxy/plane/facts.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 
 /** Some 23,000 sampled messages, 14,000 if they have an id of their own. */

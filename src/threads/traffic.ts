@@ -83,7 +83,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
   plane.bypass = config.bypass;
   // nobody else wants to know
-  if (options.threads > 1) plane.onFact = (fact) => report({ type: 'learned', fact });
+  if (options.threads > 1) plane.facts.onFact = (fact) => report({ type: 'learned', fact });
   let bound: Bound | undefined;
   const dialer = new Dialer({
     servers: config.upstream.servers,
@@ -113,7 +113,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   parentPort?.on('message', (command: Command) => {
     if (command.type === 'bypass') plane.bypass = true;
     else if (command.type === 'configure') report({ type: 'configured', error: failure(() => configure(command)) });
-    else if (command.type === 'learn') plane.learn(command.fact);
+    else if (command.type === 'learn') plane.facts.learn(command.fact);
     else {
       listener
         .idle(command.timeout)

@@ -102,7 +102,7 @@ describe('headers', () => {
   test('with ten thousand deaths, in queues that never repeat: few are read of each, and few are kept', async () => {
     const site = new Site([], tagged);
     let told = 0;
-    site.rig.plane.onFact = () => {
+    site.rig.plane.facts.onFact = () => {
       told++;
     };
     const kept = await site.kept(async () => {
@@ -136,10 +136,14 @@ describe('a table of what was learned', () => {
   test('that is full forgets the oldest, and not all', () => {
     const { plane } = new Site().rig;
     for (let i = 0; i < 5000; i++) {
-      plane.noteQueue({ kind: 'queue dead-letters', name: `/\0queue ${i}`, exchange: '' });
+      plane.facts.noteQueue({ kind: 'queue dead-letters', name: `/\0queue ${i}`, exchange: '' });
     }
-    expect([4999, 4000, 1000].map((i) => plane.queues.deadLetters('/', `queue ${i}`))).toEqual([true, true, true]);
-    expect(plane.queues.deadLetters('/', 'queue 0')).toBe(false);
+    expect([4999, 4000, 1000].map((i) => plane.facts.queues.deadLetters('/', `queue ${i}`))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(plane.facts.queues.deadLetters('/', 'queue 0')).toBe(false);
   });
 });
 

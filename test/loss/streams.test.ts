@@ -36,10 +36,11 @@ async function reader(
     },
     args,
   );
+  const ended = new Promise((resolve) => connection.once('close', resolve));
   const close = async (): Promise<void> => {
-    // behind all settlements; the broker may have closed either for one
-    await channel.close().catch(() => {});
-    await connection.close().catch(() => {});
+    // behind all settlements; the broker may have closed either for one, or do so now: then no close-ok comes
+    await Promise.race([channel.close().catch(() => {}), ended]);
+    await Promise.race([connection.close().catch(() => {}), ended]);
   };
   return { close, seen };
 }

@@ -268,7 +268,7 @@ test('rules that throw, and whoever is told what was learned: passed unread and 
     throw new Error('a rule fails');
   };
   const rig = await startPlane(watchers, 'off', { group: () => '', treat });
-  rig.plane.onFact = () => {
+  rig.plane.facts.onFact = () => {
     throw new Error('nobody listens');
   };
   expect(await use(rig.vhost, rig.atApp.port)).toEqual(await use(await another()));

@@ -51,7 +51,7 @@ test('what is learned of an exchange holds for routes in use, however old', () =
   pass('used');
   expect(isMandatory()).toBe(true);
   age();
-  plane.noteDelaying('/', 'orders');
+  plane.facts.noteDelaying('/', 'orders');
   pass('used');
   expect(isMandatory()).toBe(false);
 });

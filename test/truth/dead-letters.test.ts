@@ -18,6 +18,8 @@ afterAll(async () => {
 
 const EACH = 10;
 const KEPT = 4;
+/** So often a message goes back to its queue. */
+const LIMIT = 2;
 
 test('dead letters of every reason are counted by queue and reason, once each, and none of them is lost', async () => {
   const count = new Count({ pipeline: vhost.name, serverPort: vhost.port });
@@ -31,7 +33,7 @@ test('dead letters of every reason are counted by queue and reason, once each, a
   await channel.assertQueue('dropped', { arguments: dying });
   await channel.assertQueue('brief', { arguments: { ...dying, 'x-message-ttl': 1 } });
   await channel.assertQueue('short', { arguments: { ...dying, 'x-max-length': KEPT } });
-  const quorum = { ...dying, 'x-queue-type': 'quorum', 'x-delivery-limit': 2 };
+  const quorum = { ...dying, 'x-queue-type': 'quorum', 'x-delivery-limit': LIMIT };
   await channel.assertQueue('stubborn', { arguments: quorum });
 
   const body = Buffer.from('a message');
@@ -70,11 +72,13 @@ test('dead letters of every reason are counted by queue and reason, once each, a
     delivered('dropped', false);
     count.rejected('dropped', 'dropped', false);
   });
-  // back to its queue twice; the third time it is over the limit
-  await consume('stubborn', EACH * 3, (on, message) => {
+  // back to its queue at first, then over the limit
+  await consume('stubborn', EACH * (LIMIT + 1), (on, message) => {
     on.nack(message, false, true);
     delivered('stubborn', message.fields.redelivered);
-    count.requeued('stubborn', 'nack');
+    const before = message.properties.headers?.['x-delivery-count'] ?? 0;
+    if (before < LIMIT) count.requeued('stubborn', 'nack');
+    else count.overLimit('stubborn', 'stubborn');
   });
 
   const reasons = { refused: 'rejected', dropped: 'rejected', brief: 'expired', short: 'maxlen' };

@@ -69,6 +69,12 @@ export class Count {
     this.#settled(topic, queue, 'rejected');
   }
 
+  /** Given back to a queue that dead-letters it instead. */
+  overLimit(topic: string, queue: string): void {
+    this.#event('throughput_total', topic, { side: 'consume', status: 'failed' });
+    this.#settled(topic, queue, 'delivery_limit');
+  }
+
   requeued(topic: string, reason: string): void {
     this.#event('requeued_total', topic, { reason });
   }

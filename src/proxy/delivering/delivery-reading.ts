@@ -130,7 +130,7 @@ export class DeliveryReading {
     // l, a 64-bit integer
     if (at < 0 || header.buf[at] !== 0x6c) return 0;
     const count = readU64(header.buf, at + 1);
-    const limit = this.#plane.deliveryLimit(vhost, queue);
+    const limit = this.#plane.facts.deliveryLimit(vhost, queue);
     if (limit !== undefined) return count >= limit ? AT_LIMIT : 0;
     return count >= this.defaultDeliveryLimit ? AT_DEFAULT_LIMIT : 0;
   }
@@ -166,8 +166,8 @@ export class DeliveryReading {
     this.#deadLetterQueue = queue;
     this.#deadLetterReason = reason;
     const diedAfter = Math.max(time > 0 ? time * 1e6 : Number.NEGATIVE_INFINITY, Number.isNaN(stamp) ? 0 : stamp);
-    if ((isFresh || this.#marks !== STREAM_READ) && plane.queues.teaches(vhost, queue, diedAfter, isStamped)) {
-      plane.noteQueue({ kind: 'queue dead-letters', name: `${vhost}\0${queue}`, exchange: route.exchange });
+    if ((isFresh || this.#marks !== STREAM_READ) && plane.facts.queues.teaches(vhost, queue, diedAfter, isStamped)) {
+      plane.facts.noteQueue({ kind: 'queue dead-letters', name: `${vhost}\0${queue}`, exchange: route.exchange });
     }
     return true;
   }

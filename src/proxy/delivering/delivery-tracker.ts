@@ -29,6 +29,8 @@ const ALL = Number.POSITIVE_INFINITY;
 /**
  * The consume side of one channel: keeps the deliveries the app has yet to settle and ends each
  * exactly once (docs/loss.md#how-a-messages-passage-ends).
+ * One file because settlements, commits, recovers, cancels and closes compete for the same open deliveries: whether one of
+ * them may still end a delivery depends on what the others have done.
  */
 export class DeliveryTracker implements Flushable {
   readonly #plane: Plane;
@@ -396,7 +398,7 @@ export class DeliveryTracker implements Flushable {
     return (
       (marks & STREAM_READ) !== 0 ||
       route.treatment.deadLetters ||
-      this.#plane.queues.deadLetters(this.#vhost, route.queue)
+      this.#plane.facts.queues.deadLetters(this.#vhost, route.queue)
     );
   }
 

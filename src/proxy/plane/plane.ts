@@ -1,7 +1,6 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
-import { makeRoom } from '../ports/bounded.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
@@ -10,10 +9,8 @@ import { RouteTables } from '../routing/route-tables.ts';
 import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/routes.ts';
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
-import { Alarm } from './alarm.ts';
-import { DeliveryLimits } from './delivery-limits.ts';
+import { Facts } from './facts.ts';
 import type { Middleware } from './middleware.ts';
-import { type QueueFact, QueueFacts } from './queue-facts.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -56,39 +53,11 @@ export interface Scope {
   readonly client: Client;
 }
 
-/** Something learned from one connection that matters to others, also to those of other threads. */
-export type Fact = NamedFact | QueueFact | LimitFact | AlarmFact;
-
-/** The broker blocks publishers, or no longer. */
-interface AlarmFact {
-  kind: 'alarm';
-  name: typeof STANDS | typeof OVER;
-}
-
-/** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
-interface LimitFact {
-  kind: 'delivery-limit';
-  /** vhost and name, joined by NUL */
-  name: string;
-  limit?: number;
-}
-
-interface NamedFact {
-  /** a queue that dead-letters also what it refuses, an exchange that delays, a client that uses tx where we select confirms */
-  kind: 'dead-letters-refused' | 'delays' | 'conflicts';
-  /** vhost and name, or the client, joined by NUL */
-  name: string;
-}
-
 /** Answers to a request over direct reply-to; the rest of the routing key is the asker's. */
 const REPLY_TO = 'amq.rabbitmq.reply-to.';
 
 /** Of routes made or looked up again since they aged; about twice as much is held: those, and what was looked up before. */
 const MAX_ROUTE_BYTES = 32 << 20;
-const STANDS = 'stands';
-const OVER = 'over';
-
-const MAX_FACTS = 4096;
 /** Most fan-outs that a reload can take back; those of more topics are shown until the topic is idle. */
 const MAX_FANOUTS = 32_768;
 
@@ -115,17 +84,7 @@ export class Plane {
   readonly #deliveries = new RouteTables<DeliveryTally>(this.#names);
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
-  /** whether the broker blocks publishers */
-  readonly alarm = new Alarm();
-  readonly queues = new QueueFacts();
-  readonly #facts: Record<NamedFact['kind'], Set<string>> = {
-    'dead-letters-refused': new Set(),
-    delays: new Set(),
-    conflicts: new Set(),
-  };
-  readonly #limits = new DeliveryLimits();
-  /** told of what this thread finds out; what others found out goes to `learn` */
-  onFact: (fact: Fact) => void = () => {};
+  readonly facts: Facts;
   /** names take too much memory: `age` is to be called soon, but not within a message */
   onCrowded: () => void = () => {};
   /** every new connection is a plain pipe */
@@ -138,7 +97,9 @@ export class Plane {
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
     this.#names.onSpent = () => this.onCrowded();
-    this.alarm.onChange = (stands) => this.onFact({ kind: 'alarm', name: stands ? STANDS : OVER });
+    this.facts = new Facts(clock, (vhost, exchange) => {
+      for (const route of this.#publishes.routes(vhost)) if (route.exchange === exchange) route.shadow = false;
+    });
   }
 
   get interceptor(): Interceptor {
@@ -179,7 +140,7 @@ export class Plane {
     return this.#publishes.of([vhost, pipeline, app, group], (exchange, routingKey, key) => {
       // such an answer may be returned and delivered alike (docs/broker-facts.md#direct-reply-to)
       const answers = exchange === '' && routingKey.startsWith(REPLY_TO);
-      const mayShadow = !answers && !this.#facts.delays.has(`${vhost}\0${exchange}`);
+      const mayShadow = !answers && !this.facts.delays(vhost, exchange);
       const names = { key, exchange, routingKey, queue: '', answers };
       const passage = { side: 'publish', vhost, exchange, routingKey, queue: '' } as const;
       const treatment = rules.treat({ ...passage, group });
@@ -236,75 +197,16 @@ export class Plane {
     if (this.#fanouts.size < MAX_FANOUTS) this.#fanouts.set(name, told);
   }
 
-  /** An exchange of type x-delayed-message returns every mandatory message: ours would all look lost. */
-  noteDelaying(vhost: string, exchange: string): void {
-    this.#note({ kind: 'delays', name: `${vhost}\0${exchange}` });
-  }
-
-  /** Another thread's finding. */
-  learn(fact: Fact): void {
-    if (fact.kind === 'delivery-limit') this.#limits.note(fact.name, fact.limit);
-    else if (fact.kind === 'alarm') this.alarm.learn(fact.name === STANDS, this.clock.now());
-    else if (isOfQueues(fact)) this.queues.learn(fact);
-    else this.#learn(fact);
-  }
-
-  #learn({ kind, name }: NamedFact): void {
-    const names = this.#facts[kind];
-    if (names.has(name)) return;
-    makeRoom(names, MAX_FACTS);
-    names.add(name);
-    if (kind !== 'delays') return;
-    const [vhost, exchange] = name.split('\0');
-    for (const route of this.#publishes.routes(vhost)) if (route.exchange === exchange) route.shadow = false;
-  }
-
-  #note(fact: NamedFact): void {
-    if (this.#facts[fact.kind].has(fact.name)) return;
-    this.#learn(fact);
-    this.onFact(fact);
-  }
-
-  /** Something was found out of a queue, or of an exchange that dead letters may go to. */
-  noteQueue(fact: QueueFact): void {
-    if (this.queues.learn(fact)) this.onFact(fact);
-  }
-
   /** How far this client may be shadowed, whatever its messages' rules allow. */
   shadowing(client: Client): LossMode {
     if (this.options.exempt(client)) return 'off';
-    return this.#facts.conflicts.has(keyOf(client)) ? 'returns' : 'confirms';
+    return this.facts.conflicts(keyOf(client)) ? 'returns' : 'confirms';
   }
 
   /** This client uses tx where we had selected confirms: that is not done to it again. */
   noteConflict(client: Client): void {
     this.observer.traffic.shadowConflict();
-    this.#note({ kind: 'conflicts', name: keyOf(client) });
-  }
-
-  /** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
-  noteDeliveryLimit(vhost: string, queue: string, limit: number | undefined): void {
-    const name = `${vhost}\0${queue}`;
-    if (this.#limits.of(name) === limit) return;
-    this.#limits.note(name, limit);
-    this.onFact({ kind: 'delivery-limit', name, ...(limit !== undefined && { limit }) });
-  }
-
-  /** How often the queue delivers a message again, by its declaration; undefined: it is not known. */
-  deliveryLimit(vhost: string, queue: string): number | undefined {
-    return this.#limits.of(`${vhost}\0${queue}`);
-  }
-
-  /** A full queue that refuses what is published to it, and dead-letters that: declared with overflow reject-publish-dlx. */
-  noteDeadLetteringRefused(vhost: string, queue: string): void {
-    this.#note({ kind: 'dead-letters-refused', name: `${vhost}\0${queue}` });
-    // bindings are not followed: any exchange but the default one may lead to it
-    this.#note({ kind: 'dead-letters-refused', name: `${vhost}\0` });
-  }
-
-  /** Whether a publish that the broker nacked may have been dead-lettered, as far as the wire has shown. */
-  mayDeadLetterRefused(vhost: string, exchange: string, routingKey: string): boolean {
-    return this.#facts['dead-letters-refused'].has(`${vhost}\0${exchange === '' ? routingKey : ''}`);
+    this.facts.noteConflict(keyOf(client));
   }
 
   /** Reading a frame failed: it passes unread, and this is counted. */
@@ -312,8 +214,6 @@ export class Plane {
     this.observer.traffic.unobserved(error instanceof MalformedError ? 'malformed_method' : 'internal_error');
   }
 }
-
-const isOfQueues = (fact: Fact): fact is QueueFact => fact.kind !== 'delays' && fact.kind !== 'conflicts';
 
 function headerEdit(): HeaderEdit {
   const entries = Buffer.alloc(4096);

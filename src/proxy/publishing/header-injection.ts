@@ -109,7 +109,7 @@ export class HeaderInjection {
 
   /** No stamp will tell that its x-death is the app's own. */
   #unstamped(deaths: Deaths | undefined, { vhost }: Scope): void {
-    if (deaths !== undefined && deaths.queue !== '') this.#plane.queues.claimed(vhost, deaths.queue);
+    if (deaths !== undefined && deaths.queue !== '') this.#plane.facts.queues.claimed(vhost, deaths.queue);
   }
 
   /** The header could not be read: the message passes as it is. `join` follows. */

@@ -34,6 +34,8 @@ export interface Detoured {
 /**
  * The publish side of one channel: numbers each publish, keeps those whose outcome is open, and
  * ends each exactly once (docs/loss.md#how-a-messages-passage-ends).
+ * One file because what a publish awaits is decided when it passes, and each flush, confirm, return, commit and close has
+ * to end exactly those that await it.
  */
 export class PublishTracker implements Flushable {
   readonly numbers = new PublishNumbers();

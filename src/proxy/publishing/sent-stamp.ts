@@ -23,6 +23,8 @@ const ORIGINS = 4;
 const CARRIES_DEATH = 4;
 const DIGEST_AT = 8;
 const DIGESTS = 256;
+/** what a stamp with a digest is short of, in microseconds */
+const DIGESTED = DIGEST_AT * DIGESTS;
 
 /**
  * The x-tracehare-sent entry, first among those we add: microseconds since the epoch. Messages of one
@@ -73,8 +75,11 @@ export class SentStamp {
   stamp(marks: number, death: number): number {
     const origin = originOf(marks);
     if (death < 0) return this.#time + origin;
-    const time = this.#time - (this.#time % (DIGEST_AT * DIGESTS));
-    return time + death * DIGEST_AT + CARRIES_DEATH + origin;
+    const digest = death * DIGEST_AT;
+    const rest = this.#time % DIGESTED;
+    // never later than the publish: a delivery right behind it would seem to come before it
+    const time = this.#time - rest - (digest > rest ? DIGESTED : 0);
+    return time + digest + CARRIES_DEATH + origin;
   }
 
   /** Writes `stamp` over another one, whose type octet is at `at`. */

@@ -243,7 +243,7 @@ export class Channel implements Scope {
         if (nowait && (ifUnused || ifEmpty)) return;
         this.#does('queue.delete-ok', nowait, now, (now) => {
           this.#context.declarations.queueGone(deleted, now);
-          this.#context.plane.noteDeliveryLimit(this.#context.vhost, deleted, undefined);
+          this.#context.plane.facts.noteDeliveryLimit(this.#context.vhost, deleted, undefined);
         });
         return;
       }
@@ -265,7 +265,7 @@ export class Channel implements Scope {
       case 'exchange.declare': {
         const { exchange, type, passive, nowait } = readMethod(name, buf, start, end);
         if (!passive && type === 'x-delayed-message') {
-          this.#context.plane.noteDelaying(this.#context.vhost, exchange);
+          this.#context.plane.facts.noteDelaying(this.#context.vhost, exchange);
         }
         this.#does('exchange.declare-ok', nowait, now, () => this.#context.declarations.exchangeExists(exchange));
         return;
@@ -520,9 +520,9 @@ export class Channel implements Scope {
     declarations.queueDeclared(declare, queue, existed, now);
     if (declare.passive || queue === '') return;
     const { arguments: args } = declare;
-    plane.noteDeliveryLimit(vhost, queue, limitByArguments(args));
+    plane.facts.noteDeliveryLimit(vhost, queue, limitByArguments(args));
     const deadLetters = typeof args['x-dead-letter-exchange'] === 'string';
-    if (deadLetters && args['x-overflow'] === 'reject-publish-dlx') plane.noteDeadLetteringRefused(vhost, queue);
+    if (deadLetters && args['x-overflow'] === 'reject-publish-dlx') plane.facts.noteDeadLetteringRefused(vhost, queue);
   }
 }
 

@@ -25,20 +25,20 @@ export class Declarations {
     if (exclusive) this.#keep(queue);
     const isStream = args['x-queue-type'] === 'stream';
     const declared = { deadLetters: targetOf(args), isStream, existed };
-    this.#plane.noteQueue({ kind: 'queue declared', name: this.#name(queue), at: this.#micros(now), declared });
+    this.#plane.facts.noteQueue({ kind: 'queue declared', name: this.#name(queue), at: this.#micros(now), declared });
   }
 
   queueGone(queue: string, now: number): void {
     this.#exclusive.delete(queue);
-    this.#plane.noteQueue({ kind: 'queue gone', name: this.#name(queue), at: this.#micros(now) });
+    this.#plane.facts.noteQueue({ kind: 'queue gone', name: this.#name(queue), at: this.#micros(now) });
   }
 
   exchangeExists(exchange: string): void {
-    this.#plane.noteQueue({ kind: 'exchange exists', name: this.#name(exchange) });
+    this.#plane.facts.noteQueue({ kind: 'exchange exists', name: this.#name(exchange) });
   }
 
   exchangeGone(exchange: string): void {
-    this.#plane.noteQueue({ kind: 'exchange gone', name: this.#name(exchange) });
+    this.#plane.facts.noteQueue({ kind: 'exchange gone', name: this.#name(exchange) });
   }
 
   /** The text of a 404: it names what is not there. */

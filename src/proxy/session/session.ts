@@ -112,7 +112,7 @@ export class Session {
 
   constructor(plane: Plane, id: number) {
     this.plane = plane;
-    this.silence = new BrokerSilence(plane.alarm);
+    this.silence = new BrokerSilence(plane.facts.alarm);
     this.injection = new HeaderInjection(plane);
     this.reading = new DeliveryReading(plane);
     this.id = id;

@@ -1,0 +1,143 @@
+import { makeRoom } from '../ports/bounded.ts';
+import type { Clock } from '../ports/clock.ts';
+import { Alarm } from './alarm.ts';
+import { DeliveryLimits } from './delivery-limits.ts';
+import { type QueueFact, QueueFacts } from './queue-facts.ts';
+
+/** Something learned from one connection that matters to others, also to those of other threads. */
+export type Fact = NamedFact | QueueFact | LimitFact | AlarmFact;
+
+/** The broker blocks publishers, or no longer. */
+interface AlarmFact {
+  kind: 'alarm';
+  name: typeof STANDS | typeof OVER;
+}
+
+/** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
+interface LimitFact {
+  kind: 'delivery-limit';
+  /** vhost and name, joined by NUL */
+  name: string;
+  limit?: number;
+}
+
+interface NamedFact {
+  /** a queue that dead-letters also what it refuses, an exchange that delays, a client that uses tx where we select confirms */
+  kind: 'dead-letters-refused' | 'delays' | 'conflicts';
+  /** vhost and name, or the client, joined by NUL */
+  name: string;
+}
+
+const STANDS = 'stands';
+const OVER = 'over';
+
+/** Of each kind. */
+const MAX_NAMES = 4096;
+
+/** What a thread's connections have found out of the broker and its clients, and those of other threads. */
+export class Facts {
+  /** whether the broker blocks publishers */
+  readonly alarm = new Alarm();
+  readonly queues = new QueueFacts();
+  readonly #limits = new DeliveryLimits();
+  readonly #names: Record<NamedFact['kind'], Set<string>> = {
+    'dead-letters-refused': new Set(),
+    delays: new Set(),
+    conflicts: new Set(),
+  };
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #onDelaying: (vhost: string, exchange: string) => void;
+  /** told of what this thread finds out; what others found out goes to `learn` */
+  onFact: (fact: Fact) => void = () => {};
+
+  /** `onDelaying` is told of each exchange that delays, once. */
+  constructor(clock: Pick<Clock, 'now'>, onDelaying: (vhost: string, exchange: string) => void) {
+    this.#clock = clock;
+    this.#onDelaying = onDelaying;
+    this.alarm.onChange = (stands) => this.onFact({ kind: 'alarm', name: stands ? STANDS : OVER });
+  }
+
+  /** Another thread's finding. */
+  learn(fact: Fact): void {
+    switch (fact.kind) {
+      case 'alarm':
+        this.alarm.learn(fact.name === STANDS, this.#clock.now());
+        return;
+      case 'delivery-limit':
+        this.#limits.note(fact.name, fact.limit);
+        return;
+      case 'dead-letters-refused':
+      case 'delays':
+      case 'conflicts':
+        this.#learn(fact);
+        return;
+      default:
+        this.queues.learn(fact);
+    }
+  }
+
+  #learn({ kind, name }: NamedFact): void {
+    const names = this.#names[kind];
+    if (names.has(name)) return;
+    makeRoom(names, MAX_NAMES);
+    names.add(name);
+    if (kind !== 'delays') return;
+    const [vhost = '', exchange = ''] = name.split('\0');
+    this.#onDelaying(vhost, exchange);
+  }
+
+  #note(kind: NamedFact['kind'], name: string): void {
+    if (this.#names[kind].has(name)) return;
+    const fact = { kind, name };
+    this.#learn(fact);
+    this.onFact(fact);
+  }
+
+  /** Something was found out of a queue, or of an exchange that dead letters may go to. */
+  noteQueue(fact: QueueFact): void {
+    if (this.queues.learn(fact)) this.onFact(fact);
+  }
+
+  /** An exchange of type x-delayed-message returns every mandatory message: ours would all look lost. */
+  noteDelaying(vhost: string, exchange: string): void {
+    this.#note('delays', `${vhost}\0${exchange}`);
+  }
+
+  delays(vhost: string, exchange: string): boolean {
+    return this.#names.delays.has(`${vhost}\0${exchange}`);
+  }
+
+  /** A client uses tx where we had selected confirms. */
+  noteConflict(client: string): void {
+    this.#note('conflicts', client);
+  }
+
+  conflicts(client: string): boolean {
+    return this.#names.conflicts.has(client);
+  }
+
+  /** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
+  noteDeliveryLimit(vhost: string, queue: string, limit: number | undefined): void {
+    const name = `${vhost}\0${queue}`;
+    if (this.#limits.of(name) === limit) return;
+    this.#limits.note(name, limit);
+    this.onFact({ kind: 'delivery-limit', name, ...(limit !== undefined && { limit }) });
+  }
+
+  /** How often the queue delivers a message again, by its declaration; undefined: it is not known. */
+  deliveryLimit(vhost: string, queue: string): number | undefined {
+    return this.#limits.of(`${vhost}\0${queue}`);
+  }
+
+  /** A full queue that refuses what is published to it, and dead-letters that: declared with overflow reject-publish-dlx. */
+  noteDeadLetteringRefused(vhost: string, queue: string): void {
+    this.#note('dead-letters-refused', `${vhost}\0${queue}`);
+    // bindings are not followed: any exchange but the default one may lead to it
+    this.#note('dead-letters-refused', `${vhost}\0`);
+  }
+
+  /** Whether a publish that the broker nacked may have been dead-lettered, as far as the wire has shown. */
+  mayDeadLetterRefused(vhost: string, exchange: string, routingKey: string): boolean {
+    return this.#names['dead-letters-refused'].has(`${vhost}\0${exchange === '' ? routingKey : ''}`);
+  }
+}
