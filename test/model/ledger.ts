@@ -44,7 +44,7 @@ export interface Publish extends Content {
   shadow: boolean;
   sampled: boolean;
   state: 'open' | 'success' | 'lost' | 'unknown' | 'none';
-  /** a success that nobody vouched for: neither the broker nor what it sent behind it */
+  /** a success that nobody has vouched for yet: neither the broker nor what it sent behind it */
   unproven: boolean;
   /** basic.return came in time */
   returned: boolean;
@@ -154,7 +154,7 @@ export class Ledger {
       channel,
       n: channel.passed.length + 1,
       at: this.now,
-      shadow: !content.mandatory && route.loss !== 'off' && !route.answers,
+      shadow: !content.mandatory && route.loss !== 'off' && !route.answers && !this.#asksUnmarked(channel, route),
       sampled: content.context === 'sampled' || (content.context === 'none' && route.traced),
       state: 'open',
       unproven: false,
@@ -178,6 +178,11 @@ export class Ledger {
       else publish.state = 'none';
     }
     return publish;
+  }
+
+  /** The app asked for returns of such messages itself, and none of them carries anything of ours that says so. */
+  #asksUnmarked({ passed }: Channel, route: Route): boolean {
+    return !route.propagates && passed.some((each) => each.route === route && each.mandatory);
   }
 
   /** Nothing but the kernel says what becomes of it. */
@@ -207,7 +212,7 @@ export class Ledger {
     const request = channel.requests.shift();
     if (request === undefined) throw new Error('nothing to answer');
     const { reply, behind } = request;
-    this.#routed(channel, behind);
+    this.#read(channel, behind);
     if (reply === 'tx.commit') this.#committed(channel, behind);
     if (reply === 'tx.rollback') for (const each of this.#take(channel, behind)) each.state = 'none';
     if (reply === 'close') {
@@ -223,6 +228,14 @@ export class Ledger {
       if (publish.returned) this.#lost(publish, 'unroutable');
       else this.#succeeded(publish, false);
     }
+  }
+
+  /** The broker has read all up to `last`, and answered what it had to. */
+  #read(channel: Channel, last: number): void {
+    this.#routed(channel, last);
+    // it is remembered of all together
+    if (channel.passed.some(({ n, unproven }) => unproven && n > last)) return;
+    for (const each of channel.passed) each.unproven = false;
   }
 
   /** Every return of those up to `last` has come: what is still open without a confirm or a commit to come was routed. */
@@ -264,7 +277,7 @@ export class Ledger {
     publish.back = true;
     if (!channel.open.includes(publish)) {
       this.#lostLate(publish);
-      return !this.#isOurs(publish);
+      return !publish.shadow;
     }
     if (route.answers) return true;
     publish.returned = true;
@@ -289,11 +302,6 @@ export class Ledger {
         key: route.key,
         of: publish,
       });
-  }
-
-  /** Whether only we asked for a return that comes late: one that carries nothing of ours may be the app's. */
-  #isOurs({ channel, route, shadow }: Publish): boolean {
-    return channel.passed.every(({ mandatory }) => !mandatory) || (route.propagates && shadow);
   }
 
   /** A second without a return, while nothing waits in our hands. */
@@ -328,6 +336,8 @@ export class Ledger {
         channel.open.splice(channel.open.indexOf(first), 1);
         if (isCertain) this.#lost(first, reason, end);
         else this.#lostAmong(first, reason, keys.size === 1 ? first.route.key : '', end);
+        // what was sent in front of it had been read
+        if (!mayBePast) this.#read(channel, first.n - 1);
       } else {
         const last = channel.passed.filter((each) => size !== undefined || fits(each)).at(-1);
         if (last !== undefined) this.#lostUnnamed(last.route, channel, reason, '');
@@ -349,6 +359,13 @@ export class Ledger {
     this.told.push({ what: 'lost', route, channel: channel.id, reason, key, of: undefined });
   }
 
+  /** The broker closes the channel because of the oldest request: it has read what was sent in front of that. */
+  requestRefused(channel: Channel, end: Closing): void {
+    const [{ behind }] = channel.requests;
+    this.#read(channel, behind);
+    this.brokerCloses(channel, end);
+  }
+
   brokerCloses(channel: Channel, { code, text }: Closing): void {
     this.#ends(channel, 'channel_error', code, text);
     channel.life = 'closed';
@@ -364,7 +381,7 @@ export class Ledger {
   /** connection.close-ok of the broker: it has returned what it had to. */
   brokerAgrees(): void {
     for (const channel of this.channels.values()) {
-      this.#routed(channel, channel.passed.length);
+      this.#read(channel, channel.passed.length);
       this.#endsWithConnection(channel, 'unconfirmed_at_close');
     }
   }
