@@ -85,6 +85,8 @@ export interface Channel {
   /** publishes before the app's own confirm.select */
   appFrom: number;
   requests: Request[];
+  /** publishes that the broker has read for sure: so many from the first on */
+  read: number;
   /** closed by someone: what the app still sends is discarded */
   over: Unknown | undefined;
   /** `closing`: the app's close has gone out; `closed`: the broker's has come, and the app owes its close-ok */
@@ -130,6 +132,7 @@ export class Ledger {
       selectedAt: Number.POSITIVE_INFINITY,
       appFrom: Number.POSITIVE_INFINITY,
       requests: [],
+      read: 0,
       over: undefined,
       life: 'open',
     };
@@ -139,7 +142,12 @@ export class Ledger {
 
   /** confirm.select goes ahead of the channel's next publish, if it is of this route. */
   selectsAheadOf(channel: Channel, route: Route): boolean {
-    return channel.mode === 'plain' && this.shadowing === 'confirms' && route.loss === 'confirms';
+    return (
+      channel.over === undefined &&
+      channel.mode === 'plain' &&
+      this.shadowing === 'confirms' &&
+      route.loss === 'confirms'
+    );
   }
 
   published(channel: Channel, content: Content): Publish {
@@ -197,6 +205,7 @@ export class Ledger {
   }
 
   select(channel: Channel, mode: 'confirm' | 'tx'): void {
+    if (channel.over !== undefined) return;
     if (mode === 'confirm' && channel.appFrom === Number.POSITIVE_INFINITY) channel.appFrom = channel.passed.length;
     if (channel.mode !== 'plain') return;
     channel.mode = mode;
@@ -204,7 +213,9 @@ export class Ledger {
   }
 
   asked(channel: Channel, reply: Request['reply']): void {
-    channel.requests.push({ reply, behind: channel.passed.length });
+    // a channel that is over answers nothing but its close
+    if (channel.over === undefined || reply === 'close')
+      channel.requests.push({ reply, behind: channel.passed.length });
   }
 
   /** The broker answers the oldest request. */
@@ -233,6 +244,7 @@ export class Ledger {
   /** The broker has read all up to `last`, and answered what it had to. */
   #read(channel: Channel, last: number): void {
     this.#routed(channel, last);
+    channel.read = Math.max(channel.read, last);
     // it is remembered of all together
     if (channel.passed.some(({ n, unproven }) => unproven && n > last)) return;
     for (const each of channel.passed) each.unproven = false;
@@ -389,7 +401,6 @@ export class Ledger {
   /** Both sockets are gone. */
   cut(): void {
     this.ended = true;
-    for (const publish of this.flushing.splice(0)) this.#unknown(publish, 'connection_lost', 0, '');
     for (const channel of this.channels.values()) this.#endsWithConnection(channel, 'connection_lost');
     const { by = 'network', code = 0, text = '' } = this.closing ?? {};
     this.told.push({ what: 'connection closed', by, code, text });
@@ -401,6 +412,10 @@ export class Ledger {
   }
 
   #ends(channel: Channel, reason: Unknown, code: number, text: string): void {
+    const isOf = (publish: Publish): boolean => publish.channel === channel;
+    const unflushed = this.flushing.filter(isOf);
+    this.flushing = this.flushing.filter((publish) => !isOf(publish));
+    for (const publish of unflushed) this.#unknown(publish, reason, code, text);
     const committing = channel.requests.findLast(({ reply }) => reply === 'tx.commit')?.behind ?? 0;
     for (const publish of channel.open.splice(0)) {
       const inTx = channel.mode === 'tx' && publish.n > channel.selectedAt;

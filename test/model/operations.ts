@@ -105,8 +105,8 @@ export class Returns extends Operation {
 const repliesStill = ({ life }: Channel): boolean => life !== 'closed';
 /** A broker returns a message before it confirms it, and before it answers what came behind. */
 const isReturnable = (publish: Publish): boolean => {
-  const { state, back, mandatory, shadow, unproven } = publish;
-  if (!(mandatory || shadow) || back) return false;
+  const { n, channel, state, back, mandatory, shadow, unproven } = publish;
+  if (!(mandatory || shadow) || back || n <= channel.read) return false;
   return state === 'open' || (state === 'success' && unproven && isLikeAllTheRest(publish));
 };
 
@@ -304,8 +304,8 @@ export class BrokerClosesChannel extends Operation {
   }
 
   /** Not one of which the broker has said that it took it, nor one behind a larger one that it took. */
-  #mayBeRefused({ state, returned, unproven, route, size, channel }: Publish): boolean {
-    if (returned || !(state === 'open' || unproven)) return false;
+  #mayBeRefused({ n, state, returned, unproven, route, size, channel }: Publish): boolean {
+    if (returned || n <= channel.read || !(state === 'open' || unproven)) return false;
     if (this.#why === 'exchange') return route.exchange !== '';
     return this.#why !== 'size' || (size > 0 && channel.passed.every((each) => !each.unproven || each.size <= size));
   }
