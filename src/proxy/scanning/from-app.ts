@@ -200,7 +200,9 @@ export class FromApp implements FrameVisitor {
   /** The number of a channel that a fault closed is free: what the app sent on it since comes now. */
   reuse(severed: SeveredChannel): void {
     this.now = this.#boundary.now();
+    this.#session.readsWaiting = true;
     this.#reused.pass(severed, this, observedFromApp);
+    this.#session.readsWaiting = false;
   }
 
   /** Nothing that comes is followed any more. */

@@ -73,6 +73,8 @@ export class Session {
   isOpen = false;
   /** the first connection.close, whoever sent it */
   closing: Closing | undefined;
+  /** what is read now had to wait: the app sent it before it closed the connection */
+  readsWaiting = false;
   readonly inFlight = new AutoAckInFlight();
   /** who waits for the broker's and the app's socket to be flushed */
   readonly upstreamUnflushed = new Unflushed();
@@ -222,7 +224,8 @@ export class Session {
     const channel = new Channel(id, context);
     this.#channels.set(id, channel);
     // it may be used for the first time when the broker reads nothing any more
-    if (this.closing !== undefined) channel.state.on(this.closing.by === 'app' ? 'closed by app' : 'connection lost');
+    if (this.closing !== undefined && !this.readsWaiting)
+      channel.state.on(this.closing.by === 'app' ? 'closed by app' : 'connection lost');
     return channel;
   }
 
