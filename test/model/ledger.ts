@@ -44,7 +44,7 @@ export interface Publish extends Content {
   shadow: boolean;
   sampled: boolean;
   state: 'open' | 'success' | 'lost' | 'unknown' | 'none';
-  /** a success that nobody vouched for: neither the broker nor what it sent behind it */
+  /** a success that nobody has vouched for yet: neither the broker nor what it sent behind it */
   unproven: boolean;
   /** basic.return came in time */
   returned: boolean;
@@ -85,6 +85,8 @@ export interface Channel {
   /** publishes before the app's own confirm.select */
   appFrom: number;
   requests: Request[];
+  /** publishes that the broker has read for sure: so many from the first on */
+  read: number;
   /** closed by someone: what the app still sends is discarded */
   over: Unknown | undefined;
   /** `closing`: the app's close has gone out; `closed`: the broker's has come, and the app owes its close-ok */
@@ -130,6 +132,7 @@ export class Ledger {
       selectedAt: Number.POSITIVE_INFINITY,
       appFrom: Number.POSITIVE_INFINITY,
       requests: [],
+      read: 0,
       over: undefined,
       life: 'open',
     };
@@ -139,7 +142,12 @@ export class Ledger {
 
   /** confirm.select goes ahead of the channel's next publish, if it is of this route. */
   selectsAheadOf(channel: Channel, route: Route): boolean {
-    return channel.mode === 'plain' && this.shadowing === 'confirms' && route.loss === 'confirms';
+    return (
+      channel.over === undefined &&
+      channel.mode === 'plain' &&
+      this.shadowing === 'confirms' &&
+      route.loss === 'confirms'
+    );
   }
 
   published(channel: Channel, content: Content): Publish {
@@ -154,7 +162,7 @@ export class Ledger {
       channel,
       n: channel.passed.length + 1,
       at: this.now,
-      shadow: !content.mandatory && route.loss !== 'off' && !route.answers,
+      shadow: !content.mandatory && route.loss !== 'off' && !route.answers && !this.#asksUnmarked(channel, route),
       sampled: content.context === 'sampled' || (content.context === 'none' && route.traced),
       state: 'open',
       unproven: false,
@@ -180,6 +188,11 @@ export class Ledger {
     return publish;
   }
 
+  /** The app asked for returns of such messages itself, and none of them carries anything of ours that says so. */
+  #asksUnmarked({ passed }: Channel, route: Route): boolean {
+    return !route.propagates && passed.some((each) => each.route === route && each.mandatory);
+  }
+
   /** Nothing but the kernel says what becomes of it. */
   #sends(publish: Publish): void {
     publish.unproven = true;
@@ -192,6 +205,7 @@ export class Ledger {
   }
 
   select(channel: Channel, mode: 'confirm' | 'tx'): void {
+    if (channel.over !== undefined) return;
     if (mode === 'confirm' && channel.appFrom === Number.POSITIVE_INFINITY) channel.appFrom = channel.passed.length;
     if (channel.mode !== 'plain') return;
     channel.mode = mode;
@@ -199,7 +213,9 @@ export class Ledger {
   }
 
   asked(channel: Channel, reply: Request['reply']): void {
-    channel.requests.push({ reply, behind: channel.passed.length });
+    // a channel that is over answers nothing but its close
+    if (channel.over === undefined || reply === 'close')
+      channel.requests.push({ reply, behind: channel.passed.length });
   }
 
   /** The broker answers the oldest request. */
@@ -207,7 +223,7 @@ export class Ledger {
     const request = channel.requests.shift();
     if (request === undefined) throw new Error('nothing to answer');
     const { reply, behind } = request;
-    this.#routed(channel, behind);
+    this.#read(channel, behind);
     if (reply === 'tx.commit') this.#committed(channel, behind);
     if (reply === 'tx.rollback') for (const each of this.#take(channel, behind)) each.state = 'none';
     if (reply === 'close') {
@@ -223,6 +239,15 @@ export class Ledger {
       if (publish.returned) this.#lost(publish, 'unroutable');
       else this.#succeeded(publish, false);
     }
+  }
+
+  /** The broker has read all up to `last`, and answered what it had to. */
+  #read(channel: Channel, last: number): void {
+    this.#routed(channel, last);
+    channel.read = Math.max(channel.read, last);
+    // it is remembered of all together
+    if (channel.passed.some(({ n, unproven }) => unproven && n > last)) return;
+    for (const each of channel.passed) each.unproven = false;
   }
 
   /** Every return of those up to `last` has come: what is still open without a confirm or a commit to come was routed. */
@@ -264,7 +289,7 @@ export class Ledger {
     publish.back = true;
     if (!channel.open.includes(publish)) {
       this.#lostLate(publish);
-      return !this.#isOurs(publish);
+      return !publish.shadow;
     }
     if (route.answers) return true;
     publish.returned = true;
@@ -289,11 +314,6 @@ export class Ledger {
         key: route.key,
         of: publish,
       });
-  }
-
-  /** Whether only we asked for a return that comes late: one that carries nothing of ours may be the app's. */
-  #isOurs({ channel, route, shadow }: Publish): boolean {
-    return channel.passed.every(({ mandatory }) => !mandatory) || (route.propagates && shadow);
   }
 
   /** A second without a return, while nothing waits in our hands. */
@@ -328,6 +348,8 @@ export class Ledger {
         channel.open.splice(channel.open.indexOf(first), 1);
         if (isCertain) this.#lost(first, reason, end);
         else this.#lostAmong(first, reason, keys.size === 1 ? first.route.key : '', end);
+        // what was sent in front of it had been read
+        if (!mayBePast) this.#read(channel, first.n - 1);
       } else {
         const last = channel.passed.filter((each) => size !== undefined || fits(each)).at(-1);
         if (last !== undefined) this.#lostUnnamed(last.route, channel, reason, '');
@@ -349,6 +371,13 @@ export class Ledger {
     this.told.push({ what: 'lost', route, channel: channel.id, reason, key, of: undefined });
   }
 
+  /** The broker closes the channel because of the oldest request: it has read what was sent in front of that. */
+  requestRefused(channel: Channel, end: Closing): void {
+    const [{ behind }] = channel.requests;
+    this.#read(channel, behind);
+    this.brokerCloses(channel, end);
+  }
+
   brokerCloses(channel: Channel, { code, text }: Closing): void {
     this.#ends(channel, 'channel_error', code, text);
     channel.life = 'closed';
@@ -364,7 +393,7 @@ export class Ledger {
   /** connection.close-ok of the broker: it has returned what it had to. */
   brokerAgrees(): void {
     for (const channel of this.channels.values()) {
-      this.#routed(channel, channel.passed.length);
+      this.#read(channel, channel.passed.length);
       this.#endsWithConnection(channel, 'unconfirmed_at_close');
     }
   }
@@ -372,7 +401,6 @@ export class Ledger {
   /** Both sockets are gone. */
   cut(): void {
     this.ended = true;
-    for (const publish of this.flushing.splice(0)) this.#unknown(publish, 'connection_lost', 0, '');
     for (const channel of this.channels.values()) this.#endsWithConnection(channel, 'connection_lost');
     const { by = 'network', code = 0, text = '' } = this.closing ?? {};
     this.told.push({ what: 'connection closed', by, code, text });
@@ -384,6 +412,10 @@ export class Ledger {
   }
 
   #ends(channel: Channel, reason: Unknown, code: number, text: string): void {
+    const isOf = (publish: Publish): boolean => publish.channel === channel;
+    const unflushed = this.flushing.filter(isOf);
+    this.flushing = this.flushing.filter((publish) => !isOf(publish));
+    for (const publish of unflushed) this.#unknown(publish, reason, code, text);
     const committing = channel.requests.findLast(({ reply }) => reply === 'tx.commit')?.behind ?? 0;
     for (const publish of channel.open.splice(0)) {
       const inTx = channel.mode === 'tx' && publish.n > channel.selectedAt;

@@ -81,35 +81,38 @@ export const framesOf = ({ method, header, bodies }: Message): Buffer[] => [meth
 
 const isSent = ({ key }: Entry): boolean => key.toString() === SENT;
 
+/** How `textOf` shows our stamp, which says what of a message is ours. */
+function stampText({ shadow, context }: Publish, hadTable: boolean): string {
+  if (shadow) return ourStamp(1);
+  if (!hadTable) return ourStamp(3);
+  return ourStamp(context === 'none' ? 2 : 0);
+}
+
+const ourStamp = (origin: number): string =>
+  ['our stamp', 'our stamp, asked by us', 'our stamp and context', 'all ours'][origin];
+
 /** What goes to the broker; times and ids of ours as `textOf` blanks them. */
 export function forwarded({ publish, method: frame, header, bodies }: Message): string[] {
   const { route, shadow, mandatory, context, sampled } = publish;
   const asked = Buffer.from(frame);
   if (mandatory || shadow) asked[asked.length - 2] |= 1;
   if (!route.propagates) return [asked, encodeHeader(header), ...bodies].map((each) => textOf(each));
-  const entries = (header.entries ?? []).filter((each) => !isSent(each));
-  const ours = [shadow ? 'our stamp, asked by us' : 'our stamp'];
-  if (context === 'none') ours.push(`our context ${sampled ? '01' : '00'}`);
-  const changed = { ...header, flags: [header.flags[0] | HEADERS], entries };
-  return [textOf(asked), headerText(changed, ours), ...bodies.map((each) => textOf(each))];
+  const { entries = [] } = header;
+  const stamp = stampText(publish, header.entries !== undefined);
+  // one that was copied along is written over, any other goes behind what is there
+  const table = entries.map((each) => (isSent(each) ? stamp : entryText(each)));
+  if (!entries.some(isSent)) table.push(stamp);
+  if (context === 'none') table.push(`our context ${sampled ? '01' : '00'}`);
+  const changed = { ...header, flags: [header.flags[0] | HEADERS] };
+  return [textOf(asked), headerText(changed, table), ...bodies.map((each) => textOf(each))];
 }
 
 export const returnMethod = ({ publish: { channel, route } }: Message): Buffer =>
   method(channel.id, 60, 50, u16(RETURNED.code), short(RETURNED.text), short(route.exchange), short(route.key));
 
-/** What comes back to an app that asked for it. `late`: an empty table can't be told from one that we made. */
-export function returned(message: Message, late: boolean): string[] {
-  const { header, publish, bodies } = message;
-  let { entries, flags } = header;
-  if (publish.route.propagates && entries !== undefined) {
-    entries = entries.filter((each) => !isSent(each));
-    if (late && entries.length === 0) {
-      entries = undefined;
-      flags = [flags[0] & ~HEADERS];
-    }
-  }
-  return [returnMethod(message), encodeHeader({ ...header, entries, flags }), ...bodies].map((each) => textOf(each));
-}
+/** What comes back to an app that asked for it: what it sent. */
+export const returned = (message: Message): string[] =>
+  [returnMethod(message), encodeHeader(message.header), ...message.bodies].map((each) => textOf(each));
 
 /** Trace and span of the context in a content header; '' without. */
 export function contextOf(frame: Buffer): { traceId: string; spanId: string } {
@@ -125,27 +128,22 @@ export function textOf(frame: Buffer, now = Number.NaN): string {
     return names + frame.toString('latin1').replace(/[^ -~]/g, (c) => `\\${c.charCodeAt(0).toString(16)}`);
   }
   const header = decodeHeader(frame);
-  const ours: string[] = [];
-  const entries = (header.entries ?? []).filter(({ key, value }) => {
-    const name = key.toString();
-    if (name === SENT) {
-      const stamp = Number(value.readBigUInt64BE());
-      // its last bits tell what of the message is ours
-      if (stamp - (stamp % 8) !== now - (now % 8)) return true;
-      ours.push(stamp % 4 === 1 ? 'our stamp, asked by us' : 'our stamp');
-    } else {
-      const context =
-        name === 'traceparent' ? /^00-[0-9a-f]{32}-[0-9a-f]{16}-(0[01])$/.exec(value.subarray(4).toString()) : null;
-      // those of the apps have a pattern of their own
-      if (context === null || value.subarray(4).toString().startsWith(OWN)) return true;
-      ours.push(`our context ${context[1]}`);
+  const table = header.entries?.map((each) => {
+    if (isSent(each)) {
+      const stamp = Number(each.value.readBigUInt64BE());
+      // its last bits tell what of the message is ours; none of them has an x-death
+      return stamp - (stamp % 4) === now - (now % 8) ? ourStamp(stamp % 4) : entryText(each);
     }
-    return false;
+    const context = each.value.subarray(4).toString();
+    const flag = /^00-[0-9a-f]{32}-[0-9a-f]{16}-(0[01])$/.exec(context)?.[1];
+    // those of the apps have a pattern of their own
+    return flag === undefined || context.startsWith(OWN) ? entryText(each) : `our context ${flag}`;
   });
-  return headerText({ ...header, entries: header.entries && entries }, ours);
+  return headerText(header, table);
 }
 
-function headerText({ channel, bodySize, flags, before, entries, after }: Header, ours: string[]): string {
-  const table = entries?.map(({ key, type, value }) => `${key}:${type}:${value.toString('latin1')}`);
-  return `header ${JSON.stringify({ channel, size: Number(bodySize), flags, before: `${before}`, table, ours, after: `${after}` })}`;
+const entryText = ({ key, type, value }: Entry): string => `${key}:${type}:${value.toString('latin1')}`;
+
+function headerText({ channel, bodySize, flags, before, after }: Header, table: string[] | undefined): string {
+  return `header ${JSON.stringify({ channel, size: Number(bodySize), flags, before: `${before}`, table, after: `${after}` })}`;
 }

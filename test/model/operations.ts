@@ -103,8 +103,22 @@ export class Returns extends Operation {
 }
 
 const repliesStill = ({ life }: Channel): boolean => life !== 'closed';
-const isReturnable = ({ state, back, mandatory, shadow }: Publish): boolean =>
-  (mandatory || shadow) && !back && (state === 'open' || state === 'success');
+/** A broker returns a message before it confirms it, and before it answers what came behind. */
+const isReturnable = (publish: Publish): boolean => {
+  const { n, channel, state, back, mandatory, shadow, unproven } = publish;
+  if (!(mandatory || shadow) || back || n <= channel.read) return false;
+  return state === 'open' || (state === 'success' && unproven && isLikeAllTheRest(publish));
+};
+
+/** By names and time alone no late return can be told from another one: for all that it may be, the same must happen. */
+const isLikeAllTheRest = ({ channel, route, at, shadow, copied }: Publish): boolean =>
+  channel.passed.every(
+    (each) =>
+      each.back ||
+      each.route !== route ||
+      (route.propagates && each.at !== at) ||
+      (each.shadow === shadow && each.copied === copied),
+  );
 
 export class Confirms extends Operation {
   readonly #at: number;
@@ -207,7 +221,7 @@ export class Answers extends Operation {
     const [{ reply }] = requests;
     if (reply === 'tx.select' && mode === 'confirm') {
       scene.ledger.conflict();
-      closes(scene, channel, REFUSED_TX, NUMBERS['tx.select'], () => scene.ledger.brokerCloses(channel, REFUSED_TX));
+      closes(scene, channel, REFUSED_TX, NUMBERS['tx.select'], () => scene.ledger.requestRefused(channel, REFUSED_TX));
       return `the broker refuses tx.select on channel ${id}`;
     }
     const [classId, methodId] = NUMBERS[reply];
@@ -228,11 +242,13 @@ function closes(
   scene.brokerSays(method(id, 20, 40, u16(code), short(text), u16(classId), u16(methodId)));
 }
 
+type Why = 'other' | 'request' | 'exchange' | 'access' | 'size';
+
 export class BrokerClosesChannel extends Operation {
   readonly #at: number;
-  readonly #why: 'other' | 'exchange' | 'access' | 'size';
+  readonly #why: Why;
 
-  constructor(at: number, why: 'other' | 'exchange' | 'access' | 'size') {
+  constructor(at: number, why: Why) {
     super();
     this.#at = at;
     this.#why = why;
@@ -249,6 +265,17 @@ export class BrokerClosesChannel extends Operation {
       return `the broker closes channel ${channel.id} because of a queue`;
     }
     if (scene.isSlow) return undefined;
+    if (this.#why === 'request') {
+      const channel = among(
+        channels.filter(({ requests: [oldest] }) => oldest?.reply === 'qos' || oldest?.reply === 'tx.commit'),
+        this.#at,
+      );
+      if (channel === undefined) return undefined;
+      const [{ reply }] = channel.requests;
+      const end = { code: 540, text: 'NOT_IMPLEMENTED' };
+      closes(scene, channel, end, NUMBERS[reply], () => scene.ledger.requestRefused(channel, end));
+      return `the broker closes channel ${channel.id} because of ${reply}`;
+    }
     const publish = among(
       channels.flatMap(({ passed }) => passed.filter((each) => this.#mayBeRefused(each))),
       this.#at,
@@ -277,8 +304,8 @@ export class BrokerClosesChannel extends Operation {
   }
 
   /** Not one of which the broker has said that it took it, nor one behind a larger one that it took. */
-  #mayBeRefused({ state, returned, unproven, route, size, channel }: Publish): boolean {
-    if (returned || !(state === 'open' || unproven)) return false;
+  #mayBeRefused({ n, state, returned, unproven, route, size, channel }: Publish): boolean {
+    if (returned || n <= channel.read || !(state === 'open' || unproven)) return false;
     if (this.#why === 'exchange') return route.exchange !== '';
     return this.#why !== 'size' || (size > 0 && channel.passed.every((each) => !each.unproven || each.size <= size));
   }

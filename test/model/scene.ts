@@ -221,9 +221,8 @@ export class Scene {
   return(publish: Publish, piece: number): void {
     const message = this.messages.get(publish) as Message;
     const arrived = this.#arrived.get(publish) as Arrived;
-    const late = !publish.channel.open.includes(publish);
     const isForApp = this.ledger.returned(publish);
-    if (isForApp && this.appListens) this.#forApp.push(...returned(message, late));
+    if (isForApp && this.appListens) this.#forApp.push(...returned(message));
     const all = Buffer.concat([returnMethod(message), ...arrived.content]);
     const step = piece || all.length;
     for (let at = 0; at < all.length; at += step) this.#rig.broker.receive(Buffer.from(all.subarray(at, at + step)));

@@ -66,7 +66,7 @@ const asks = fc.tuple(at, asked).map(([at, what]) => new Asks(at, what));
 const answers = at.map((at) => new Answers(at));
 const pass = fc.constantFrom(300, 1100).map((ms) => new Pass(ms));
 const brokerCloses = fc
-  .tuple(at, fc.constantFrom('other', 'exchange', 'access', 'size', 'size'))
+  .tuple(at, fc.constantFrom('other', 'request', 'exchange', 'access', 'size', 'size'))
   .map(([at, why]) => new BrokerClosesChannel(at, why));
 const closings: fc.Arbitrary<Operation>[] = [
   brokerCloses,

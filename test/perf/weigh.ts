@@ -19,8 +19,8 @@ const paths = {
 
 const bytes: Record<string, number> = {};
 for (const [path, step] of Object.entries(paths)) {
-  // compiled, and every window as large as it gets
-  weigh(step, MESSAGES);
-  bytes[path] = weigh(step, MESSAGES);
+  // the first until every window is as large as it gets; compiled for good it is now and then only after another one
+  const stretches = [0, 1, 2, 3].map(() => weigh(step, MESSAGES));
+  bytes[path] = Math.min(...stretches);
 }
 console.log(JSON.stringify(bytes));

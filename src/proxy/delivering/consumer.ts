@@ -53,9 +53,8 @@ export class Consumer {
 
   /** The delivery with this header, which is no redelivered one, comes out of a stream. */
   readsStream(header: ContentHeader): boolean {
-    if (this.#stream === undefined) return false;
-    const { vhost } = this.#scope;
-    return this.#stream.reads(header, () => this.#plane.facts.queues.isStream(vhost, this.queue));
+    if (this.#stream === undefined || !this.#stream.hasOffset(header)) return false;
+    return this.#stream.reads(this.#plane.facts.queues.isStream(this.#scope.vhost, this.queue));
   }
 
   /** Of such a delivery: it was published, at `stamp`, since the consumer is there, and it had not read it before. */

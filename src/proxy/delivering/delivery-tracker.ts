@@ -74,10 +74,11 @@ export class DeliveryTracker implements Flushable {
   };
   readonly #undelivered = (stretch: Stretch<DeliveryTally>): void => {
     const { tally, hop } = stretch.route;
+    this.#tellEnded(stretch, UNDELIVERED);
     for (let i = 0; i < stretch.count; i++) {
       tally.failed('autoack_undelivered', Number.NaN, true);
       hop.lost();
-      this.#tell(stretch, i, stretch.detail ?? UNTOLD, UNDELIVERED);
+      this.#teller.tell(stretch, i, stretch.detail ?? UNTOLD, stretch.first + i);
     }
   };
 
@@ -406,11 +407,11 @@ export class DeliveryTracker implements Flushable {
     const { tally, hop } = stretch.route;
     const seconds = (this.#now - stretch.time) / 1000;
     const lost = !this.#goesOn(stretch);
-    const ending: Ending = { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 };
+    this.#tellEnded(stretch, { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 });
     for (let i = 0; i < stretch.count; i++) {
       tally.failed(reason, seconds, lost);
       if (lost) hop.lost();
-      this.#tell(stretch, i, stretch.detail ?? UNTOLD, ending);
+      this.#teller.tell(stretch, i, stretch.detail ?? UNTOLD, stretch.first + i);
     }
   }
 
@@ -421,11 +422,12 @@ export class DeliveryTracker implements Flushable {
   #tellSampled(stretch: Stretch<DeliveryTally>, ending: Ending): void {
     const { detail } = stretch;
     if (detail === undefined) return;
-    for (let i = 0; i < stretch.count; i++) this.#tell(stretch, i, detail, ending);
+    this.#tellEnded(stretch, ending);
+    for (let i = 0; i < stretch.count; i++) this.#teller.tell(stretch, i, detail, stretch.first + i);
   }
 
-  #tell(stretch: Stretch<DeliveryTally>, i: number, detail: SpanDetail, ending: Ending): void {
+  #tellEnded(stretch: Stretch<DeliveryTally>, ending: Ending): void {
     const spanBit = (stretch.passageBits & SAMPLED) === 0 ? 0 : HAS_SPAN;
-    this.#teller.tell(stretch, i, detail, stretch.first + i, this.#now, ending, spanBit);
+    this.#teller.ended(stretch, this.#now, ending, spanBit);
   }
 }

@@ -19,13 +19,16 @@ export class StreamReader {
     this.#since = since;
   }
 
-  /** `declared` says what the queue was declared as: a stream or not, undefined if nobody saw it. */
-  reads(header: ContentHeader, declared: () => boolean | undefined): boolean {
-    if (Number.isNaN(header.integer(X_STREAM_OFFSET))) {
-      this.#readsQueue = true;
-      return false;
-    }
-    return this.#asksForOffset || (declared() ?? !this.#readsQueue);
+  /** The delivery may come out of a stream: `reads` says. Most don't, and cost a look. */
+  hasOffset(header: ContentHeader): boolean {
+    if (header.value(X_STREAM_OFFSET) >= 0 && !Number.isNaN(header.integer(X_STREAM_OFFSET))) return true;
+    this.#readsQueue = true;
+    return false;
+  }
+
+  /** `declared`: the queue was declared as a stream or not, undefined if nobody saw it. */
+  reads(declared: boolean | undefined): boolean {
+    return this.#asksForOffset || (declared ?? !this.#readsQueue);
   }
 
   advances(header: ContentHeader, stamp: number): boolean {

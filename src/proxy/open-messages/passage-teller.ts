@@ -27,31 +27,28 @@ export class PassageTeller<T> {
   }
 
   /**
-   * The `i`th message of a stretch ended at `endedAt`, ms of the monotonic clock. `number`: as the app knows it.
-   * `spanBit`: HAS_SPAN if it has a span id.
+   * Messages of `stretch` ended at `endedAt`, ms of the monotonic clock: `tell` says which. What they have in common is
+   * noted once, as a time that is handed on is an allocation. `spanBit`: HAS_SPAN if they have span ids.
    */
-  tell(
-    stretch: Stretch<T>,
-    i: number,
-    detail: SpanDetail,
-    number: number,
-    endedAt: number,
-    ending: Ending,
-    spanBit: number,
-  ): void {
+  ended(stretch: Stretch<T>, endedAt: number, ending: Ending, spanBit: number): void {
     const passage = this.#passage;
-    passage.names = this.#names.of(stretch.route, detail);
     passage.bits = (stretch.passageBits & (HAS_PARENT | TRACED | SAMPLED | REDELIVERED)) | spanBit | ending.bits;
     passage.ids = this.#open.ids;
-    passage.idsAt = this.#open.idsAt(stretch, i);
     passage.startedAt = this.#clock.micros(stretch.time);
     passage.endedAt = this.#clock.micros(endedAt);
-    passage.bodySize = this.#open.sizeOf(stretch, i);
-    passage.number = number;
     passage.latency = stretch.latency;
     passage.settlement = ending.settlement;
     passage.outcome = ending.outcome;
     passage.reason = ending.reason;
+  }
+
+  /** The `i`th message of the stretch that `ended` was called with last. `number`: as the app knows it. */
+  tell(stretch: Stretch<T>, i: number, detail: SpanDetail, number: number): void {
+    const passage = this.#passage;
+    passage.names = this.#names.of(stretch.route, detail);
+    passage.idsAt = this.#open.idsAt(stretch, i);
+    passage.bodySize = this.#open.sizeOf(stretch, i);
+    passage.number = number;
     passage.more = detail.more;
     this.#observer.ended(passage);
   }

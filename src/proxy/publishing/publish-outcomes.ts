@@ -55,7 +55,10 @@ export class PublishOutcomes {
     const seconds = (endedAt - stretch.time) / 1000;
     if (confirmed) tally.confirmed(seconds, stretch.count);
     tally.succeeded(seconds, stretch.count);
-    this.#tellAll(stretch, endedAt, confirmed ? ACKED : ROUTED);
+    const { detail } = stretch;
+    if (detail === undefined) return;
+    this.#tellEnded(stretch, endedAt, confirmed ? ACKED : ROUTED);
+    for (let i = 0; i < stretch.count; i++) this.#tellOne(stretch, i, detail);
   }
 
   /** The broker confirmed or committed what it had sent back, or refused it: lost, unless configuration expects that. */
@@ -66,14 +69,15 @@ export class PublishOutcomes {
     if (confirmed) route.tally.confirmed(seconds, stretch.count);
     const isExpected = this.#isExpected(route, reason);
     const bits = confirmed ? CONFIRMED : 0;
-    const ending: Ending = isExpected ? (confirmed ? ACKED : ROUTED) : { ...FAILED, reason, bits };
+    const success = confirmed ? ACKED : ROUTED;
+    this.#tellEnded(stretch, endedAt, isExpected ? success : { ...FAILED, reason, bits });
     for (let i = 0; i < stretch.count; i++) {
       if (isExpected) route.tally.unroutedAsExpected();
       else this.#countLost(route, reason, seconds);
       const returned = this.#takeReturn(stretch, i);
       // what is expected is told only if it is sampled, as any success
       if (isExpected && returned === undefined && stretch.detail === undefined) continue;
-      this.#tell(stretch, i, endedAt, ending, returned ?? reply);
+      this.#tell(stretch, i, returned ?? reply);
     }
   }
 
@@ -87,10 +91,10 @@ export class PublishOutcomes {
     }
     const seconds = (now - stretch.time) / 1000;
     tally.confirmed(seconds, stretch.count);
-    const ending: Ending = { ...FAILED, reason: 'nacked', bits: CONFIRMED | SPARED };
+    this.#tellEnded(stretch, now, { ...FAILED, reason: 'nacked', bits: CONFIRMED | SPARED });
     for (let i = 0; i < stretch.count; i++) {
       tally.spared(seconds);
-      this.#tell(stretch, i, now, ending, this.#takeReturn(stretch, i) ?? NO_REPLY);
+      this.#tell(stretch, i, this.#takeReturn(stretch, i) ?? NO_REPLY);
     }
   }
 
@@ -101,11 +105,10 @@ export class PublishOutcomes {
 
   unknown(stretch: Stretch<PublishTally>, reason: UnknownReason, now: number, reply = NO_REPLY): void {
     stretch.route.tally.unknown(reason, stretch.count);
-    const ending: Ending = { ...UNKNOWN, reason };
-    const endedAt = endOf(stretch, now);
+    this.#tellEnded(stretch, endOf(stretch, now), { ...UNKNOWN, reason });
     for (let i = 0; i < stretch.count; i++) {
       const returned = this.#takeReturn(stretch, i);
-      if (stretch.detail !== undefined) this.#tell(stretch, i, endedAt, ending, returned ?? reply);
+      if (stretch.detail !== undefined) this.#tell(stretch, i, returned ?? reply);
     }
   }
 
@@ -120,7 +123,8 @@ export class PublishOutcomes {
     this.#countLost(route, 'fault', (now - stretch.time) / 1000);
     const { more } = PLAIN_PUBLISH;
     stretch.detail = detail ?? { ...PLAIN_PUBLISH, more: { ...more, fault } };
-    this.#tell(stretch, 0, now, { ...FAILED, reason: 'fault' }, NO_REPLY);
+    this.#tellEnded(stretch, now, { ...FAILED, reason: 'fault' });
+    this.#tell(stretch, 0, NO_REPLY);
   }
 
   /**
@@ -131,7 +135,9 @@ export class PublishOutcomes {
     const endedAt = endOf(stretch, now);
     this.#countLost(stretch.route, reason, (endedAt - stretch.time) / 1000);
     this.#tellLost(stretch.route, reason, routingKey, '', now);
-    if (stretch.detail !== undefined) this.#tell(stretch, 0, endedAt, { ...UNKNOWN, reason: 'channel_error' }, reply);
+    if (stretch.detail === undefined) return;
+    this.#tellEnded(stretch, endedAt, { ...UNKNOWN, reason: 'channel_error' });
+    this.#tell(stretch, 0, reply);
   }
 
   /** Lost after all: it was counted as a success before. */
@@ -161,20 +167,17 @@ export class PublishOutcomes {
     return reply;
   }
 
-  #tellAll(stretch: Stretch<PublishTally>, endedAt: number, ending: Ending): void {
-    const { detail } = stretch;
-    if (detail === undefined) return;
-    for (let i = 0; i < stretch.count; i++) this.#tellOne(stretch, i, detail, endedAt, ending);
+  #tellEnded(stretch: Stretch<PublishTally>, endedAt: number, ending: Ending): void {
+    this.#teller.ended(stretch, endedAt, ending, (stretch.passageBits & TRACED) === 0 ? 0 : HAS_SPAN);
   }
 
-  #tell(stretch: Stretch<PublishTally>, i: number, endedAt: number, ending: Ending, { code, text }: Reply): void {
+  #tell(stretch: Stretch<PublishTally>, i: number, { code, text }: Reply): void {
     const detail = stretch.detail ?? PLAIN_PUBLISH;
-    this.#tellOne(stretch, i, code === 0 && text === '' ? detail : withReply(detail, code, text), endedAt, ending);
+    this.#tellOne(stretch, i, code === 0 && text === '' ? detail : withReply(detail, code, text));
   }
 
-  #tellOne(stretch: Stretch<PublishTally>, i: number, detail: SpanDetail, endedAt: number, ending: Ending): void {
-    const spanBit = (stretch.passageBits & TRACED) === 0 ? 0 : HAS_SPAN;
-    this.#teller.tell(stretch, i, detail, this.#numbers.appNumber(stretch.first + i), endedAt, ending, spanBit);
+  #tellOne(stretch: Stretch<PublishTally>, i: number, detail: SpanDetail): void {
+    this.#teller.tell(stretch, i, detail, this.#numbers.appNumber(stretch.first + i));
   }
 
   /** A loss that no passage tells of. */

@@ -176,8 +176,10 @@ export class FromApp implements FrameVisitor {
     channel?.outgoing?.settleOrder();
     if (key === CHANNEL_OPEN) session.openChannel(id);
     else if (key === CHANNEL_CLOSE) {
-      channel?.state.on('closed by app');
-      return this.#letClose(id, buf, start, end, () => channel?.askedToClose());
+      // one that was not used yet too: what follows on it is discarded
+      const closing = session.use(id);
+      closing?.state.on('closed by app');
+      return this.#letClose(id, buf, start, end, () => closing?.askedToClose());
     } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('app', id, this.now);
     else session.use(id)?.fromApp(key, buf, start, end, this.now);
     return true;
@@ -198,7 +200,9 @@ export class FromApp implements FrameVisitor {
   /** The number of a channel that a fault closed is free: what the app sent on it since comes now. */
   reuse(severed: SeveredChannel): void {
     this.now = this.#boundary.now();
+    this.#session.readsWaiting = true;
     this.#reused.pass(severed, this, observedFromApp);
+    this.#session.readsWaiting = false;
   }
 
   /** Nothing that comes is followed any more. */

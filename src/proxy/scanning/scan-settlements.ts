@@ -29,7 +29,8 @@ export function scanAcks(view: DataView, start: number, end: number, each: (from
     const multiple = (view.getUint8(p + SIZE - 2) & 1) !== 0;
     // tag 0 without `multiple` is wrong: the broker will say so
     if (!multiple && tag === 0) break;
-    if (!multiple && tag === to + 1 && to > 0) to = tag;
+    // `multiple` names its last tag alone, so a single one behind it stays apart: the broker may refuse that
+    if (!multiple && from > 0 && tag === to + 1) to = tag;
     else {
       if (to !== NONE) each(from, to);
       from = multiple ? 0 : tag;

@@ -73,6 +73,8 @@ export class Session {
   isOpen = false;
   /** the first connection.close, whoever sent it */
   closing: Closing | undefined;
+  /** what is read now had to wait: the app sent it before it closed the connection */
+  readsWaiting = false;
   readonly inFlight = new AutoAckInFlight();
   /** who waits for the broker's and the app's socket to be flushed */
   readonly upstreamUnflushed = new Unflushed();
@@ -221,6 +223,9 @@ export class Session {
     };
     const channel = new Channel(id, context);
     this.#channels.set(id, channel);
+    // it may be used for the first time when the broker reads nothing any more
+    if (this.closing !== undefined && !this.readsWaiting)
+      channel.state.on(this.closing.by === 'app' ? 'closed by app' : 'connection lost');
     return channel;
   }
 
@@ -235,25 +240,23 @@ export class Session {
   /** A channel.close of the broker passed: the channel has ended. */
   closeChannel(id: number, buf: Uint8Array, start: number, end: number, now: number): void {
     if (!this.isOpen || !this.#open.has(id)) return;
-    const channel = this.channel(id);
+    // what the app still sends on it is counted, even if it has sent nothing yet
+    const channel = this.use(id);
     // it closes once: what became of its messages is known, and told
-    if (channel?.isClosedByBroker) return;
+    if (channel === undefined || channel.isClosedByBroker) return;
     const { replyCode, replyText, failedClassId, failedMethodId } = readMethod('channel.close', buf, start, end);
     const reply = { code: replyCode, text: replyText };
-    if (channel === undefined) this.forgetChannel(id);
-    else {
-      const failed = methodKey(failedClassId, failedMethodId);
-      if (replyCode === 404) this.#declarations?.notFound(replyText, now);
-      if (failed === PUBLISH) channel.publishes.refused(reply, now);
-      if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
-        this.plane.noteConflict(this.#client);
-        this.shadowing = this.plane.shadowing(this.#client);
-      }
-      channel.refused(failed, now);
-      channel.end('channel_error', 'channel_closed', now, reply);
-      channel.state.on('closed by broker');
-      channel.isClosedByBroker = true;
+    const failed = methodKey(failedClassId, failedMethodId);
+    if (replyCode === 404) this.#declarations?.notFound(replyText, now);
+    if (failed === PUBLISH) channel.publishes.refused(reply, now);
+    if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
+      this.plane.noteConflict(this.#client);
+      this.shadowing = this.plane.shadowing(this.#client);
     }
+    channel.refused(failed, now);
+    channel.end('channel_error', 'channel_closed', now, reply);
+    channel.state.on('closed by broker');
+    channel.isClosedByBroker = true;
     this.#tellClosed(id, { by: 'broker', ...reply }, now);
   }
 
