@@ -16,6 +16,10 @@ export interface Added {
 }
 
 const named = (entries: Entry[], name: string): Entry[] => entries.filter(({ key }) => key.toString('latin1') === name);
+export const isStamp = ({ key }: Entry): boolean => key.toString('latin1') === SENT;
+/** The value that an app gave its last stamp is too large to be kept for a return: so it stays. */
+export const isForeign = (stamp: Entry | undefined): boolean =>
+  stamp !== undefined && 1 + stamp.value.length > MOST_REPLACED;
 /** of a string or byte array; clients write either */
 const textOf = ({ type, value }: Entry): string => ('Sx'.includes(type) ? value.subarray(4).toString('latin1') : '');
 
@@ -48,16 +52,14 @@ function checkHeader(app: Buffer, broker: Buffer, count: Added): void {
   const replaced = continued ? [] : [TRACEPARENT, 'tracestate'];
   const kept = own.filter(({ key }) => !replaced.includes(key.toString('latin1')));
   const all = after.entries ?? [];
-  const stamps = named(own, SENT);
-  const last = stamps.at(-1);
-  // a value of an app's own that is too large to be kept for a return stays
-  const isForeign = last !== undefined && 1 + last.value.length > MOST_REPLACED;
+  const stamps = own.filter(isStamp);
+  const stays = isForeign(stamps.at(-1));
   // a stamp of an app's own that is as long as ours has ours in its place, others go
-  const place = stamps.length === 1 && last?.value.length === 8 ? kept.indexOf(stamps[0]) : -1;
-  const left = isForeign ? kept : kept.filter((each, i) => i === place || !stamps.includes(each));
+  const place = stamps.length === 1 && stamps[0].value.length === 8 ? kept.indexOf(stamps[0]) : -1;
+  const left = stays ? kept : kept.filter((each, i) => i === place || !stamps.includes(each));
   const theirs = all.slice(0, left.length);
   const more = all.slice(left.length);
-  const sent = isForeign ? undefined : place >= 0 ? theirs[place] : more.shift();
+  const sent = stays ? undefined : place >= 0 ? theirs[place] : more.shift();
   expect(theirs).toEqual(place >= 0 ? left.with(place, sent as Entry) : left);
   const traceparent = more.shift();
   if (sent !== undefined) checkStamp(sent);
@@ -70,7 +72,7 @@ function checkHeader(app: Buffer, broker: Buffer, count: Added): void {
   }
   expect(more).toEqual([]);
   expect([named(all, SENT).length, named(all, TRACEPARENT).length]).toEqual([
-    isForeign ? stamps.length : 1,
+    stays ? stamps.length : 1,
     continued ? named(own, TRACEPARENT).length : 1,
   ]);
   // with the app's own entries back in place it must be the app's frame, to the byte
