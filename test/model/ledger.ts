@@ -205,6 +205,8 @@ export class Ledger {
   }
 
   select(channel: Channel, mode: 'confirm' | 'tx'): void {
+    // whatever becomes of it: a client that uses tx gets no confirms of ours any more
+    if (mode === 'tx') this.shadowing = 'returns';
     if (channel.over !== undefined) return;
     if (mode === 'confirm' && channel.appFrom === Number.POSITIVE_INFINITY) channel.appFrom = channel.passed.length;
     if (channel.mode !== 'plain') return;
@@ -444,7 +446,6 @@ export class Ledger {
 
   conflict(): void {
     this.#count('conflicts');
-    this.shadowing = 'returns';
   }
 
   #passed({ route, size }: Publish): void {

@@ -1,5 +1,7 @@
 import { makeRoom } from '../ports/bounded.ts';
 import type { Clock } from '../ports/clock.ts';
+import { appName } from '../routing/app-name.ts';
+import type { Client } from '../routing/treatment.ts';
 import { Alarm } from './alarm.ts';
 import { DeliveryLimits } from './delivery-limits.ts';
 import { type QueueFact, QueueFacts } from './queue-facts.ts';
@@ -22,8 +24,8 @@ interface LimitFact {
 }
 
 interface NamedFact {
-  /** a queue that dead-letters also what it refuses, an exchange that delays, a client that uses tx where we select confirms */
-  kind: 'dead-letters-refused' | 'delays' | 'conflicts';
+  /** a queue that dead-letters also what it refuses, an exchange that delays, a client that uses tx */
+  kind: 'dead-letters-refused' | 'delays' | 'transactional';
   /** vhost and name, or the client, joined by NUL */
   name: string;
 }
@@ -43,7 +45,7 @@ export class Facts {
   readonly #names: Record<NamedFact['kind'], Set<string>> = {
     'dead-letters-refused': new Set(),
     delays: new Set(),
-    conflicts: new Set(),
+    transactional: new Set(),
   };
   readonly #clock: Pick<Clock, 'now'>;
   readonly #onDelaying: (vhost: string, exchange: string) => void;
@@ -68,7 +70,7 @@ export class Facts {
         return;
       case 'dead-letters-refused':
       case 'delays':
-      case 'conflicts':
+      case 'transactional':
         this.#learn(fact);
         return;
       default:
@@ -107,13 +109,13 @@ export class Facts {
     return this.#names.delays.has(`${vhost}\0${exchange}`);
   }
 
-  /** A client uses tx where we had selected confirms. */
-  noteConflict(client: string): void {
-    this.#note('conflicts', client);
+  /** A client selected tx, which a channel of ours with confirms would not have allowed. */
+  noteTransactional(client: Client): void {
+    this.#note('transactional', keyOf(client));
   }
 
-  conflicts(client: string): boolean {
-    return this.#names.conflicts.has(client);
+  isTransactional(client: Client): boolean {
+    return this.#names.transactional.has(keyOf(client));
   }
 
   /** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
@@ -140,4 +142,12 @@ export class Facts {
   mayDeadLetterRefused(vhost: string, exchange: string, routingKey: string): boolean {
     return this.#names['dead-letters-refused'].has(`${vhost}\0${exchange === '' ? routingKey : ''}`);
   }
+}
+
+/**
+ * A client by what all its instances have in common: its app, whose name often differs from connection to connection by
+ * a counter in its midst too, its library and its user. Not by its host: one instance teaches all.
+ */
+function keyOf(client: Client): string {
+  return [client.product, appName(client).replace(/\d+/g, '#'), client.user].join('\0');
 }
