@@ -193,6 +193,13 @@ export class ContentHeader {
     return (this.#present & (1 << known)) !== 0 ? this.#value[known] : NONE;
   }
 
+  /** Whether a known header is there, and no second time. */
+  isSingle(known: number): boolean {
+    let count = 0;
+    for (let i = 0; i < this.#found; i++) if (this.#foundName[i] === known) count++;
+    return count === 1;
+  }
+
   /** Offset behind a known header's value; -1 if it is absent. */
   valueEnd(known: number): number {
     return this.value(known) < 0 ? NONE : skipValue(this.#view, this.#value[known], this.#tableEnd);

@@ -457,6 +457,26 @@ inModes(
         expect(await rig.losses(bound ? exchange : full)).toEqual([]);
       });
 
+      test('full, after one of its name dead-lettered what it refused: lost where confirms tell', async () => {
+        const { connection, channel } = await channelOf(rig);
+        const full = unique('full');
+        const declare = (more: Record<string, string>) => channel.assertQueue(full, { maxLength: 5, arguments: more });
+        await declare({ 'x-overflow': 'reject-publish-dlx', 'x-dead-letter-exchange': 'amq.fanout' });
+        await channel.deleteQueue(full);
+        await declare({ 'x-overflow': 'reject-publish' });
+        for (let i = 0; i < 40; i++) channel.sendToQueue(full, Buffer.from(String(i)));
+        await channel.close();
+        await connection.close();
+        const kept = (await rig.stored(full)).length;
+        const refused = 40 - kept;
+        expect(refused).toBeGreaterThan(0);
+        expect(await rig.figures(full)).toEqual(
+          mode === 'confirms'
+            ? { 'publish success': kept, 'publish failed': refused, 'publish lost nacked': refused }
+            : { 'publish success': 40 },
+        );
+      });
+
       test.each([
         ['full, drop-head', { 'x-max-length': 5 }],
         ['expired at once', { 'x-message-ttl': 0 }],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Facts } from '../../src/proxy/plane/facts.ts';
+import type { QueueFact } from '../../src/proxy/plane/queue-facts.ts';
 
 /** The facts of two traffic threads: what the first finds out, the second learns. */
 function threads() {
@@ -12,18 +13,29 @@ function threads() {
   return { here, there, delaying };
 }
 
+/** A queue that dead-letters to another; `takesRefused`: also what it has no room for. */
+function declared(queue: string, takesRefused: boolean): QueueFact {
+  const deadLetters = { exchange: '', routingKey: 'grave', takesRefused };
+  return {
+    kind: 'queue declared',
+    name: `/\0${queue}`,
+    at: 0,
+    declared: { deadLetters, isStream: false, existed: false },
+  };
+}
+
 test('what one traffic thread finds out of queues and exchanges, the others know', () => {
   const { here, there, delaying } = threads();
   here.noteDelaying('/', 'later');
   here.noteDeliveryLimit('/', 'limited', 7);
-  here.noteDeadLetteringRefused('/', 'full');
+  here.noteQueue(declared('full', true));
   here.noteQueue({ kind: 'queue dead-letters', name: '/\0work', exchange: '' });
   expect(there.delays('/', 'later')).toBe(true);
   expect(delaying).toEqual(['/ later']);
   expect(there.deliveryLimit('/', 'limited')).toBe(7);
-  expect(there.mayDeadLetterRefused('/', '', 'full')).toBe(true);
-  expect(there.mayDeadLetterRefused('/', 'any', 'key')).toBe(true);
-  expect(there.mayDeadLetterRefused('/', '', 'other')).toBe(false);
+  expect(there.queues.deadLettersRefused('/', '', 'full')).toBe(true);
+  expect(there.queues.deadLettersRefused('/', 'any', 'key')).toBe(true);
+  expect(there.queues.deadLettersRefused('/', '', 'other')).toBe(false);
   expect(there.queues.deadLetters('/', 'work')).toBe(true);
   here.noteDeliveryLimit('/', 'limited', undefined);
   expect(there.deliveryLimit('/', 'limited')).toBe(undefined);
@@ -56,4 +68,24 @@ test('a client that uses tx is known whatever its instances call themselves', ()
     expect(here.isTransactional(client(other, 'pika', 'root')), other).toBe(false);
   }
   expect(here.isTransactional(client('shop'))).toBe(false);
+});
+
+test('a queue dead-letters what it refuses for as long as it lives, and where its dead letters go', () => {
+  const { here } = threads();
+  const refused = () => [
+    here.queues.deadLettersRefused('/', '', 'full'),
+    here.queues.deadLettersRefused('/', 'orders', 'any'),
+    here.queues.deadLettersRefused('/other', 'orders', 'any'),
+  ];
+  const gone = (queue: string): QueueFact => ({ kind: 'queue gone', name: `/\0${queue}`, at: 1 });
+  here.noteQueue(declared('full', true));
+  expect(refused()).toEqual([true, true, false]);
+  here.noteQueue(gone('full'));
+  expect(refused()).toEqual([false, false, false]);
+  here.noteQueue(declared('full', true));
+  here.noteQueue(declared('full', false));
+  expect(refused()).toEqual([false, false, false]);
+  here.noteQueue(declared('full', true));
+  here.noteQueue(gone('grave'));
+  expect(refused()).toEqual([false, false, false]);
 });

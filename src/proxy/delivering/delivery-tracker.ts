@@ -247,7 +247,7 @@ export class DeliveryTracker implements Flushable {
     // all, while nothing was delivered yet: at the commit it would read as all there are then
     if (to === 0 || !this.#open.some(settlement.from, to, SETTLEMENT)) return;
     const made = { ...settlement, to };
-    // each is of another open delivery, unless the app settles some of them again and again
+    // each is of another open delivery, unless the app rolls back again and again without waiting for an answer
     if (this.#transaction.size >= this.#mostUncommitted) this.#plane.observer.traffic.unobserved('window_full');
     else this.#transaction.add(made, serial);
     this.#tags.settledInTransaction(made);

@@ -24,8 +24,8 @@ interface LimitFact {
 }
 
 interface NamedFact {
-  /** a queue that dead-letters also what it refuses, an exchange that delays, a client that uses tx */
-  kind: 'dead-letters-refused' | 'delays' | 'transactional';
+  /** an exchange that delays, a client that uses tx */
+  kind: 'delays' | 'transactional';
   /** vhost and name, or the client, joined by NUL */
   name: string;
 }
@@ -43,7 +43,6 @@ export class Facts {
   readonly queues = new QueueFacts();
   readonly #limits = new DeliveryLimits();
   readonly #names: Record<NamedFact['kind'], Set<string>> = {
-    'dead-letters-refused': new Set(),
     delays: new Set(),
     transactional: new Set(),
   };
@@ -68,7 +67,6 @@ export class Facts {
       case 'delivery-limit':
         this.#limits.note(fact.name, fact.limit);
         return;
-      case 'dead-letters-refused':
       case 'delays':
       case 'transactional':
         this.#learn(fact);
@@ -129,18 +127,6 @@ export class Facts {
   /** How often the queue delivers a message again, by its declaration; undefined: it is not known. */
   deliveryLimit(vhost: string, queue: string): number | undefined {
     return this.#limits.of(`${vhost}\0${queue}`);
-  }
-
-  /** A full queue that refuses what is published to it, and dead-letters that: declared with overflow reject-publish-dlx. */
-  noteDeadLetteringRefused(vhost: string, queue: string): void {
-    this.#note('dead-letters-refused', `${vhost}\0${queue}`);
-    // bindings are not followed: any exchange but the default one may lead to it
-    this.#note('dead-letters-refused', `${vhost}\0`);
-  }
-
-  /** Whether a publish that the broker nacked may have been dead-lettered, as far as the wire has shown. */
-  mayDeadLetterRefused(vhost: string, exchange: string, routingKey: string): boolean {
-    return this.#names['dead-letters-refused'].has(`${vhost}\0${exchange === '' ? routingKey : ''}`);
   }
 }
 

@@ -17,6 +17,8 @@ export interface Declared {
 export interface DeadLetterTarget {
   exchange: string;
   routingKey: string | undefined;
+  /** also what the full queue refuses */
+  takesRefused: boolean;
 }
 
 /** Of each kind; beyond, the oldest is forgotten. */
@@ -40,6 +42,10 @@ class Newest<T> {
   delete(name: string): void {
     this.#facts.delete(name);
   }
+
+  names(): Iterable<string> {
+    return this.#facts.keys();
+  }
 }
 
 /**
@@ -51,6 +57,8 @@ export class QueueFacts {
   /** apart from what was only learned: however much that is, it does not push out what was declared */
   readonly #declared = new Newest<DeadLetterTarget>();
   readonly #learned = new Newest<DeadLetterTarget>();
+  /** of those that were declared, which dead-letter also what they refuse */
+  readonly #takingRefused = new Newest<true>();
   /** the queue's last declaration or deletion; `at` in microseconds since the epoch */
   readonly #seen = new Newest<{ at: number; isStream: boolean | undefined }>();
   readonly #goneQueues = new Newest<true>();
@@ -66,6 +74,19 @@ export class QueueFacts {
     const { exchange, routingKey } = target;
     if (exchange !== '') return this.#goneExchanges.get(`${vhost}\0${exchange}`) === undefined;
     return routingKey === undefined || this.#goneQueues.get(`${vhost}\0${routingKey}`) === undefined;
+  }
+
+  /** Whether a publish that the broker nacked may have been dead-lettered by a full queue that refused it. */
+  deadLettersRefused(vhost: string, exchange: string, routingKey: string): boolean {
+    if (exchange === '') {
+      return this.#takingRefused.get(`${vhost}\0${routingKey}`) !== undefined && this.deadLetters(vhost, routingKey);
+    }
+    // bindings are not followed: any exchange but the default one may lead to any queue of its vhost
+    const inVhost = `${vhost}\0`;
+    for (const name of this.#takingRefused.names()) {
+      if (name.startsWith(inVhost) && this.deadLetters(vhost, name.slice(inVhost.length))) return true;
+    }
+    return false;
   }
 
   /** By its declaration; undefined: none was seen. */
@@ -96,6 +117,7 @@ export class QueueFacts {
         return true;
       case 'queue gone':
         this.#declared.delete(fact.name);
+        this.#takingRefused.delete(fact.name);
         this.#learned.delete(fact.name);
         this.#seen.set(fact.name, { at: fact.at, isStream: undefined });
         this.#goneQueues.set(fact.name, true);
@@ -117,6 +139,8 @@ export class QueueFacts {
     // the broker grants no declaration whose arguments are not the queue's own
     if (deadLetters === undefined) this.#declared.delete(name);
     else this.#declared.set(name, deadLetters);
+    if (deadLetters?.takesRefused) this.#takingRefused.set(name, true);
+    else this.#takingRefused.delete(name);
     this.#goneQueues.delete(name);
     const seen = this.#seen.get(name);
     if (existed) {
@@ -134,7 +158,7 @@ export class QueueFacts {
     const known = this.#declared.get(name) ?? this.#learned.get(name);
     const isNew = known === undefined || this.#goneExchanges.get(exchangeName) !== undefined;
     this.#goneExchanges.delete(exchangeName);
-    if (known === undefined) this.#learned.set(name, { exchange, routingKey: undefined });
+    if (known === undefined) this.#learned.set(name, { exchange, routingKey: undefined, takesRefused: false });
     return isNew;
   }
 }

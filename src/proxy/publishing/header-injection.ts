@@ -66,8 +66,8 @@ export class HeaderInjection {
     const { treatment } = route;
     this.#begin(run, route, marks | suspicions(header));
     const replaced = copiedStamp(header);
-    // a stamp of the same size is written over, so that it can come back in its old place
-    const inPlace = replaced?.length === STAMP_BYTES;
+    // a stamp of the same size is written over, so that it can come back in its old place; several become one
+    const inPlace = replaced?.length === STAMP_BYTES && header.isSingle(SENT);
     // one that no Tracehare wrote, and too large to be kept until it may come back, stays
     const isForeign = replaced !== undefined && replaced.length > MOST_REPLACED;
     const isAdded = !inPlace && !isForeign;

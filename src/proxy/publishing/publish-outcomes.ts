@@ -84,7 +84,8 @@ export class PublishOutcomes {
   /** The broker refused them: lost, unless a queue that refused them may have dead-lettered them. */
   nacked(stretch: Stretch<PublishTally>, now: number): void {
     const { exchange, routingKey, tally, treatment } = stretch.route;
-    const isSpared = treatment.deadLetters || this.#plane.facts.mayDeadLetterRefused(this.#vhost, exchange, routingKey);
+    const isSpared =
+      treatment.deadLetters || this.#plane.facts.queues.deadLettersRefused(this.#vhost, exchange, routingKey);
     if (!isSpared) {
       this.lost(stretch, 'nacked', true, now);
       return;

@@ -521,8 +521,6 @@ export class Channel implements Scope {
     if (declare.passive || queue === '') return;
     const { arguments: args } = declare;
     plane.facts.noteDeliveryLimit(vhost, queue, limitByArguments(args));
-    const deadLetters = typeof args['x-dead-letter-exchange'] === 'string';
-    if (deadLetters && args['x-overflow'] === 'reject-publish-dlx') plane.facts.noteDeadLetteringRefused(vhost, queue);
   }
 }
 

@@ -25,10 +25,12 @@ export class Consumers {
   readonly #byTag = new Map<string, Consumer>();
   /** found by the last delivery: the next one is mostly for the same */
   #last: Consumer | undefined;
-  /** cancelled without an answer to wait for: deliveries may follow until the broker has answered what was asked after it */
-  #leaving: Consumer[] = [];
-  /** how many have left the front of it so far */
-  #gone = 0;
+  /**
+   * Cancelled without an answer to wait for: deliveries may follow until the broker has answered what was asked after it.
+   * Each with the value that `left` got by it.
+   */
+  readonly #leaving = new Map<Consumer, number>();
+  #left = 0;
   /** all that the budget has been asked for */
   readonly #followed = new Set<Consumer>();
   /** the broker chose a tag that nobody is told of: the first delivery will tell */
@@ -96,8 +98,10 @@ export class Consumers {
   /** `asksForOffset`: it names an x-stream-offset to begin at. */
   started(tag: string, queue: string, noAck: boolean, asksForOffset: boolean, now: number): void {
     const before = this.#byTag.get(tag);
-    const isLeaving = before !== undefined && this.#leaving.includes(before);
+    const isLeaving = before !== undefined && this.#leaving.has(before);
     if (before !== undefined && !isLeaving) this.#remove(before);
+    // of three that had one tag, nothing tells the eldest from the others
+    if (before?.elder !== undefined) this.#remove(before.elder);
     const consumer = this.#make(tag, queue, noAck, asksForOffset, this.#nextNumber());
     if (consumer === undefined) return;
     if (isLeaving) consumer.elder = before;
@@ -140,14 +144,15 @@ export class Consumers {
   /** Cancelled by the app without waiting for an answer: `forget` follows. */
   leaves(tag: string, now: number): void {
     const consumer = this.#byTag.get(tag);
-    if (consumer === undefined) return;
-    this.#leaving.push(consumer);
+    if (consumer === undefined || this.#leaving.has(consumer)) return;
+    this.#left++;
+    this.#leaving.set(consumer, this.#left);
     this.#tellStopped(consumer, 'app', now);
   }
 
   /** How many have left so far: who answers a request made now has read that. */
   get left(): number {
-    return this.#gone + this.#leaving.length;
+    return this.#left;
   }
 
   /** Cancelled by the broker. It keeps its tag: RabbitMQ 4.3 delivers to it again once it has settled what it held. */
@@ -176,14 +181,15 @@ export class Consumers {
 
   /** No delivery can follow to those that had left when so many had. Their tags may be others' already. */
   forget(left: number): void {
-    if (left <= this.#gone) return;
-    const done = this.#leaving.splice(0, left - this.#gone);
-    this.#gone += done.length;
-    for (const consumer of done) this.#remove(consumer);
+    for (const [consumer, at] of this.#leaving) {
+      if (at > left) return;
+      this.#remove(consumer);
+    }
   }
 
   #remove(consumer: Consumer): void {
     this.#dormant.delete(consumer);
+    this.#leaving.delete(consumer);
     this.#release(consumer);
     const of = this.#byTag.get(consumer.tag);
     if (of === consumer) this.#byTag.delete(consumer.tag);
@@ -204,8 +210,8 @@ export class Consumers {
     this.#dormant.clear();
     this.#context.consumers.left += this.#followed.size;
     this.#followed.clear();
-    this.#gone += this.#leaving.length;
-    this.#leaving.length = this.#unnamed.length = 0;
+    this.#leaving.clear();
+    this.#unnamed.length = 0;
     this.#last = undefined;
   }
 

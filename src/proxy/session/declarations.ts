@@ -73,7 +73,11 @@ export class Declarations {
 }
 
 function targetOf(args: Arguments<'queue.declare'>['arguments']): DeadLetterTarget | undefined {
-  const { 'x-dead-letter-exchange': exchange, 'x-dead-letter-routing-key': routingKey } = args;
+  const { 'x-dead-letter-exchange': exchange, 'x-dead-letter-routing-key': routingKey, 'x-overflow': overflow } = args;
   if (typeof exchange !== 'string') return undefined;
-  return { exchange, routingKey: typeof routingKey === 'string' ? routingKey : undefined };
+  return {
+    exchange,
+    routingKey: typeof routingKey === 'string' ? routingKey : undefined,
+    takesRefused: overflow === 'reject-publish-dlx',
+  };
 }
