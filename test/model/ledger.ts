@@ -478,7 +478,7 @@ export class Ledger {
     publish.state = 'unknown';
     this.#count(`unknown ${topicOf(route)} ${reason}`);
     const said = returned ? RETURNED : { code, text };
-    if (sampled || returned) this.#tell(publish, { outcome: 'unknown', reason, confirmed: false, ...said });
+    if (sampled) this.#tell(publish, { outcome: 'unknown', reason, confirmed: false, ...said });
   }
 
   #countLost(route: Route, reason: Lost): void {
