@@ -179,8 +179,11 @@ test('a broker’s own deliveries and acks on channels that nobody used pass', a
   ]);
   await from('broker', said);
   expect(pair.app.received.equals(Buffer.concat([openOk, said]))).toBe(true);
+  // it is the app's until that agrees
+  expect(await channels()).toBe(2);
+  await from('app', method(2, 20, 41));
   expect(await channels()).toBe(1);
-  await from('app', method(2, 20, 41), request.openChannel(2), publish(2, 'reopened'));
+  await from('app', request.openChannel(2), publish(2, 'reopened'));
   expect([await published('reopened'), await channels()]).toEqual([1, 2]);
 });
 
