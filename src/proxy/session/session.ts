@@ -221,8 +221,9 @@ export class Session {
     };
     const channel = new Channel(id, context);
     this.#channels.set(id, channel);
-    // it may be used for the first time when the broker reads nothing any more
-    if (this.closing !== undefined) channel.state.on(this.closing.by === 'app' ? 'closed by app' : 'connection lost');
+    // it may be used for the first time when the broker reads nothing any more; the app's own close may have been read
+    // ahead of what waits for the number of a channel
+    if (this.closing !== undefined && this.closing.by !== 'app') channel.state.on('connection lost');
     return channel;
   }
 
