@@ -181,3 +181,7 @@ export const sorted = (named: Named[]): Named[] => named.toSorted((a, b) => (a.t
 /** A name nobody else uses, and no part of which is folded away. */
 export const unique = (stem: string): string => `${stem}-${names++}`;
 let names = 0;
+
+/** The name of an app that is no other's. In letters: names that differ by digits alone are instances of one app. */
+export const uniqueApp = (): string =>
+  `app ${[...String(names++)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`;

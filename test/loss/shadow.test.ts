@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type Message, nameOf, publish, RawClient, request } from '../../testing/raw-client.ts';
 import { until } from '../../testing/wait.ts';
 import { bits, type Entry, isMethod, method, string, u16, u32 } from '../../testing/wire.ts';
-import { inModes, type Rig, unique } from './rig.ts';
+import { inModes, type Rig, unique, uniqueApp } from './rig.ts';
 
 const CONFIG = `
 loss:
@@ -11,7 +12,7 @@ loss:
 `;
 
 const named = (name: string): Entry[] => [string('product', 'raw'), string('connection_name', name)];
-const open = ({ sidecar, vhost }: Rig, channels = 1, name = unique('client')): Promise<RawClient> =>
+const open = ({ sidecar, vhost }: Rig, channels = 1, name = uniqueApp()): Promise<RawClient> =>
   RawClient.open({ port: sidecar.port, vhost: vhost.name, properties: named(name) }, channels);
 
 interface Confirm {
@@ -202,10 +203,10 @@ inModes(
 
       test('chosen after a plain publish: refused once where we selected confirms, and never again', async () => {
         const queue = await queueOf(rig);
-        const name = unique('client');
+        const job = () => `job-${randomUUID()}`;
         const conflicts = async () => (await rig.sidecar.metrics()).sum('tracehare_shadow_conflicts_total');
         const before = await conflicts();
-        const client = await open(rig, 2, name);
+        const client = await open(rig, 2, job());
         client.send(publish(1, message(queue)));
         client.send(request.txSelect(1));
         const answer = await client.next();
@@ -219,7 +220,7 @@ inModes(
         for (const [each, channel] of [
           [client, mode === 'confirms' ? 1 : 2],
           [client, 2],
-          [await open(rig, 1, name), 1],
+          [await open(rig, 1, job()), 1],
         ] as const) {
           each.send(publish(channel, message(queue)));
           await each.call(request.txSelect(channel), 90, 11);
@@ -234,6 +235,21 @@ inModes(
           await rig.figures(queue);
         expect(success + unknown).toBe(stored);
         expect(unknown).toBeLessThanOrEqual(mode === 'confirms' ? 1 : 0);
+      });
+
+      test('chosen on one channel show that others may be: none of such a client is refused', async () => {
+        const queue = await queueOf(rig);
+        const first = await open(rig, 2, 'shard 1 of 2');
+        await first.call(request.txSelect(1), 90, 11);
+        for (const [client, channel] of [
+          [first, 2],
+          [await open(rig, 1, 'shard 2 of 2'), 1],
+        ] as const) {
+          client.send(publish(channel, message(queue)));
+          await client.call(request.txSelect(channel), 90, 11);
+          await client.close();
+        }
+        expect(await rig.figures(queue)).toEqual({ 'publish success': 2 });
       });
 
       test('of an exempt client are never refused', async () => {

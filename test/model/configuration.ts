@@ -16,6 +16,7 @@ rules:
   - { match: { exchange: feed }, propagate: false, loss: { unroutable: expected } }
   - { match: { exchange: payments }, loss: confirms }
   - { match: { exchange: quiet }, loss: off }
+  - { match: { exchange: overflow }, loss: { deadLetters: true } }
 `;
 
 /** What they make of each exchange and routing key. */
@@ -28,6 +29,7 @@ export function routesOf(loss: Mode): Route[] {
     propagates: true,
     traced: false,
     answers: false,
+    spared: false,
     ...more,
   });
   return [
@@ -41,5 +43,6 @@ export function routesOf(loss: Mode): Route[] {
     route('quiet', 'q', { loss: 'off' }),
     route('', 'amq.rabbitmq.reply-to.g1', { answers: true }),
     route('payments', 'y', { loss: 'confirms' }),
+    route('overflow', 'o', { spared: true }),
   ];
 }

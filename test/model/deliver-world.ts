@@ -235,7 +235,7 @@ export class World {
     const same = this.#consumers.find((each) => each.channel === id && each.tag === tag);
     if (same !== undefined && same.state !== 'leaving' && same.state !== 'dormant') return;
     if (same?.state === 'dormant') this.#consumers = this.#consumers.filter((each) => each !== same);
-    const asksForOffset = operation.queue === 'log' && !isUnheardOf;
+    const asksForOffset = operation.queue === 'log';
     const progress = { asksForOffset, since: this.#site.micros(), offset: -1, readsQueue: false };
     const serial = ++this.#serial;
     const consumer: Consumer = { channel: id, tag, queue, noAck, serial, ...progress, state: 'asked', isUnheardOf };

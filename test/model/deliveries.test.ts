@@ -11,7 +11,7 @@ import { World } from './deliver-world.ts';
 // docs/loss.md says, be counted so, and be told of with what belongs to it and to no other. MODEL_RUNS=100000
 // looks further than there is time for with every change.
 
-const RUNS = Number(process.env.MODEL_RUNS ?? 200);
+const RUNS = Number(process.env.MODEL_RUNS ?? 100);
 /** ms a run may take, shrinking included, before it is told how far it came */
 const LIMIT_MS = 60_000 + RUNS * 100;
 const folder = temporaryFolder('deliveries');

@@ -23,6 +23,7 @@ const message = (given: Partial<Given> = {}): Given => ({
   copied: 'none',
   table: 'none',
   named: true,
+  expires: false,
   ...given,
 });
 const publishes = (...messages: Partial<Given>[]): Operation => new Publishes(messages.map(message), 0, false);

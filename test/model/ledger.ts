@@ -5,7 +5,7 @@
 
 export type Mode = 'off' | 'returns' | 'confirms';
 export type Unknown = 'unconfirmed_at_close' | 'connection_lost' | 'channel_error';
-export type Lost = 'unroutable' | 'nacked' | 'no_exchange' | 'access_refused' | 'too_large';
+export type Lost = 'unroutable' | 'nacked' | 'no_exchange' | 'access_refused' | 'too_large' | 'invalid';
 
 /** Exchange and routing key, and what the configuration (configuration.ts) says of their messages. */
 export interface Route {
@@ -20,6 +20,8 @@ export interface Route {
   traced: boolean;
   /** over direct reply-to: returned and delivered alike, so a return of it says nothing */
   answers: boolean;
+  /** its queues dead-letter what they refuse */
+  spared: boolean;
 }
 
 /** One publish, as the app sends it. */
@@ -33,6 +35,8 @@ export interface Content {
   copied: 'none' | 'odd' | 'even';
   table: 'none' | 'empty' | 'own';
   named: boolean;
+  /** its expiration is no number */
+  expires: boolean;
 }
 
 export interface Publish extends Content {
@@ -70,6 +74,7 @@ export interface End {
 export type Told =
   | { what: 'ended'; publish: Publish; end: End; number: number }
   | { what: 'lost'; route: Route; channel: number; reason: string; key: string; of: Publish | undefined }
+  | { what: 'blocked'; blocked: boolean }
   | { what: 'channel closed'; channel: number; by: string; code: number; text: string }
   | { what: 'connection closed'; by: string; code: number; text: string };
 
@@ -112,6 +117,9 @@ export class Ledger {
   flushing: Publish[] = [];
   /** whether the socket to the broker holds bytes */
   behind = false;
+  /** the broker has said that it does not read; when it has said last that it does again */
+  blocked = false;
+  resumed = Number.NEGATIVE_INFINITY;
   /** how far the client may be shadowed */
   shadowing: Mode = 'confirms';
   /** the first connection.close */
@@ -177,7 +185,7 @@ export class Ledger {
       else this.#unknown(publish, channel.over, 0, '');
       return publish;
     }
-    if (channel.mode === 'plain' && !isMandatory) this.#sends(publish);
+    if (channel.mode === 'plain' && !isMandatory && !this.blocked) this.#sends(publish);
     else if (channel.open.length < this.limit) channel.open.push(publish);
     else {
       this.#count('unobserved window_full');
@@ -205,6 +213,8 @@ export class Ledger {
   }
 
   select(channel: Channel, mode: 'confirm' | 'tx'): void {
+    // whatever becomes of it: a client that uses tx gets no confirms of ours any more
+    if (mode === 'tx') this.shadowing = 'returns';
     if (channel.over !== undefined) return;
     if (mode === 'confirm' && channel.appFrom === Number.POSITIVE_INFINITY) channel.appFrom = channel.passed.length;
     if (channel.mode !== 'plain') return;
@@ -268,7 +278,8 @@ export class Ledger {
     for (const publish of channel.open.filter(({ n }) => (multiple ? n <= last : n === last))) {
       channel.open.splice(channel.open.indexOf(publish), 1);
       this.#count(`confirmed ${topicOf(publish.route)}`);
-      if (!ack) this.#lost(publish, 'nacked', { confirmed: true });
+      if (!ack && publish.route.spared) this.#spared(publish);
+      else if (!ack) this.#lost(publish, 'nacked', { confirmed: true });
       else if (publish.returned) this.#lost(publish, 'unroutable', { confirmed: true });
       else this.#succeeded(publish, true);
     }
@@ -318,7 +329,7 @@ export class Ledger {
 
   /** A second without a return, while nothing waits in our hands. */
   sweep(): void {
-    if (this.behind) return;
+    if (this.behind || this.blocked || this.now - this.resumed < RETURN_WAIT_MS) return;
     for (const channel of this.channels.values()) {
       const old = channel.open.filter(({ n, at }) => n <= channel.selectedAt && this.now - at >= RETURN_WAIT_MS);
       for (const publish of this.#take(channel, old.at(-1)?.n ?? 0)) {
@@ -328,16 +339,20 @@ export class Ledger {
     }
   }
 
-  /** The broker closes the channel because of a publish to `exchange` or of `size`. */
-  refused(
-    channel: Channel,
-    reason: Lost,
-    { exchange, size }: { exchange?: string; size?: number },
-    end: Closing,
-  ): void {
+  /** connection.blocked or connection.unblocked. */
+  blocks(blocked: boolean): void {
+    this.blocked = blocked;
+    if (!blocked) this.resumed = this.now;
+    this.told.push({ what: 'blocked', blocked });
+  }
+
+  /** The broker closes the channel because of a publish to `exchange`, of `size`, or that `expires`. */
+  refused(channel: Channel, reason: Lost, { exchange, size, expires }: Suspects, end: Closing): void {
     if (channel.mode !== 'tx') {
       const fits = (each: Publish): boolean =>
-        size === undefined ? each.route.exchange === exchange : each.size === size;
+        (exchange === undefined || each.route.exchange === exchange) &&
+        (size === undefined || each.size === size) &&
+        (expires === undefined || each.expires);
       const candidates = channel.open.filter((each) => fits(each) && !each.returned);
       const [first] = candidates;
       const mayBePast = channel.passed.some((each) => each.unproven && fits(each));
@@ -444,7 +459,6 @@ export class Ledger {
 
   conflict(): void {
     this.#count('conflicts');
-    this.shadowing = 'returns';
   }
 
   #passed({ route, size }: Publish): void {
@@ -473,12 +487,20 @@ export class Ledger {
     this.#tell(publish, { outcome: 'failed', reason, confirmed, code, text });
   }
 
+  /** Nacked, and maybe dead-lettered. */
+  #spared(publish: Publish): void {
+    publish.state = 'lost';
+    this.#count(`failed ${topicOf(publish.route)}`);
+    const { code, text } = publish.returned ? RETURNED : { code: 0, text: '' };
+    this.#tell(publish, { outcome: 'failed', reason: 'nacked', confirmed: true, code, text });
+  }
+
   #unknown(publish: Publish, reason: Unknown, code: number, text: string): void {
     const { route, returned, sampled } = publish;
     publish.state = 'unknown';
     this.#count(`unknown ${topicOf(route)} ${reason}`);
     const said = returned ? RETURNED : { code, text };
-    if (sampled || returned) this.#tell(publish, { outcome: 'unknown', reason, confirmed: false, ...said });
+    if (sampled) this.#tell(publish, { outcome: 'unknown', reason, confirmed: false, ...said });
   }
 
   #countLost(route: Route, reason: Lost): void {
@@ -494,6 +516,13 @@ export class Ledger {
   #count(what: string, by = 1): void {
     if (by > 0) this.counts[what] = (this.counts[what] ?? 0) + by;
   }
+}
+
+/** What a refusal says of the publish that it is about. */
+export interface Suspects {
+  exchange?: string;
+  size?: number;
+  expires?: true;
 }
 
 export interface Closing {

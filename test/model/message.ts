@@ -33,6 +33,7 @@ export interface Message {
 
 const HEADERS = 0x2000;
 const NAMED = 0x0480;
+const EXPIRES = 0x0100;
 /** of stamps that an app copied along */
 const COPIED = 1_700_000_000_000_000;
 const SENT = 'x-tracehare-sent';
@@ -40,7 +41,7 @@ const SENT = 'x-tracehare-sent';
 const OWN = `00-${'a'.repeat(24)}`;
 
 export function messageOf(publish: Publish, number: number): Message {
-  const { route, channel, size, mandatory, context, copied, table, named } = publish;
+  const { route, channel, size, mandatory, context, copied, table, named, expires } = publish;
   const traceId = context === 'none' ? '' : number.toString(16).padStart(32, 'a');
   const parentSpanId = context === 'none' ? '' : number.toString(16).padStart(16, 'b');
   const traceState = context === 'sampled' && number % 2 === 0 ? `t=${number}` : '';
@@ -63,10 +64,14 @@ export function messageOf(publish: Publish, number: number): Message {
       classId: 60,
       weight: 0,
       bodySize: BigInt(size),
-      flags: [(hasTable ? HEADERS : 0) | (named ? NAMED : 0)],
+      flags: [(hasTable ? HEADERS : 0) | (named ? NAMED : 0) | (expires ? EXPIRES : 0)],
       before: Buffer.alloc(0),
       entries: hasTable ? entries : undefined,
-      after: named ? Buffer.concat([short(correlationId), short(messageId)]) : Buffer.alloc(0),
+      after: Buffer.concat([
+        ...(named ? [short(correlationId)] : []),
+        ...(expires ? [short('soon')] : []),
+        ...(named ? [short(messageId)] : []),
+      ]),
     },
     bodies: size > 0 ? [body(channel.id, Buffer.alloc(size, number))] : [],
     traceId,

@@ -1,6 +1,6 @@
 import { bits, method, short, u16, u32 } from '../../testing/wire.ts';
 import { LIMIT } from './configuration.ts';
-import type { Channel, Content, Lost, Publish } from './ledger.ts';
+import type { Channel, Content, Lost, Publish, Suspects } from './ledger.ts';
 import { confirmSelect, NUMBERS, type Scene } from './scene.ts';
 
 /** One thing that happens, if it can. `what` says of it what is known only when it happens. */
@@ -70,8 +70,8 @@ export class Publishes extends Operation {
     if (contents.length === 0) return undefined;
     const messages = scene.publish(contents, this.#piece);
     const each = messages.map(({ publish }) => {
-      const { mandatory, context, copied, table } = publish;
-      return [named(publish), mandatory && 'mandatory', context, copied, table]
+      const { mandatory, context, copied, table, expires } = publish;
+      return [named(publish), mandatory && 'mandatory', context, copied, table, expires && 'expiring']
         .filter((x) => x && x !== 'none')
         .join(' ');
     });
@@ -242,7 +242,7 @@ function closes(
   scene.brokerSays(method(id, 20, 40, u16(code), short(text), u16(classId), u16(methodId)));
 }
 
-type Why = 'other' | 'request' | 'exchange' | 'access' | 'size';
+type Why = 'other' | 'request' | 'exchange' | 'access' | 'size' | 'expiration';
 
 export class BrokerClosesChannel extends Operation {
   readonly #at: number;
@@ -283,7 +283,7 @@ export class BrokerClosesChannel extends Operation {
     if (publish === undefined) return undefined;
     const { channel, size, route } = publish;
     const { exchange } = route;
-    const refusals: Record<string, [Lost, { exchange?: string; size?: number }, number, string]> = {
+    const refusals: Record<string, [Lost, Suspects, number, string]> = {
       exchange: ['no_exchange', { exchange }, 404, `NOT_FOUND - no exchange '${exchange}' in vhost '/'`],
       access: [
         'access_refused',
@@ -297,6 +297,12 @@ export class BrokerClosesChannel extends Operation {
         406,
         `PRECONDITION_FAILED - message size ${size} is larger than configured max size ${size - 1}`,
       ],
+      expiration: [
+        'invalid',
+        { expires: true },
+        406,
+        'PRECONDITION_FAILED - invalid expiration \'soon\': {leftover_string,<<"soon">>}',
+      ],
     };
     const [reason, what, code, text] = refusals[this.#why];
     closes(scene, channel, { code, text }, [60, 40], () => scene.ledger.refused(channel, reason, what, { code, text }));
@@ -304,8 +310,9 @@ export class BrokerClosesChannel extends Operation {
   }
 
   /** Not one of which the broker has said that it took it, nor one behind a larger one that it took. */
-  #mayBeRefused({ n, state, returned, unproven, route, size, channel }: Publish): boolean {
+  #mayBeRefused({ n, state, returned, unproven, route, size, expires, channel }: Publish): boolean {
     if (returned || n <= channel.read || !(state === 'open' || unproven)) return false;
+    if (this.#why === 'expiration') return expires;
     if (this.#why === 'exchange') return route.exchange !== '';
     return this.#why !== 'size' || (size > 0 && channel.passed.every((each) => !each.unproven || each.size <= size));
   }
@@ -400,6 +407,15 @@ export class BrokerClosesConnection extends Operation {
     scene.ledger.brokerGoes(end);
     scene.brokerSays(method(0, 10, 50, u16(end.code), short(end.text), u16(0), u16(0)));
     return 'the broker closes the connection';
+  }
+}
+
+export class Blocks extends Operation {
+  happen(scene: Scene): string | undefined {
+    if (!scene.brokerSpeaks) return undefined;
+    const blocked = !scene.ledger.blocked;
+    scene.block(blocked);
+    return blocked ? 'the broker blocks the connection' : 'the broker unblocks the connection';
   }
 }
 

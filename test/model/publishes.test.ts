@@ -10,7 +10,7 @@ import { stories } from './stories.ts';
 // sockets. What is forwarded, counted, told and given back must be what a naive ledger says (ledger.ts).
 // `MODEL_RUNS=10000 npx vitest run test/model` looks for longer.
 
-const numRuns = Number(process.env.MODEL_RUNS ?? 200);
+const numRuns = Number(process.env.MODEL_RUNS ?? 100);
 const folder = configured();
 
 beforeAll(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));

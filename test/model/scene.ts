@@ -42,6 +42,7 @@ const PLAIN: Omit<Content, 'route'> = {
   copied: 'none',
   table: 'none',
   named: false,
+  expires: false,
 };
 
 /** A closing of the app that waits for confirms. */
@@ -208,6 +209,11 @@ export class Scene {
     this.#rig.broker.receive(Buffer.from(frame));
   }
 
+  block(blocked: boolean): void {
+    this.ledger.blocks(blocked);
+    this.brokerSays(blocked ? method(0, 10, 60, short('low on memory')) : method(0, 10, 61));
+  }
+
   confirm(channel: Channel, tag: number, multiple: boolean, ack: boolean): void {
     const tags = this.#unconfirmedOf(channel);
     for (const each of [...tags]) if (multiple ? tag === 0 || each <= tag : each === tag) tags.delete(each);
@@ -280,6 +286,7 @@ export class Scene {
     if (this.isSlow) this.flush();
     await this.check();
     if (this.appSpeaks && this.brokerSpeaks) {
+      if (this.ledger.blocked) this.block(false);
       for (const channel of this.ledger.channels.values()) if (channel.life === 'open') await this.#fill(channel);
     }
     this.cut('broker');
@@ -370,6 +377,7 @@ export class Scene {
           const { connection, at, pipeline, ...rest } = event;
           return JSON.stringify(rest, sorted(rest));
         }
+        if (event.type === 'connection.blocked') return JSON.stringify({ blocked: event.blocked, type: event.type });
         if (event.type !== 'publish.ended') return event.type;
         const { connection, pipeline, startedAt, endedAt, traceId, spanId, ...rest } = event;
         const shown = {
@@ -391,6 +399,8 @@ export class Scene {
 
   #shown(told: Told): object {
     switch (told.what) {
+      case 'blocked':
+        return { type: 'connection.blocked', blocked: told.blocked };
       case 'channel closed': {
         const { what, ...rest } = told;
         return { type: 'channel.closed', ...rest };

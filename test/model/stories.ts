@@ -8,6 +8,7 @@ import {
   AppOpensChannel,
   type Asked,
   Asks,
+  Blocks,
   BrokerAgrees,
   BrokerClosesChannel,
   BrokerClosesConnection,
@@ -23,10 +24,10 @@ import {
 } from './operations.ts';
 
 /** Places of `routesOf`; the last one asks for confirms of the whole channel. */
-const PLAIN_ROUTES = [0, 0, 0, 1, 1, 2, 3, 4, 4, 5, 5, 6, 7, 8];
+const PLAIN_ROUTES = [0, 0, 0, 1, 1, 2, 3, 4, 4, 5, 5, 6, 7, 8, 10];
 /** Of these a refusal is mostly about several. */
 const FEW_ROUTES = [0, 0, 0, 1, 4, 7];
-const HELD_ROUTES = [0, 9, 9];
+const HELD_ROUTES = [0, 9, 9, 10];
 const ALL_ROUTES = [...PLAIN_ROUTES, ...PLAIN_ROUTES, 9];
 
 const given = (routes: number[]): fc.Arbitrary<Given> =>
@@ -39,6 +40,7 @@ const given = (routes: number[]): fc.Arbitrary<Given> =>
     copied: fc.constantFrom('none', 'none', 'none', 'odd', 'even'),
     table: fc.constantFrom('none', 'empty', 'own'),
     named: fc.boolean(),
+    expires: fc.constantFrom(false, false, false, true),
   });
 const at = fc.nat(30);
 const piece = fc.constantFrom(0, 0, 7, 60);
@@ -66,7 +68,7 @@ const asks = fc.tuple(at, asked).map(([at, what]) => new Asks(at, what));
 const answers = at.map((at) => new Answers(at));
 const pass = fc.constantFrom(300, 1100).map((ms) => new Pass(ms));
 const brokerCloses = fc
-  .tuple(at, fc.constantFrom('other', 'request', 'exchange', 'access', 'size', 'size'))
+  .tuple(at, fc.constantFrom('other', 'request', 'exchange', 'access', 'size', 'size', 'expiration'))
   .map(([at, why]) => new BrokerClosesChannel(at, why));
 const closings: fc.Arbitrary<Operation>[] = [
   brokerCloses,
@@ -84,6 +86,7 @@ const ends: fc.Arbitrary<Operation>[] = [
 const kernel: fc.Arbitrary<Operation>[] = [
   fc.constant(null).map(() => new Slow()),
   fc.constant(null).map(() => new Flush()),
+  fc.constant(null).map(() => new Blocks()),
 ];
 
 /** So often something happens, next to the other kinds. */

@@ -43,12 +43,31 @@ test('what one traffic thread finds out of queues and exchanges, the others know
 
 test('what one traffic thread finds out of clients and alarms, the others know', () => {
   const { here, there } = threads();
-  here.noteConflict('a client');
-  expect(there.conflicts('a client')).toBe(true);
+  here.noteTransactional({ product: 'pika', connectionName: 'job', user: 'guest' });
+  expect(there.isTransactional({ product: 'pika', connectionName: 'job', user: 'guest' })).toBe(true);
   here.alarm.told(true, 0);
   expect(there.alarm.stands).toBe(true);
   here.alarm.told(false, 0);
   expect(there.alarm.stands).toBe(false);
+});
+
+test('a client that uses tx is known whatever its instances call themselves', () => {
+  const { here } = threads();
+  const client = (connectionName: string, product = 'pika', user = 'guest') => ({ product, connectionName, user });
+  const alike = {
+    'job-2c9f1c5e-63a1-4cf1-b0a7-ff3b9d8e1a20': 'job-7d0a4f52-0f1e-4a6b-9a54-0a6f7f1f6c11',
+    'billing-6d4f9b7c8d-x2x4z': 'billing-6d4f9b7c8d-q8w9r',
+    'batch 17 of import': 'batch 18 of import',
+    'worker-3': 'worker-12',
+    '': '',
+  };
+  for (const [one, other] of Object.entries(alike)) {
+    here.noteTransactional(client(one));
+    expect(here.isTransactional(client(other)), other).toBe(true);
+    expect(here.isTransactional(client(other, 'amqplib')), other).toBe(false);
+    expect(here.isTransactional(client(other, 'pika', 'root')), other).toBe(false);
+  }
+  expect(here.isTransactional(client('shop'))).toBe(false);
 });
 
 test('a queue dead-letters what it refuses for as long as it lives, and where its dead letters go', () => {

@@ -14,6 +14,8 @@ export class Consumer {
   readonly key: Uint8Array;
   readonly queue: string;
   readonly noAck: boolean;
+  /** what it has read so far, if it reads a stream */
+  readonly stream: StreamReader | undefined;
   /** on its channel, in a delivery's marks */
   readonly number: number;
   /** had the same tag and was cancelled just before: the broker may not have read that yet */
@@ -22,7 +24,6 @@ export class Consumer {
   hasStopped = false;
   /** of its sampled deliveries that have nothing special to tell */
   readonly plain: SpanDetail;
-  readonly #stream: StreamReader | undefined;
   readonly #plane: Plane;
   readonly #scope: Scope;
   #routes: RouteTable<DeliveryTally>;
@@ -44,7 +45,7 @@ export class Consumer {
     this.noAck = noAck;
     this.number = number;
     // brokers don't let a stream be read without acknowledgements, nor by basic.get
-    this.#stream = noAck ? undefined : stream;
+    this.stream = noAck ? undefined : stream;
     this.plain = { via, consumerTag: tag, more: NOTHING_MORE };
     this.#plane = plane;
     this.#scope = scope;
@@ -53,13 +54,13 @@ export class Consumer {
 
   /** The delivery with this header, which is no redelivered one, comes out of a stream. */
   readsStream(header: ContentHeader): boolean {
-    if (this.#stream === undefined || !this.#stream.hasOffset(header)) return false;
-    return this.#stream.reads(this.#plane.facts.queues.isStream(this.#scope.vhost, this.queue));
+    if (this.stream === undefined || !this.stream.hasOffset(header)) return false;
+    return this.stream.reads(this.#plane.facts.queues.isStream(this.#scope.vhost, this.queue));
   }
 
   /** Of such a delivery: it was published, at `stamp`, since the consumer is there, and it had not read it before. */
   advances(header: ContentHeader, stamp: number): boolean {
-    return this.#stream?.advances(header, stamp) ?? false;
+    return this.stream?.advances(header, stamp) ?? false;
   }
 
   /** Where deliveries of these names are counted. */

@@ -1,5 +1,7 @@
 import { makeRoom } from '../ports/bounded.ts';
 import type { Clock } from '../ports/clock.ts';
+import { appName } from '../routing/app-name.ts';
+import type { Client } from '../routing/treatment.ts';
 import { Alarm } from './alarm.ts';
 import { DeliveryLimits } from './delivery-limits.ts';
 import { type QueueFact, QueueFacts } from './queue-facts.ts';
@@ -22,8 +24,8 @@ interface LimitFact {
 }
 
 interface NamedFact {
-  /** an exchange that delays, a client that uses tx where we select confirms */
-  kind: 'delays' | 'conflicts';
+  /** an exchange that delays, a client that uses tx */
+  kind: 'delays' | 'transactional';
   /** vhost and name, or the client, joined by NUL */
   name: string;
 }
@@ -42,7 +44,7 @@ export class Facts {
   readonly #limits = new DeliveryLimits();
   readonly #names: Record<NamedFact['kind'], Set<string>> = {
     delays: new Set(),
-    conflicts: new Set(),
+    transactional: new Set(),
   };
   readonly #clock: Pick<Clock, 'now'>;
   readonly #onDelaying: (vhost: string, exchange: string) => void;
@@ -66,7 +68,7 @@ export class Facts {
         this.#limits.note(fact.name, fact.limit);
         return;
       case 'delays':
-      case 'conflicts':
+      case 'transactional':
         this.#learn(fact);
         return;
       default:
@@ -105,13 +107,13 @@ export class Facts {
     return this.#names.delays.has(`${vhost}\0${exchange}`);
   }
 
-  /** A client uses tx where we had selected confirms. */
-  noteConflict(client: string): void {
-    this.#note('conflicts', client);
+  /** A client selected tx, which a channel of ours with confirms would not have allowed. */
+  noteTransactional(client: Client): void {
+    this.#note('transactional', keyOf(client));
   }
 
-  conflicts(client: string): boolean {
-    return this.#names.conflicts.has(client);
+  isTransactional(client: Client): boolean {
+    return this.#names.transactional.has(keyOf(client));
   }
 
   /** A queue was declared with such a delivery limit, without one (undefined), or deleted. */
@@ -126,4 +128,12 @@ export class Facts {
   deliveryLimit(vhost: string, queue: string): number | undefined {
     return this.#limits.of(`${vhost}\0${queue}`);
   }
+}
+
+/**
+ * A client by what all its instances have in common: its app, whose name often differs from connection to connection by
+ * a counter in its midst too, its library and its user. Not by its host: one instance teaches all.
+ */
+function keyOf(client: Client): string {
+  return [client.product, appName(client).replace(/\d+/g, '#'), client.user].join('\0');
 }

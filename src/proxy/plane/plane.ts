@@ -200,13 +200,7 @@ export class Plane {
   /** How far this client may be shadowed, whatever its messages' rules allow. */
   shadowing(client: Client): LossMode {
     if (this.options.exempt(client)) return 'off';
-    return this.facts.conflicts(keyOf(client)) ? 'returns' : 'confirms';
-  }
-
-  /** This client uses tx where we had selected confirms: that is not done to it again. */
-  noteConflict(client: Client): void {
-    this.observer.traffic.shadowConflict();
-    this.facts.noteConflict(keyOf(client));
+    return this.facts.isTransactional(client) ? 'returns' : 'confirms';
   }
 
   /** Reading a frame failed: it passes unread, and this is counted. */
@@ -226,5 +220,3 @@ function withVariants<T>(treatment: Treatment, make: (treatment: Treatment) => R
   if (byMessage !== undefined) base.variants = new Variants(byMessage, base, make);
   return base;
 }
-
-const keyOf = ({ product, connectionName, user }: Client): string => [product, connectionName, user].join('\0');

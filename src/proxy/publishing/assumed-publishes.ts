@@ -1,5 +1,5 @@
-import type { Stretch } from '../open-messages/open-messages.ts';
 import type { PublishTally } from '../ports/observer.ts';
+import type { Route } from '../routing/routes.ts';
 import { MANDATORY, SENT_ADDED } from './publish-marks.ts';
 import type { Returned } from './publish-run.ts';
 
@@ -23,14 +23,20 @@ interface Assumed extends Origin {
   count: number;
 }
 
+/** What publishes in a row have in common, of which nothing else is remembered. */
+interface Unremembered extends Origin {
+  readonly route: Route<PublishTally>;
+  readonly stamp: number;
+}
+
 /**
- * Mandatory publishes of one channel that counted as routed only because nothing had come back in time. Should one
- * come back after all, its stamp mostly says who asked for that; here is what of them can't be read off a stamp.
+ * Mandatory publishes of one channel that counted as routed only because nothing had come back in time, or that there
+ * was no room to wait for. Should one come back after all, its stamp mostly says who asked for that; here is what of them can't be read off a stamp.
  */
 export class AssumedPublishes {
   #runs: Assumed[] = [];
 
-  add({ route, stamp, marks, replaced, first, count }: Stretch<PublishTally>): void {
+  add({ route, stamp, marks, replaced }: Unremembered, first: number, count: number): void {
     if ((marks & MANDATORY) === 0 || ((marks & SENT_ADDED) !== 0 && replaced === undefined)) return;
     const { exchange, routingKey } = route;
     const latest = this.#runs.at(-1);

@@ -69,7 +69,7 @@ export class PublishTracker implements Flushable {
   readonly #unanswered = (stretch: Stretch<PublishTally>): void => {
     this.#silence.unanswered(stretch.time, this.#now);
     this.#history.assumed(stretch.route, stretch.largest, stretch.marks, stretch.first + stretch.count - 1);
-    this.#assumed.add(stretch);
+    this.#assumed.add(stretch, stretch.first, stretch.count);
     this.#routed(stretch);
   };
   readonly #committed = (stretch: Stretch<PublishTally>): void => {
@@ -142,6 +142,7 @@ export class PublishTracker implements Flushable {
     if (kept === count) return;
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
     this.#history.assumed(run.route, run.largest, run.marks, last);
+    this.#assumed.add(run, first + kept, count - kept);
     // the flush is all that is left to go by; without it a confirmed publish stays without an outcome
     if (awaits === RETURN) this.#open.add(run, kept, count - kept, first + kept, FLUSH, held);
   }
@@ -309,7 +310,8 @@ export class PublishTracker implements Flushable {
 
   /** The broker closed the channel, or its connection, because of a publish; `end` follows. */
   refused(reply: Reply, now: number): void {
-    if (this.#state.publishesAwait === COMMIT) return;
+    // what is not committed was never published
+    if (this.#state.word === 'transactional' || this.#state.word === 'abandoned') return;
     const refusal = refusalOf(reply.code, reply.text);
     const before = refused(this.#open, this.#history, this.#outcomes, refusal, reply, now);
     this.barrier(before, now);

@@ -18,6 +18,7 @@ import { scanAppAcks } from './scan-settlements.ts';
 
 const PUBLISH = keyOf('basic.publish');
 const ACK = keyOf('basic.ack');
+const TX_SELECT = keyOf('tx.select');
 const CHANNEL_OPEN = keyOf('channel.open');
 const CHANNEL_CLOSE = keyOf('channel.close');
 const CHANNEL_CLOSE_OK = keyOf('channel.close-ok');
@@ -181,7 +182,10 @@ export class FromApp implements FrameVisitor {
       closing?.state.on('closed by app');
       return this.#letClose(id, buf, start, end, () => closing?.askedToClose());
     } else if (key === CHANNEL_CLOSE_OK) session.channelClosed('app', id, this.now);
-    else session.use(id)?.fromApp(key, buf, start, end, this.now);
+    else {
+      if (key === TX_SELECT) session.selectsTransactions();
+      session.use(id)?.fromApp(key, buf, start, end, this.now);
+    }
     return true;
   }
 

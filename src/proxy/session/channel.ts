@@ -494,7 +494,7 @@ export class Channel implements Scope {
     const consume = { queue: queue || this.#lastQueue, noAck, asksForOffset };
     this.#ask({ reply: 'basic.consume-ok', nowait, consume });
     if (!nowait) return;
-    if (consumerTag === '') this.consumers.startedUnnamed(consume.queue, noAck);
+    if (consumerTag === '') this.consumers.startedUnnamed(consume.queue, noAck, asksForOffset);
     else this.consumers.started(consumerTag, consume.queue, noAck, asksForOffset, now);
   }
 

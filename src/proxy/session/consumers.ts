@@ -72,9 +72,9 @@ export class Consumers {
     const key = keyOnDefaultExchange(buf, at);
     const fitting = this.#unnamed.findIndex(({ queue }) => queue === key);
     const [unnamed] = this.#unnamed.splice(Math.max(0, fitting), 1);
-    const { queue, noAck, number } = unnamed;
+    const { queue, noAck, number, stream } = unnamed;
     this.#release(unnamed);
-    const consumer = this.#make(tag, queue, noAck, false, number);
+    const consumer = this.#make(tag, queue, noAck, number, stream);
     if (consumer === undefined) return undefined;
     this.#byTag.set(tag, consumer);
     this.#tellStarted(consumer, this.#context.plane.clock.now());
@@ -102,7 +102,7 @@ export class Consumers {
     if (before !== undefined && !isLeaving) this.#remove(before);
     // of three that had one tag, nothing tells the eldest from the others
     if (before?.elder !== undefined) this.#remove(before.elder);
-    const consumer = this.#make(tag, queue, noAck, asksForOffset, this.#nextNumber());
+    const consumer = this.#make(tag, queue, noAck, this.#nextNumber(), this.#reader(asksForOffset));
     if (consumer === undefined) return;
     if (isLeaving) consumer.elder = before;
     if (before !== undefined) this.#dormant.delete(before);
@@ -112,21 +112,26 @@ export class Consumers {
   }
 
   /** Started without an answer to wait for, under a tag that the broker chooses. */
-  startedUnnamed(queue: string, noAck: boolean): void {
+  startedUnnamed(queue: string, noAck: boolean, asksForOffset: boolean): void {
     if (this.#unnamed.length === MOST_KEPT) for (const oldest of this.#unnamed.splice(0, 1)) this.#release(oldest);
-    const consumer = this.#make('', queue, noAck, false, this.#nextNumber());
+    const consumer = this.#make('', queue, noAck, this.#nextNumber(), this.#reader(asksForOffset));
     if (consumer !== undefined) this.#unnamed.push(consumer);
   }
 
+  /** For a consumer that starts now. */
+  #reader(asksForOffset: boolean): StreamReader {
+    const { clock } = this.#context.plane;
+    return new StreamReader(asksForOffset, clock.micros(clock.now()));
+  }
+
   /** Undefined: there are too many on this connection. */
-  #make(tag: string, queue: string, noAck: boolean, asksForOffset: boolean, number: number): Consumer | undefined {
+  #make(tag: string, queue: string, noAck: boolean, number: number, stream?: StreamReader): Consumer | undefined {
     const { plane, consumers: budget } = this.#context;
     if (budget.left === 0) {
       plane.observer.traffic.unobserved('consumers_full');
       return undefined;
     }
     budget.left--;
-    const stream = new StreamReader(asksForOffset, plane.clock.micros(plane.clock.now()));
     const consumer = new Consumer(plane, this.#context, 'deliver', tag, queue, noAck, number, stream);
     this.#followed.add(consumer);
     return consumer;

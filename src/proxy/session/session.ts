@@ -232,9 +232,16 @@ export class Session {
   /** The app opens a channel: until it uses it, its number is all there is of it. */
   openChannel(id: number): void {
     if (id > this.#channelMax || !this.#open.add(id) || !this.isOpen) return;
-    // another connection of the same client may have had a conflict
+    // another connection of the same client may have selected tx
     this.shadowing = this.plane.shadowing(this.#client);
     this.plane.observer.traffic.channels(1);
+  }
+
+  /** The app selects tx: no channel of such a client has confirms selected by us any more, lest the broker refuse that. */
+  selectsTransactions(): void {
+    if (!this.isOpen) return;
+    this.plane.facts.noteTransactional(this.#client);
+    this.shadowing = this.plane.shadowing(this.#client);
   }
 
   /** A channel.close of the broker passed: the channel has ended. */
@@ -249,10 +256,7 @@ export class Session {
     const failed = methodKey(failedClassId, failedMethodId);
     if (replyCode === 404) this.#declarations?.notFound(replyText, now);
     if (failed === PUBLISH) channel.publishes.refused(reply, now);
-    if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) {
-      this.plane.noteConflict(this.#client);
-      this.shadowing = this.plane.shadowing(this.#client);
-    }
+    if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) this.plane.observer.traffic.shadowConflict();
     channel.refused(failed, now);
     channel.end('channel_error', 'channel_closed', now, reply);
     channel.state.on('closed by broker');

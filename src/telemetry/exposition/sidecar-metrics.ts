@@ -101,7 +101,7 @@ export const SIDECAR_METRICS: readonly CellMetric[] = [
   ),
   counter(
     'tracehare_shadow_conflicts_total',
-    'Times a client selected tx after our confirm.select and its channel was closed: it is not shadowed again.',
+    'Times a client selected tx after our confirm.select and its channel was closed: no client like it gets one again.',
     'shadow_conflicts',
   ),
   counter('tracehare_clock_reanchored_total', 'Steps of the wall clock that were followed.', 'clock_reanchored'),
