@@ -4,6 +4,8 @@ import type { Session } from '../session/session.ts';
 interface Held {
   /** 0: the connection */
   channel: number;
+  /** at the latest then; an app that closes again and again leaves none behind */
+  timer: NodeJS.Timeout;
   go(): void;
 }
 
@@ -34,9 +36,9 @@ export class CloseHold {
       go();
       return false;
     }
-    const held = { channel, go };
+    const timer = setTimeout(() => this.#release(held), this.#session.plane.options.settleOnClose);
+    const held = { channel, timer, go };
     this.#held.push(held);
-    setTimeout(() => this.#release(held), this.#session.plane.options.settleOnClose);
     return true;
   }
 
@@ -59,13 +61,20 @@ export class CloseHold {
 
   /** The connection becomes a plain pipe: nothing is waited for any more. */
   releaseAll(): void {
-    for (const { go } of this.#held.splice(0)) go();
+    this.#go(this.#held.splice(0));
   }
 
   /** Lets `held` go, and whatever came before it. */
   #release(held: Held): void {
     const at = this.#held.indexOf(held);
     if (at < 0) return;
-    for (const each of this.#held.splice(0, at + 1)) each.go();
+    this.#go(this.#held.splice(0, at + 1));
+  }
+
+  #go(held: readonly Held[]): void {
+    for (const { timer, go } of held) {
+      clearTimeout(timer);
+      go();
+    }
   }
 }
