@@ -442,6 +442,8 @@ export class World {
   ): { tag: number; multiple: boolean } | undefined {
     const multiple = (what === 'up to' || what === 'all') && how !== 'reject';
     if (what === 'none') return { tag: 0, multiple: false };
+    // before an answer to basic.get, the next tag may be the one that it brings: no app guesses tags
+    if (what === 'unknown' && channel.requests.some(({ name }) => name.startsWith('get'))) return undefined;
     if (what === 'unknown') return { tag: channel.tag + 1 + pick, multiple: how !== 'reject' && pick % 2 === 0 };
     if (multiple && what === 'all') return { tag: 0, multiple };
     const tag = picked(what === 'again' ? channel.settled : tags, pick);
