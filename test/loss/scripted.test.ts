@@ -110,9 +110,13 @@ function byChannel(bytes: Buffer): Buffer {
   return Buffer.concat(frames.toSorted((a, b) => a.readUInt16BE(1) - b.readUInt16BE(1)));
 }
 
+/** Nobody else's: a client that uses tx is not put in confirm mode on its next connection. */
+const nextUser = (): string => String(10_000 + users++);
+let users = 0;
+
 async function open(bench: Bench): Promise<Pair> {
   const pair = await bench.open();
-  bench.write('app', pair, opened());
+  bench.write('app', pair, opened(undefined, nextUser()));
   return pair;
 }
 
