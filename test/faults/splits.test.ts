@@ -12,7 +12,7 @@ const MESSAGES = 60;
 const faults = {
   mixed: [
     '{ type: latency, toxicity: 0.3, attributes: { latency: 5ms, jitter: 5ms } }',
-    '{ type: bandwidth, toxicity: 0.1, attributes: { rate: 5000 } }',
+    '{ type: bandwidth, toxicity: 0.5, attributes: { rate: 5000 } }',
     '{ type: drop, toxicity: 0.2 }',
     '{ type: duplicate, toxicity: 0.2 }',
     '{ type: reorder, toxicity: 0.2, attributes: { wait: 5ms } }',

@@ -28,8 +28,10 @@ export class PublishPath implements FrameSink {
   readonly #publishes: PublishTracker;
   /** what faults want done to the publish at hand */
   readonly verdict = new Verdict();
-  /** frames of the publish at hand, if they are needed again */
-  #collected: Uint8Array[] | undefined;
+  /** frames of the publish at hand, if they are needed again, each in the pieces in which it came */
+  #collected: Uint8Array[][] | undefined;
+  /** the last frame has not come whole yet */
+  #isPartial = false;
   #overtaken: Overtaken[] = [];
   #inside = false;
 
@@ -44,6 +46,7 @@ export class PublishPath implements FrameSink {
     const { verdict } = this;
     judge(faults, verdict, { confirmed: this.#publishes.numbers.appConfirms, size }, now, traffic);
     if (verdict.types === '') return '';
+    this.#isPartial = false;
     this.#collected = !verdict.dropped && (verdict.copies > 0 || verdict.overtakenBy > 0) ? [] : undefined;
     this.line.hold(notBefore(verdict, now), verdict.rate);
     return verdict.types;
@@ -56,7 +59,12 @@ export class PublishPath implements FrameSink {
 
   keep(buf: Uint8Array, start: number, end: number, ended = true): void {
     if (this.verdict.dropped) return;
-    this.#collected?.push(new Uint8Array(buf.subarray(start, end)));
+    if (this.#collected !== undefined) {
+      const piece = new Uint8Array(buf.subarray(start, end));
+      if (this.#isPartial) this.#collected.at(-1)?.push(piece);
+      else this.#collected.push([piece]);
+      this.#isPartial = !ended;
+    }
     if (this.verdict.overtakenBy === 0) this.line.keep(buf, start, end, ended);
   }
 
@@ -101,7 +109,8 @@ export class PublishPath implements FrameSink {
     publishes.passed(publish, { held: deferred || !this.line.isEmpty, deferred, translated });
     const { sequence } = publishes.numbers;
     if (confirmHiddenUntil > now) publishes.translator.hide(sequence, confirmHiddenUntil);
-    const frames = this.#collected ?? [];
+    // whole again: the pieces of a frame each by itself could have frames of other channels between them
+    const frames = (this.#collected ?? []).map((pieces) => (pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)));
     if (deferred) {
       const timer = setTimeout(() => {
         overtaken.left = 0;
