@@ -38,6 +38,9 @@ const PROPERTIES: [RegExp, number][] = [
   [/immediate=true/, IMMEDIATE],
 ];
 
+/** 501 to 505 name basic.publish too, but are about frames or a channel that is not open: no publish is refused. */
+export const isAboutFrames = (code: number): boolean => code >= 501 && code <= 505;
+
 /** Reads the close that basic.publish caused. Texts as of RabbitMQ 3.10 to 4.3 (rabbit_channel.erl). */
 export function refusalOf(code: number, reply: string): Refusal {
   if (code === 404) return { reason: 'no_exchange', suspects: exchangeOf(reply) };
