@@ -1,3 +1,5 @@
+import { makeRoom } from '../ports/bounded.ts';
+
 /** Something learned of a queue or an exchange, also of what other threads see. Names are vhost and name, joined by NUL. */
 export type QueueFact =
   | { kind: 'queue declared'; name: string; at: number; declared: Declared }
@@ -34,8 +36,7 @@ class Newest<T> {
 
   set(name: string, fact: T): void {
     this.#facts.delete(name);
-    const oldest = this.#facts.size >= MAX_FACTS ? this.#facts.keys().next().value : undefined;
-    if (oldest !== undefined) this.#facts.delete(oldest);
+    makeRoom(this.#facts, MAX_FACTS);
     this.#facts.set(name, fact);
   }
 
