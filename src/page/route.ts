@@ -9,7 +9,13 @@ export interface Route {
 /** Of a hash like `#/topics/orders?side=publish`. What can't be decoded is taken as it stands. */
 export function parseRoute(hash: string): Route {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
-  return { parts: path.split('/').filter((part) => part !== '').map(decode), query: new URLSearchParams(query) };
+  return {
+    parts: path
+      .split('/')
+      .filter((part) => part !== '')
+      .map(decode),
+    query: new URLSearchParams(query),
+  };
 }
 
 /** A link to a view. Empty values are left out. */

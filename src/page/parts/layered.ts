@@ -1,7 +1,7 @@
 /** What is to be drawn: boxes of one height, and who points at whom. */
 export interface Sketch {
   nodes: readonly { id: string; width: number }[];
-  edges: readonly { source: string; target: string; weight: number }[];
+  edges: readonly { source: string; target: string }[];
 }
 
 export interface Point {
@@ -55,7 +55,10 @@ export function drawLayered({ nodes, edges }: Sketch, { boxHeight, gap, rowGap }
   assignLayers([...places.values()], forward as [Place, Place][]);
 
   const layers: Place[][] = [];
-  for (const place of places.values()) (layers[place.layer] ??= []).push(place);
+  for (const place of places.values()) {
+    layers[place.layer] ??= [];
+    layers[place.layer].push(place);
+  }
   const chains = forward.map(([from, to], i) => thread(from as Place, to as Place, `${i}`, layers));
   order(layers);
   const height = align(layers, rowGap);

@@ -4,7 +4,13 @@ const WIDTH = 120;
 const HEIGHT = 22;
 
 /** A line without axes: how it went, not how much it was. Gaps in the values are gaps in the line. */
-export const Sparkline = memo(function Sparkline({ values, label }: { values: readonly (number | null)[]; label: string }) {
+export const Sparkline = memo(function Sparkline({
+  values,
+  label,
+}: {
+  values: readonly (number | null)[];
+  label: string;
+}) {
   const most = Math.max(...values.map((value) => value ?? 0));
   const x = (i: number) => (values.length < 2 ? 0 : (i / (values.length - 1)) * WIDTH);
   const y = (value: number) => HEIGHT - 1.5 - (most === 0 ? 0 : (value / most) * (HEIGHT - 4));
