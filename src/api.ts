@@ -332,8 +332,10 @@ export interface ConnectionRow {
   sidecar: string;
   /** as `tracehare.connection` on spans, in logs and losses */
   connection: number;
-  /** what it is called on the map: its own name for the connection, else its product; '' before it is known */
+  /** what it is called on the map; '' as long as the broker has not let it in, as all the names below */
   app: string;
+  /** its own name for the connection (connection_name), '' for none */
+  name: string;
   /** client library, version and platform as it says */
   client: string;
   user: string;
@@ -350,7 +352,7 @@ export interface ConnectionRow {
   /** of all its channels */
   unsettled: number;
   channels: ChannelRow[];
-  /** channels beyond the 100 that are listed */
+  /** open ones that are not listed: beyond the first 100, and those that the app has not used yet */
   moreChannels: number;
 }
 
@@ -365,7 +367,9 @@ export interface ChannelRow {
   unsettled: number;
   /** publishes that await what ends them */
   openPublishes: number;
-  consumers: { tag: string; queue: string; noAck: boolean; exclusive: boolean }[];
+  consumers: { tag: string; queue: string; noAck: boolean }[];
+  /** beyond the 100 that are listed */
+  moreConsumers: number;
 }
 
 // ------------------------------------------------------------------------------------------- GET /api/topology
