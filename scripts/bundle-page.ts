@@ -26,7 +26,7 @@ export async function bundlePage(root: string): Promise<{ html: string; modules:
     ],
   });
   const uplot = readFileSync(join(root, 'node_modules/uplot/dist/uPlot.min.css'), 'utf8');
-  const own = STYLES.map((name) => readFileSync(join(root, 'src/page/styles', `${name}.css`), 'utf8'));
+  const own = STYLES.map((name) => readFileSync(join(root, 'src/page', `${name}.css`), 'utf8'));
   const style = [uplot, ...own].join('\n');
   const script = output[0].code.trim();
   for (const text of [script, style]) {

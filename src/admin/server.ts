@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pageFile } from '../page-file.ts';
 import { Access, type AccessSettings, type Refusal } from './access.ts';
 import { Crowd } from './crowd.ts';
 import { lossQuery, QueryError } from './loss-query.ts';
-import { PAGE, PAGE_POLICY } from './page.ts';
+import { type Page, readPage } from './page.ts';
 import { type Answer, respond } from './respond.ts';
 import type { AdminSources } from './sources.ts';
 import { topologyQuery } from './topology-query.ts';
@@ -68,6 +69,7 @@ export async function startAdmin(
 }
 
 function router(sources: AdminSources, access: Access): (request: IncomingMessage) => Answer | Promise<Answer> {
+  let page: Page | undefined;
   const upstreamReachable = shared(() => sources.upstreamReachable());
   const guarded =
     (handler: Handler): Handler =>
@@ -87,12 +89,17 @@ function router(sources: AdminSources, access: Access): (request: IncomingMessag
     ],
     [
       '/',
-      guarded(() => ({
-        status: 200,
-        contentType: 'text/html; charset=utf-8',
-        body: PAGE,
-        headers: { 'Content-Security-Policy': PAGE_POLICY },
-      })),
+      guarded(async () => {
+        // not before somebody looks
+        page ??= await readPage(pageFile);
+        const { html, policy } = page;
+        return {
+          status: 200,
+          contentType: 'text/html; charset=utf-8',
+          body: html,
+          headers: { 'Content-Security-Policy': policy },
+        };
+      }),
     ],
     ['/api/state', guarded(() => json(sources.state()))],
     ['/api/losses', guarded((_, query) => json(sources.losses(lossQuery(query, sources.lossReasons))))],

@@ -6,6 +6,11 @@ export interface Route {
   query: URLSearchParams;
 }
 
+/** What every view is given. */
+export interface ViewProps {
+  route: Route;
+}
+
 /** Of a hash like `#/topics/orders?side=publish`. What can't be decoded is taken as it stands. */
 export function parseRoute(hash: string): Route {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?', 2);

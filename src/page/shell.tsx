@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { useLive } from './data/live.ts';
 import { name } from './format.ts';
 import { Notices } from './parts/notices.tsx';
-import { href, type Route, useRoute } from './route.ts';
+import { href, useRoute, type ViewProps } from './route.ts';
 import { ConnectionsView } from './views/connections.tsx';
 import { LossesView } from './views/losses.tsx';
 import { MapView } from './views/map.tsx';
@@ -12,10 +12,6 @@ import { TopicView } from './views/topic.tsx';
 import { TopicsView } from './views/topics.tsx';
 import { TraceView } from './views/trace.tsx';
 import { TracesView } from './views/traces.tsx';
-
-export interface ViewProps {
-  route: Route;
-}
 
 /** By the first part of the path. A view under another one's tab names it. */
 const VIEWS: Record<string, { label: string; tab?: string; view: FunctionComponent<ViewProps> }> = {

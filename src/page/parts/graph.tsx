@@ -1,3 +1,4 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a drawing has no elements that are buttons or groups by themselves
 import { useMemo } from 'preact/hooks';
 import type { TopologyEdge, TopologyNode } from '../../api.ts';
 import { count, name, percent, rate } from '../format.ts';
@@ -45,7 +46,6 @@ export function Graph({ nodes, edges, chosen, onChoose }: GraphProps) {
         width={width}
         height={height}
         viewBox={`${-MARGIN} ${-MARGIN} ${width} ${height}`}
-        // biome-ignore lint/a11y/useSemanticElements: a fieldset can not hold a drawing
         role="group"
         aria-label="Who talks to whom; the table below says the same"
       >
@@ -66,7 +66,6 @@ export function Graph({ nodes, edges, chosen, onChoose }: GraphProps) {
               key={node.id}
               class={`node ${node.kind}${is ? ' chosen' : ''}${aside(node.id) && !near.has(node.id) ? ' aside' : ''}`}
               transform={`translate(${x} ${y})`}
-              // biome-ignore lint/a11y/useSemanticElements: a drawing has no element that is a button
               role="button"
               tabIndex={0}
               aria-pressed={is}

@@ -6,8 +6,8 @@ import { List } from '../parts/list.tsx';
 import { Search } from '../parts/search.tsx';
 import type { Column } from '../parts/table.tsx';
 import { Count, Panel, Trouble } from '../parts/words.tsx';
+import type { ViewProps } from '../route.ts';
 import { href, replaceQuery } from '../route.ts';
-import type { ViewProps } from '../shell.tsx';
 
 const EVERY_MS = 2_000;
 const LIMIT = 1000;
@@ -228,10 +228,7 @@ function Age({ openedAt }: ConnectionRow) {
 function Consumers({ consumers }: ChannelRow) {
   if (consumers.length === 0) return <span class="none">{NONE}</span>;
   const text = consumers
-    .map(
-      ({ tag, queue, noAck, exclusive }) =>
-        `${name(queue)} (${[name(tag), noAck && 'auto-ack', exclusive && 'exclusive'].filter(Boolean).join(', ')})`,
-    )
+    .map(({ tag, queue, noAck }) => `${name(queue)} (${[name(tag), noAck && 'auto-ack'].filter(Boolean).join(', ')})`)
     .join('; ');
   return <span title={text}>{text}</span>;
 }

@@ -7,8 +7,8 @@ import { List } from '../parts/list.tsx';
 import { Search } from '../parts/search.tsx';
 import type { Column } from '../parts/table.tsx';
 import { Bad, Rate, Trouble } from '../parts/words.tsx';
+import type { ViewProps } from '../route.ts';
 import { replaceQuery } from '../route.ts';
-import type { ViewProps } from '../shell.tsx';
 
 const EVERY_MS = 3_000;
 /** More are no picture any more. */

@@ -10,8 +10,8 @@ import { Tail } from '../parts/tail.tsx';
 import { TimeChart } from '../parts/time-chart.tsx';
 import { TraceList } from '../parts/trace-list.tsx';
 import { Bad, Count, Duration, Figure, Loss, Panel, Rate, Trouble } from '../parts/words.tsx';
+import type { ViewProps } from '../route.ts';
 import { href } from '../route.ts';
-import type { ViewProps } from '../shell.tsx';
 
 const EVERY_MS = 4_000;
 const SYNC = 'topic';

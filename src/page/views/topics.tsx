@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks';
 import type { TopicRow } from '../../api.ts';
-import { type TopicRows, topicKey, useTopicRows } from '../data/topic-rows.ts';
 import { NONE, name, rate, short } from '../format.ts';
 import { Overview } from '../parts/overview.tsx';
 import { Search } from '../parts/search.tsx';
@@ -8,8 +7,9 @@ import type { Sorting } from '../parts/sorting.ts';
 import { Sparkline } from '../parts/sparkline.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Bad, Count, Duration, Loss, Rate } from '../parts/words.tsx';
+import type { ViewProps } from '../route.ts';
 import { href, replaceQuery } from '../route.ts';
-import type { ViewProps } from '../shell.tsx';
+import { type TopicRows, topicKey, useTopicRows } from './topic-rows.ts';
 
 const LABEL = 'Topics';
 const sortable = () => null;

@@ -4,8 +4,8 @@ import { sidecarName } from '../data/live.ts';
 import { clock, duration, moment, name } from '../format.ts';
 import { Waterfall } from '../parts/waterfall.tsx';
 import { Figure, Trouble } from '../parts/words.tsx';
+import type { ViewProps } from '../route.ts';
 import { href } from '../route.ts';
-import type { ViewProps } from '../shell.tsx';
 
 /** Spans may still come: of the other sidecar, or of a retry. */
 const EVERY_MS = 3_000;

@@ -5,8 +5,8 @@ import { bytes, count } from '../format.ts';
 import { Search } from '../parts/search.tsx';
 import { TraceList } from '../parts/trace-list.tsx';
 import { Trouble } from '../parts/words.tsx';
+import type { ViewProps } from '../route.ts';
 import { href, replaceQuery } from '../route.ts';
-import type { ViewProps } from '../shell.tsx';
 import { leastSeconds } from './least.ts';
 
 const EVERY_MS = 3_000;

@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { TopicRow, TopicSort, TopicsChange } from '../../api.ts';
+import { live, useWish, type Wish } from '../data/live.ts';
 import { isBusy } from '../parts/busy.ts';
 import type { Sorting } from '../parts/sorting.ts';
 import type { Rows } from '../parts/table.tsx';
-import { live, useWish, type Wish } from './live.ts';
 
 /** The stream tells of so many rows, and begins at a multiple of STEP: scrolling a little asks for nothing anew. */
 const LIMIT = 120;
