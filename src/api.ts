@@ -148,7 +148,7 @@ export interface TopicRow {
   /** messages a second over the last minute */
   published: number;
   consumed: number;
-  /** since start, as messaging_client_sent_messages_total and messaging_client_consumed_messages_total */
+  /** passed on since start; what is idle for metrics.idleAfter begins anew */
   publishedTotal: number;
   consumedTotal: number;
   /** end to end, of first deliveries in the last minute, seconds: interpolated in the buckets of event_latency_seconds */
