@@ -73,7 +73,9 @@ export function Shell() {
       </header>
       <Notices />
       <main id="main" tabIndex={-1}>
-        <View key={identity} route={route} />
+        <div class="view" data-view={at}>
+          <View key={identity} route={route} />
+        </div>
       </main>
     </>
   );

@@ -1,11 +1,13 @@
 // biome-ignore-all lint/a11y/useSemanticElements: a drawing has no elements that are buttons or groups by themselves
 import { useMemo } from 'preact/hooks';
 import type { TopologyEdge, TopologyNode } from '../../api.ts';
-import { count, name, percent, rate } from '../format.ts';
+import { name, rate, short } from '../format.ts';
 import { drawLayered, type Point } from './layered.ts';
 
-const SPACING = { boxHeight: 34, gap: 118, rowGap: 22 };
+const SPACING = { boxHeight: 34, gap: 126, rowGap: 26 };
 const MARGIN = 14;
+/** What does not fit is drawn smaller, as long as it can be read; then it scrolls. */
+const SMALLEST = 0.7;
 /** Of the font in the style sheet, on average. */
 const LETTER = 6.7;
 const MOST_LETTERS = 26;
@@ -43,14 +45,22 @@ export function Graph({ nodes, edges, chosen, onChoose }: GraphProps) {
       tabIndex={0}
     >
       <svg
-        width={width}
-        height={height}
+        style={{ width: `${width}px`, minWidth: `${width * SMALLEST}px` }}
         viewBox={`${-MARGIN} ${-MARGIN} ${width} ${height}`}
         role="group"
         aria-label="Who talks to whom; the table below says the same"
       >
         <defs>
-          <marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+          <marker
+            id="tip"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerUnits="userSpaceOnUse"
+            markerWidth="11"
+            markerHeight="11"
+            orient="auto"
+          >
             <path d="M0 0.8 8 4 0 7.2z" />
           </marker>
         </defs>
@@ -69,7 +79,6 @@ export function Graph({ nodes, edges, chosen, onChoose }: GraphProps) {
               role="button"
               tabIndex={0}
               aria-pressed={is}
-              aria-label={`${node.kind} ${fullName(node)}`}
               onClick={() => onChoose(is ? undefined : node.id)}
               onKeyDown={(event) => {
                 if (event.key !== 'Enter' && event.key !== ' ') return;
@@ -99,22 +108,18 @@ export function Graph({ nodes, edges, chosen, onChoose }: GraphProps) {
 
 function Edge({ edge, line, aside }: { edge: TopologyEdge; line: Point[]; aside: boolean }) {
   if (line.length === 0) return null;
-  // in the middle of the first stretch, where edges of one box have parted already
-  const [a, b] = [line[0], line[1]];
+  // between the layers in the middle of its way, where edges of one box have parted already
+  const at = Math.floor((line.length / 2 - 1) / 2) * 2;
+  const [a, b] = [line[at], line[at + 1]];
   const middle = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-  const { kind, rate: perSecond, lost, messages } = edge;
+  const { kind, rate: perSecond, lost } = edge;
   const width = perSecond === 0 ? 1 : Math.min(6, 1.5 + Math.log10(1 + perSecond));
   return (
     <g class={`edge ${kind}${lost > 0 ? ' lossy' : ''}${perSecond === 0 ? ' idle' : ''}${aside ? ' aside' : ''}`}>
       <path d={curve(line)} stroke-width={width} marker-end="url(#tip)" />
       <text x={middle.x} y={middle.y - 5}>
-        {rate(perSecond)}/s
+        {rate(perSecond)}/s{lost > 0 && <tspan class="lost">{`, ${short(lost)} lost`}</tspan>}
       </text>
-      {lost > 0 && (
-        <text class="lost" x={middle.x} y={middle.y + 13}>
-          {`${count(lost)} lost, ${percent(lost / Math.max(lost, messages))}`}
-        </text>
-      )}
     </g>
   );
 }

@@ -70,18 +70,35 @@ export function drawLayered({ nodes, edges }: Sketch, { boxHeight, gap, rowGap }
     width += each + gap;
   }
 
+  const [leaving, arriving] = [ports(chains, 0, 1), ports(chains, -1, -2)];
   const lines = chains.map((chain, i) => {
     const line: Point[] = [];
     for (const [at, { layer, y, height, width }] of chain.entries()) {
-      const passing = width === 0;
-      const middle = y + height / 2;
-      if (at > 0) line.push({ x: lefts[layer], y: middle });
-      if (at < chain.length - 1) line.push({ x: lefts[layer] + (passing ? widths[layer] : width), y: middle });
+      const right = lefts[layer] + (width === 0 ? widths[layer] : width);
+      const isLast = at === chain.length - 1;
+      if (at > 0) line.push({ x: lefts[layer], y: y + height * (isLast ? arriving[i] : 0.5) });
+      if (!isLast) line.push({ x: right, y: y + height * (at === 0 ? leaving[i] : 0.5) });
     }
     return back.has(i) ? line.reverse() : line;
   });
   const boxes = new Map([...places.values()].map(({ id, layer, y }) => [id, { x: lefts[layer], y }]));
   return { width: Math.max(0, width - gap), height, boxes, lines };
+}
+
+/** Where on the side of its box each line ends, as a share of the height: those that go further up end further up. */
+function ports(chains: readonly Place[][], end: 0 | -1, beside: 1 | -2): number[] {
+  const byBox = new Map<Place, number[]>();
+  for (const [i, chain] of chains.entries()) {
+    const box = chain.at(end) as Place;
+    byBox.set(box, [...(byBox.get(box) ?? []), i]);
+  }
+  const at: number[] = [];
+  for (const lines of byBox.values()) {
+    const wants = (i: number): number => chains[i].at(beside)?.y ?? 0;
+    lines.sort((a, b) => wants(a) - wants(b));
+    for (const [place, i] of lines.entries()) at[i] = (place + 1) / (lines.length + 1);
+  }
+  return at;
 }
 
 /** The edges that lead back to where a walk came from. */

@@ -18,7 +18,9 @@ export function Reasons({ detail: { row, lost, unknown, requeued, deadLettered }
         <tr>
           <th scope="col">Outcome</th>
           <th scope="col">Reason</th>
-          <th scope="col">Side</th>
+          <th scope="col" class="spare-1">
+            Side
+          </th>
           <th scope="col" class="bar">
             <span class="unseen">Share</span>
           </th>
@@ -36,7 +38,7 @@ export function Reasons({ detail: { row, lost, unknown, requeued, deadLettered }
             <th scope="row">
               {kind === 'lost' ? <a href={href(['losses'], { topic: row.topic, reason, side })}>{reason}</a> : reason}
             </th>
-            <td>{name(side)}</td>
+            <td class="spare-1">{name(side)}</td>
             <td class="bar">
               <span class="bars" aria-hidden="true">
                 <i class={kind} style={{ width: `${Math.max(1, (messages / most) * 100)}%` }} />

@@ -95,7 +95,7 @@ export function Table<T>(props: TableProps<T>) {
           </tr>
         </thead>
         <tbody>
-          <Gap key="above" rows={from} columns={columns.length} />
+          <Gap key="above" rows={from} />
           {shown.map(({ index, row }) => (
             <tr
               key={row === undefined ? `row ${index}` : keyOf(row)}
@@ -109,7 +109,7 @@ export function Table<T>(props: TableProps<T>) {
               ))}
             </tr>
           ))}
-          <Gap key="below" rows={rows.total - to} columns={columns.length} />
+          <Gap key="below" rows={rows.total - to} />
         </tbody>
       </table>
       {rows.total === 0 && <div class="empty">{empty}</div>}
@@ -139,12 +139,12 @@ function Head<T>({ column, sorting, onSort }: HeadProps<T>) {
   );
 }
 
-/** Room for the rows that are not there. */
-function Gap({ rows, columns }: { rows: number; columns: number }) {
+/** Room for the rows that are not there. One cell: columns that are left out would come back by a span. */
+function Gap({ rows }: { rows: number }) {
   if (rows <= 0) return null;
   return (
     <tr class="gap" style={{ height: `${rows * ROW}px` }}>
-      <td colSpan={columns} />
+      <td />
     </tr>
   );
 }

@@ -14,11 +14,11 @@ const DRAW_MS = 500;
 type Numbered = MessageEnded & { number: number };
 
 const COLUMNS: readonly Column<Numbered>[] = [
-  { id: 'time', label: 'Ended', width: '7.5rem', cell: Ended },
+  { id: 'time', label: 'Ended', width: '8rem', cell: Ended },
   {
     id: 'outcome',
     label: 'Outcome',
-    width: '7.5rem',
+    width: '9.5rem',
     cell: ({ outcome, reason }) => <Outcome outcome={outcome} reason={reason} />,
   },
   { id: 'where', label: 'Message', cell: Where },

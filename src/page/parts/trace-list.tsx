@@ -10,7 +10,7 @@ const COLUMNS: readonly Column<TraceSummary>[] = [
   {
     id: 'outcome',
     label: 'Outcome',
-    width: '7.5rem',
+    width: '9.5rem',
     by: ({ outcome, reason }) => reason || outcome,
     cell: ({ outcome, reason }) => <Outcome outcome={outcome} reason={reason} />,
   },
@@ -35,7 +35,7 @@ const COLUMNS: readonly Column<TraceSummary>[] = [
     id: 'start',
     label: 'Began',
     figure: true,
-    width: '7rem',
+    width: '8rem',
     spare: 1,
     by: ({ startMicros }) => startMicros,
     cell: Began,

@@ -4,7 +4,20 @@ import { count, duration, NONE, percent, rate } from '../format.ts';
 
 /** How a message or a trace ended: said in a word, and coloured. */
 export function Outcome({ outcome, reason = '' }: { outcome: TraceOutcome; reason?: string }) {
-  return <span class={`outcome ${outcome}`}>{reason === '' ? outcome : reason.replaceAll('_', ' ')}</span>;
+  return (
+    <>
+      <span class={`outcome ${outcome}`}>{outcome}</span> {reason !== '' && <small>{words(reason)}</small>}
+    </>
+  );
+}
+
+/** Why a message was lost. */
+export function Reason({ reason }: { reason: string }) {
+  return <span class="outcome lost">{words(reason)}</span>;
+}
+
+function words(reason: string): string {
+  return reason.replaceAll('_', ' ');
 }
 
 export function Rate({ value }: { value: number }) {
@@ -63,13 +76,12 @@ export interface PanelProps {
   title: string;
   /** beside the title: what is shown exactly */
   note?: ComponentChildren;
-  wide?: boolean;
   children: ComponentChildren;
 }
 
-export function Panel({ title, note, wide = false, children }: PanelProps) {
+export function Panel({ title, note, children }: PanelProps) {
   return (
-    <section class={wide ? 'panel wide' : 'panel'} aria-label={title}>
+    <section class="panel">
       <h2>
         {title} {note !== undefined && <small>{note}</small>}
       </h2>

@@ -100,7 +100,7 @@ export function ConnectionsView({ route }: ViewProps) {
   const isChosen = (row: ConnectionRow) => row.connection === connection && row.sidecar === sidecar;
   const chosen = answer?.connections.find(isChosen);
   return (
-    <div class="view">
+    <>
       <h1 class="unseen">Connections</h1>
       <div class="toolbar">
         <Search
@@ -130,7 +130,7 @@ export function ConnectionsView({ route }: ViewProps) {
         }
       />
       {chosen && answer && <Channels row={chosen} sidecar={sidecarName(answer, chosen.sidecar)} />}
-    </div>
+    </>
   );
 }
 
@@ -169,10 +169,11 @@ function Channels({ row, sidecar }: { row: ConnectionRow; sidecar: string }) {
   );
 }
 
-function App({ app, client, sidecar, connection }: ConnectionRow) {
+function App({ app, name: own, client, sidecar, connection }: ConnectionRow) {
   return (
     <a href={href(['connections'], { sidecar, connection: String(connection) })} title={name(client)}>
-      <b>{name(app) || `connection ${connection}`}</b> <small>{name(client)}</small>
+      <b>{name(app) || `connection ${connection}`}</b>{' '}
+      <small>{own !== '' && own !== app ? name(own) : name(client)}</small>
     </a>
   );
 }
@@ -225,10 +226,11 @@ function Age({ openedAt }: ConnectionRow) {
   return <time title={moment(openedAt)}>{span(Math.max(0, (Date.now() - openedAt) / 1000))}</time>;
 }
 
-function Consumers({ consumers }: ChannelRow) {
+function Consumers({ consumers, moreConsumers }: ChannelRow) {
   if (consumers.length === 0) return <span class="none">{NONE}</span>;
   const text = consumers
     .map(({ tag, queue, noAck }) => `${name(queue)} (${[name(tag), noAck && 'auto-ack'].filter(Boolean).join(', ')})`)
     .join('; ');
-  return <span title={text}>{text}</span>;
+  const all = moreConsumers === 0 ? text : `${text} and ${count(moreConsumers)} more`;
+  return <span title={all}>{all}</span>;
 }

@@ -5,7 +5,7 @@ import { clock, count, name } from '../format.ts';
 import { List } from '../parts/list.tsx';
 import { Search } from '../parts/search.tsx';
 import type { Column } from '../parts/table.tsx';
-import { Outcome, Trouble } from '../parts/words.tsx';
+import { Reason, Trouble } from '../parts/words.tsx';
 import type { ViewProps } from '../route.ts';
 import { href, replaceQuery } from '../route.ts';
 
@@ -21,7 +21,7 @@ const COLUMNS: readonly Column<Loss>[] = [
   {
     id: 'time',
     label: 'Found',
-    width: '7rem',
+    width: '8rem',
     by: ({ time }) => time,
     cell: ({ time }) => <time title={time}>{clock(Date.parse(time))}</time>,
   },
@@ -30,7 +30,7 @@ const COLUMNS: readonly Column<Loss>[] = [
     label: 'Reason',
     width: '8rem',
     by: ({ reason }) => reason,
-    cell: ({ reason }) => <Outcome outcome="lost" reason={reason} />,
+    cell: ({ reason }) => <Reason reason={reason} />,
   },
   { id: 'topic', label: 'Topic', by: ({ topic }) => topic, cell: Topic },
   { id: 'way', label: 'Message', spare: 1, cell: Way },
@@ -55,7 +55,7 @@ export function LossesView({ route }: ViewProps) {
     .filter(Boolean)
     .sort();
   return (
-    <div class="view">
+    <>
       <h1 class="unseen">Losses</h1>
       <form class="toolbar" onSubmit={(event) => event.preventDefault()}>
         <Search
@@ -106,7 +106,7 @@ export function LossesView({ route }: ViewProps) {
               : 'No loss that is still logged matches.'
         }
       />
-    </div>
+    </>
   );
 }
 

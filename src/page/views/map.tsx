@@ -80,7 +80,7 @@ export function MapView({ route }: ViewProps) {
   ].sort(byId);
   const vhosts = [...new Set(all.map(({ vhost }) => vhost))].sort();
   return (
-    <div class="view">
+    <>
       <h1 class="unseen">Map</h1>
       <div class="toolbar">
         <Search
@@ -135,7 +135,7 @@ export function MapView({ route }: ViewProps) {
               : 'Nothing matches.'
         }
       />
-    </div>
+    </>
   );
 }
 

@@ -9,7 +9,7 @@ import { href } from '../route.ts';
 export function SidecarsView() {
   const { state } = useLive();
   return (
-    <div class="view">
+    <>
       <h1 class="unseen">Sidecars</h1>
       {state === undefined ? (
         <p class="empty">Asking the sidecar…</p>
@@ -21,7 +21,7 @@ export function SidecarsView() {
           {state.sidecars
             .filter(({ error }) => error !== null)
             .map(({ url, name: peer, error }) => (
-              <Panel key={url} title={name(peer)} note={url}>
+              <Panel key={url} title={name(peer)} {...(peer !== url && { note: url })}>
                 <p class="bad">{name(error ?? '')}</p>
               </Panel>
             ))}
@@ -30,7 +30,7 @@ export function SidecarsView() {
       <nav class="ways" aria-label="Figures for programs">
         <a href="metrics">/metrics</a> <a href="readyz?upstream=1">/readyz</a> <a href="api/state">/api/state</a>
       </nav>
-    </div>
+    </>
   );
 }
 

@@ -22,7 +22,7 @@ export function TopicView({ route }: ViewProps) {
   const { answer, refusal } = useAsk<TopicDetail>('topics/detail', { topic, pipeline }, EVERY_MS);
   useWish({ of: 'messages', topic });
   return (
-    <div class="view">
+    <>
       <div class="heading">
         <h1>
           {name(topic) || '(no name)'} {pipeline !== undefined && <small>{name(pipeline)}</small>}
@@ -33,7 +33,7 @@ export function TopicView({ route }: ViewProps) {
       </div>
       <Trouble refusal={refusal} />
       {answer && <Detail detail={answer} />}
-    </div>
+    </>
   );
 }
 
@@ -44,7 +44,7 @@ function Detail({ detail }: { detail: TopicDetail }) {
       { label: 'messages', values: row.line.rate, colour: '--series-1' },
       {
         label: 'lost',
-        values: row.line.lost.map((lost) => (lost === 0 ? null : lost)),
+        values: row.line.lost,
         colour: '--bad',
         columns: true,
         own: true,
@@ -75,7 +75,7 @@ function Detail({ detail }: { detail: TopicDetail }) {
             sync={SYNC}
           />
         </Panel>
-        <Panel title="Latency heatmap" note="the darker, the more messages">
+        <Panel title="Latency heatmap" note="the stronger the colour, the more messages">
           <Heatmap map={heatmap} label={`How many messages of ${name(row.topic)} took how long, by time`} sync={SYNC} />
         </Panel>
         <Panel title="Where the time goes" note="last 15 minutes">

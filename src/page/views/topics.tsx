@@ -17,13 +17,13 @@ const sortable = () => null;
 const COLUMNS: readonly Column<TopicRow>[] = [
   { id: 'topic', label: 'Topic', by: sortable, cell: TopicName },
   { id: 'line', label: '15 min', width: '8.5rem', spare: 1, meaning: 'messages a second', cell: Line },
-  figure('published', 'Published', '6.5rem', 'messages a second over the last minute', ({ published }) => (
+  figure('published', 'Published', '7rem', 'messages a second over the last minute', ({ published }) => (
     <Rate value={published} />
   )),
   figure(
     'consumed',
     'Consumed',
-    '6.5rem',
+    '7rem',
     'messages a second over the last minute',
     ({ consumed }) => <Rate value={consumed} />,
     1,
@@ -31,7 +31,7 @@ const COLUMNS: readonly Column<TopicRow>[] = [
   figure(
     'p50',
     'p50',
-    '5rem',
+    '5.8rem',
     'publish to first delivery, of the last minute: half took less',
     (row) => <Duration seconds={row.latency.p50} />,
     2,
@@ -39,22 +39,22 @@ const COLUMNS: readonly Column<TopicRow>[] = [
   figure(
     'p95',
     'p95',
-    '5rem',
+    '5.8rem',
     'publish to first delivery, of the last minute: 95 % took less',
     (row) => <Duration seconds={row.latency.p95} />,
     1,
   ),
-  figure('p99', 'p99', '5rem', 'publish to first delivery, of the last minute: 99 % took less', (row) => (
+  figure('p99', 'p99', '5.8rem', 'publish to first delivery, of the last minute: 99 % took less', (row) => (
     <Duration seconds={row.latency.p99} />
   )),
-  figure('lossRate', 'Loss', '5rem', 'share of the last 60 seconds, of the worse side', (row) => (
+  figure('lossRate', 'Loss', '6.2rem', 'share of the last 60 seconds, of the worse side', (row) => (
     <Loss share={row.lossRate} />
   )),
-  figure('lost', 'Lost', '5rem', 'definite losses since start', ({ lost }) => <Bad value={lost} />, 1),
+  figure('lost', 'Lost', '5.8rem', 'definite losses since start', ({ lost }) => <Bad value={lost} />, 1),
   figure(
     'unknown',
     'Unknown',
-    '5.5rem',
+    '5.9rem',
     'outcomes that nobody can know, since start',
     ({ unknown }) => <Bad value={unknown} warn />,
     2,
@@ -62,7 +62,7 @@ const COLUMNS: readonly Column<TopicRow>[] = [
   figure(
     'unsettled',
     'Unsettled',
-    '6rem',
+    '6.2rem',
     'deliveries that await their settlement now',
     ({ unsettled }) => <Count value={unsettled} />,
     1,
@@ -81,7 +81,7 @@ export function TopicsView({ route }: ViewProps) {
     setSorting(next);
   };
   return (
-    <div class="view">
+    <>
       <h1 class="unseen">Topics</h1>
       <Overview />
       <div class="toolbar">
@@ -99,7 +99,7 @@ export function TopicsView({ route }: ViewProps) {
         onView={rows.onView}
         empty={empty(rows, search)}
       />
-    </div>
+    </>
   );
 }
 

@@ -14,7 +14,7 @@ export function TraceView({ route }: ViewProps) {
   const id = route.parts[1] ?? '';
   const { answer, refusal } = useAsk<TraceAnswer>(`traces/${encodeURIComponent(id)}`, {}, EVERY_MS);
   return (
-    <div class="view">
+    <>
       <div class="heading">
         <h1>
           Trace <small class="id">{name(id)}</small>
@@ -32,7 +32,7 @@ export function TraceView({ route }: ViewProps) {
         <Trouble refusal={refusal} />
       )}
       {answer && answer.spans.length > 0 && <Trace answer={answer} />}
-    </div>
+    </>
   );
 }
 

@@ -36,7 +36,7 @@ export function TracesView({ route }: ViewProps) {
   const typed = id.trim().toLowerCase();
   const traces = (answer?.traces ?? []).filter(({ traceId }) => traceId.startsWith(typed));
   return (
-    <div class="view">
+    <>
       <h1 class="unseen">Traces</h1>
       <form class="toolbar" onSubmit={(event) => event.preventDefault()}>
         <Search wide label="Trace id, or how it begins" value={id} onChange={find} />
@@ -91,7 +91,7 @@ export function TracesView({ route }: ViewProps) {
         traces={traces}
         empty={answer ? 'No trace that is kept matches.' : 'Asking the sidecar…'}
       />
-    </div>
+    </>
   );
 }
 
