@@ -74,7 +74,7 @@ export interface SidecarState {
   lost: number;
   /** outcomes that can't be known since start, as event_unknown_total */
   unknown: number;
-  /** of the last 60 s; topics without outcomes are left out */
+  /** of the last 60 s, the 100 greatest; topics without outcomes are left out */
   lossRates: { topic: string; pipeline: string; side: Side; rate: number }[];
   /** new connections are plain pipes */
   bypass: boolean;
@@ -515,11 +515,15 @@ export interface MessageEnded {
   outcome: TraceOutcome;
   /** '' on success */
   reason: string;
-  /** publish: until the broker answered, or its last byte was flushed; delivery: until its settlement. Seconds */
-  duration: number;
+  /**
+   * Publish: until the broker answered, or its last byte was flushed; delivery: until its settlement. Seconds. Null for a
+   * publish that was told of as a success before, and came back after all.
+   */
+  duration: number | null;
   /** publish to this delivery; null for a publish, or if it is not a first delivery */
   latency: number | null;
-  bodySize: number;
+  /** null as `duration` */
+  bodySize: number | null;
   redelivered: boolean;
   /** of the connection, as ConnectionRow.app */
   app: string;

@@ -225,7 +225,13 @@ function exporting(routes: number): Step {
     scope: { name: 'tracehare', version: '0' },
     limits: undefined,
   };
-  const connection = { client: '127.0.0.1:50000', brokerHost: '127.0.0.1', brokerPort: 5672, clientId: 'bench' };
+  const connection = {
+    client: '127.0.0.1:50000',
+    brokerHost: '127.0.0.1',
+    brokerPort: 5672,
+    clientId: 'bench',
+    app: 'shop',
+  };
   const names = Array.from({ length: routes }, (_, number) => ({
     ...PASSAGE.names,
     number,

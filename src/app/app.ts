@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startAdmin } from '../admin/server.ts';
-import type { SidecarState } from '../admin/sources.ts';
+import type { ConnectionsQuery, TraceSpan } from '../api.ts';
 import type { Config } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import type { ReadFiles } from '../config/read-files.ts';
@@ -14,15 +15,18 @@ import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
-import type { Report } from '../threads/control.ts';
+import type { FoundConnections, Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
+import { Blocked } from './blocked.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
+import { MessageWatch } from './message-watch.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
+import { type Identity, identityOf, type StateSources, sidecarState } from './sidecar-view.ts';
 import { Upstreams } from './upstreams.ts';
 
 const SNAPSHOT_MS = 1000;
@@ -57,7 +61,8 @@ export interface StartOptions {
  * thread turns what they count and tell into metrics, spans, logs and answers.
  */
 export async function start({ loaded, files, traffic, load, log }: StartOptions): Promise<RunningApp> {
-  const started = performance.now();
+  const startedAt = Date.now();
+  const instance = randomUUID();
   /** at the start; `running` is what holds now */
   const { config } = loaded;
   let running = config;
@@ -69,6 +74,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   /** traces that maxTracesPerSecond left unsampled, by thread */
   const limited: number[] = [];
   const threads: TrafficThread[] = [];
+  let watch: MessageWatch | undefined;
 
   /** Once: as long as it lasts, every connection meets it, and a metric counts them. */
   function tellDescriptors(): void {
@@ -84,6 +90,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     if (report.type === 'warning') log.warn(report.message);
     else if (report.type === 'out of descriptors') tellDescriptors();
     else if (report.type === 'sampling') limited[from] = report.limited;
+    else if (report.type === 'skipped') watch?.skipped(from, report.count);
     else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
     else if (report.type === 'learned') {
       threads.forEach((thread, index) => {
@@ -101,6 +108,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     consumer: config.tracing.consumer,
     maxLossSpansPerSecond: config.tracing.maxLossSpansPerSecond,
     version,
+    instance,
+    keepBytes: config.page.traces,
     log,
   });
   sinkLoading.catch(() => {});
@@ -142,6 +151,9 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const losses = new LossLog(config.limits.losses);
   observeLosses(bus, losses);
   observeExemplars(bus, exposition);
+  const blocked = new Blocked(bus);
+  const messages = new MessageWatch(bus, threads);
+  watch = messages;
   observeSpans(bus, sink);
   plugins?.observe(bus);
   plugins?.register(exposition);
@@ -162,42 +174,45 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const listen = `${host.includes(':') ? `[${host}]` : host}:${threads[0].port}`;
   const drainTraffic = (timeout: number): Promise<unknown> => Promise.all(threads.map((each) => each.drain(timeout)));
 
-  function look(): SidecarState {
-    const { connections, channels, passed, lossRates, folded } = exposition.figures();
-    return {
-      version,
-      uptime: (performance.now() - started) / 1000,
-      listen,
-      upstreams: upstreams.list(),
-      connections,
-      channels,
-      messages: { published: passed.publish, delivered: passed.consume },
-      lossRates: lossRates.map(({ labels: { topic, pipeline, side }, value }) => ({
-        topic,
-        pipeline,
-        side,
-        rate: value,
-      })),
-      bypass: running.bypass,
-      faults: faults.list(),
-      limits: [
-        ...Object.entries(folded).map(([label, count]) => ({ name: `values of label ${label}`, count })),
-        { name: 'new traces a second', count: sum(limited) },
-        { name: 'events dropped', count: eventsDropped() },
-        { name: 'spans dropped', count: sink.figures().dropped },
-      ].filter(({ count }) => count > 0),
-    };
-  }
+  const identity = identityOf(instance, listen, process.env);
+  let reloader: Reloader | undefined;
+  const look: StateSources = {
+    identity,
+    startedAt,
+    listen,
+    env: process.env,
+    configFile: loaded.path,
+    exposition,
+    sink,
+    running: () => running,
+    upstreams: () => upstreams.list(),
+    faults: () => faults.list(),
+    blocked: () => blocked.figures,
+    reloads: () => ({ ...(reloader?.counts ?? NO_RELOADS), lastFailed: reloader?.succeeded === false }),
+    limits: () => ({ 'new traces a second': sum(limited), 'events dropped': eventsDropped() }),
+  };
 
-  const admin = await startAdmin(config.admin, {
-    metrics: (accept) => exposition.render(accept),
-    ready: () => (draining ? 'draining' : undefined),
-    upstreamReachable: () => upstreams.reachable(),
-    losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
-    topology: (query) => exposition.topology(query),
-    lossReasons: LOSS_REASONS,
-    state: look,
-  }).catch(async (error) => {
+  const admin = await startAdmin(
+    { ...config.admin, peers: config.peers },
+    {
+      identity,
+      metrics: (accept) => exposition.render(accept),
+      ready: () => (draining ? 'draining' : undefined),
+      upstreamReachable: () => upstreams.reachable(),
+      topics: (search) => exposition.topics(search),
+      topicLines: (keys) => exposition.topicLines(keys),
+      topic: (topic, pipeline) => exposition.topic(topic, pipeline),
+      pipelinesOf: (topic) => exposition.pipelinesOf(topic),
+      traces: (query) => ({ ...sink.kept.find(query), kept: sink.kept.figures, skipped: sink.kept.skipped }),
+      trace: (traceId) => keptTrace(sink, traceId, identity),
+      connections: (query) => connectionsOf(threads, query),
+      watch: (watcher) => messages.add(watcher),
+      losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
+      topology: (query) => exposition.topology(query),
+      lossReasons: LOSS_REASONS,
+      state: () => sidecarState(look),
+    },
+  ).catch(async (error) => {
     await drainTraffic(0);
     throw error;
   });
@@ -214,14 +229,15 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     log.level = config.log.level;
     sink.configure(tracing);
     upstreams.configure(upstream);
-    admin.configure(config.admin);
+    admin.configure({ ...config.admin, peers: config.peers });
   }
-  const reloader = new Reloader({ running: loaded, files, load, apply, log });
+  const reloading = new Reloader({ running: loaded, files, load, apply, log });
+  reloader = reloading;
   exposition.register(REGISTERED.configReloads, () =>
-    Object.entries(reloader.counts).map(([result, value]) => ({ labels: { result }, value })),
+    Object.entries(reloading.counts).map(([result, value]) => ({ labels: { result }, value })),
   );
-  exposition.register(REGISTERED.configReloadSucceeded, () => (reloader.succeeded ? 1 : 0));
-  exposition.register(REGISTERED.configReloadSucceededAt, () => reloader.succeededAt);
+  exposition.register(REGISTERED.configReloadSucceeded, () => (reloading.succeeded ? 1 : 0));
+  exposition.register(REGISTERED.configReloadSucceededAt, () => reloading.succeededAt);
 
   return {
     listen,
@@ -231,7 +247,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       running = { ...running, bypass: true };
       for (const thread of threads) thread.bypass();
     },
-    reload: () => reloader.reload(),
+    reload: () => reloading.reload(),
     async drain() {
       draining = true;
       let step = 'a reload';
@@ -240,7 +256,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         // whatever hangs may hang an orderly exit too
         process.kill(process.pid, 'SIGKILL');
       }, running.drain.timeout + DRAIN_MARGIN_MS);
-      await reloader.close();
+      await reloading.close();
       step = 'connections';
       await drainTraffic(running.drain.timeout);
       step = 'events';
@@ -281,6 +297,27 @@ function exposed({
     ...(servers.length === 1 && { server: { address: host, port } }),
   });
 }
+
+/** What of OpenTelemetry makes spans of it is loaded when somebody looks. */
+async function keptTrace(sink: SpanSink, traceId: string, identity: Identity): Promise<TraceSpan[]> {
+  const sources = sink.kept.get(traceId);
+  if (sources.length === 0) return [];
+  const { traceView } = await import('../telemetry/export/trace-view.ts');
+  return traceView(sources, identity);
+}
+
+async function connectionsOf(
+  threads: readonly TrafficThread[],
+  { search, limit, offset }: Required<ConnectionsQuery>,
+): Promise<FoundConnections> {
+  const found = await Promise.all(threads.map((thread) => thread.look(search, limit + offset)));
+  return {
+    matching: sum(found.map(({ matching }) => matching)),
+    connections: found.flatMap(({ connections }) => connections),
+  };
+}
+
+const NO_RELOADS = { success: 0, failure: 0 };
 
 function observeSpans(bus: EventBus, sink: SpanSink): void {
   for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {

@@ -41,7 +41,13 @@ function sorted(value: unknown): unknown {
 }
 const byKey = (one: { key: string }, other: { key: string }): number => (one.key < other.key ? -1 : 1);
 
-const connection = { client: '10.0.0.1:5', brokerHost: '10.0.0.5', brokerPort: 5671, clientId: 'order service' };
+const connection = {
+  client: '10.0.0.1:5',
+  brokerHost: '10.0.0.5',
+  brokerPort: 5671,
+  clientId: 'order service',
+  app: 'shop',
+};
 
 const origin: SpanOrigin = {
   resource: resourceFromAttributes(

@@ -378,6 +378,7 @@ export class Session {
         connection,
         vhost: this.#vhost,
         user: this.#client.user,
+        app: this.#app,
         name: this.#client.connectionName,
         product: this.#client.product,
         ...this.#library,

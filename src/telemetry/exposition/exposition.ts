@@ -43,6 +43,13 @@ export interface Figures {
   lossRates: { labels: Labels; value: number }[];
   /** by label, times its limit bit */
   folded: Record<string, number>;
+  unsettled: number;
+  lost: number;
+  unknown: number;
+  /** connections that became a plain pipe, by reason */
+  bypassed: Record<string, number>;
+  /** passed on without being read or changed, by reason */
+  unobserved: Record<string, number>;
 }
 
 /** All metrics on the main thread: reads the traffic threads' cells and shows them through prom-client. */
@@ -128,6 +135,9 @@ export class Exposition {
     const { connections, channels, passed, folded } = this.#figures;
     const { live } = this.#reader;
     const of = (groups: Groups, labels: Labels) => groups.find(labels)?.total(live) ?? 0;
+    const all = (metric: string) => [...this.#groups(metric)].reduce((sum, group) => sum + group.total(live), 0);
+    const by = (groups: Groups, label: string) =>
+      Object.fromEntries([...groups].map((group) => [group.labels[label], group.total(live)]));
     return {
       connections: of(connections, {}),
       channels: of(channels, {}),
@@ -136,7 +146,12 @@ export class Exposition {
         consume: of(passed, { operation: 'process' }) + of(passed, { operation: 'receive' }),
       },
       lossRates: [...this.#lossRate.rates()],
-      folded: Object.fromEntries([...folded].map((group) => [group.labels.label, group.total(live)])),
+      folded: by(folded, 'label'),
+      unsettled: all('tracehare_unsettled_deliveries'),
+      lost: all('event_lost_total'),
+      unknown: all('event_unknown_total'),
+      bypassed: by(this.#groups('tracehare_bypassed_connections_total'), 'reason'),
+      unobserved: by(this.#groups('tracehare_unobserved_total'), 'reason'),
     };
   }
 
@@ -186,9 +201,13 @@ export class Exposition {
     return new LossRate(outcomes, lost);
   }
 
+  #groups(metric: string): Groups {
+    return this.#cells.get(metric) as Groups;
+  }
+
   /** Of the metrics' own groups: what the page shows is what they show. */
   #makeTopics(): Topics {
-    const of = (metric: string): Groups => this.#cells.get(metric) as Groups;
+    const of = (metric: string): Groups => this.#groups(metric);
     const groups = {
       passed: this.#reader.groups([{ family: 'passed' }]),
       lost: of('event_lost_total'),
