@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { MessageEnded } from '../../api.ts';
 import { live } from '../data/live.ts';
-import { bytes, clock, count, moment, name } from '../format.ts';
+import { bytes, clock, count, moment, NONE, name } from '../format.ts';
 import { href } from '../route.ts';
 import { List } from './list.tsx';
 import type { Column } from './table.tsx';
@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<Numbered>[] = [
     cell: ({ outcome, reason }) => <Outcome outcome={outcome} reason={reason} />,
   },
   { id: 'where', label: 'Message', cell: Where },
-  { id: 'size', label: 'Body', figure: true, width: '5rem', spare: 2, cell: ({ bodySize }) => bytes(bodySize) },
+  { id: 'size', label: 'Body', figure: true, width: '5rem', spare: 2, cell: ({ bodySize }) => (bodySize === null ? NONE : bytes(bodySize)) },
   {
     id: 'duration',
     label: 'Took',
