@@ -159,11 +159,11 @@ async function consume(
   await channel.prefetch(prefetch);
   await channel.consume(queue, async (message) => {
     if (message === null) return;
-    const settle = await decide(message);
     try {
+      const settle = await decide(message);
       settle.call(channel, message);
     } catch {
-      // the channel is closed: the broker delivers it again
+      // the channel was closed meanwhile: the broker delivers it again
     }
   });
 }

@@ -20,14 +20,14 @@ afterEach(async () => {
 const url = (view = ''): string => `http://127.0.0.1:${shop.orders.adminPort}/${view}`;
 const topicRow = async (page: Page, topic: string) =>
   (await rowsOf(page, 'Topics')).find(({ Topic }) => Topic.startsWith(`${topic} `));
-const figure = (text: string): number => Number(text.replace(/[^\d.]/g, ''));
+const figure = (text: string | null): number => Number(text?.replace(/[^\d.]/g, ''));
 
 test('figures of both sides of the shop come by themselves, and go on', async () => {
   const page = await open(url());
   await page.locator('text=live, 2 sidecars').waitFor();
   const flowing = await until(async () => {
     const row = await topicRow(page, 'orders');
-    return row && figure(row.Published) > 0 && figure(row.Consumed) > 0 && /\ds$/.test(row.p95) && row;
+    return row && figure(row.Published) > 0 && figure(row.Consumed) > 0 && /\d [µm]?s$/.test(row.p95) && row;
   }, 'orders flow, with their latency');
   await until(async () => (await topicRow(page, 'orders'))?.Published !== flowing.Published, 'the rate is another one');
   expect(await page.title()).toBe('Topics · orders · Tracehare');
@@ -38,7 +38,7 @@ test('figures of both sides of the shop come by themselves, and go on', async ()
   ]);
   await until(async () => {
     const state = await (await shop.orders.admin('/api/state?own=1')).json();
-    const shown = figure(await page.locator('.figure:has(dt:text-is("Lost")) dd').innerText());
+    const shown = figure(await page.locator('.figure:has(dt:text-is("Lost")) dd').textContent());
     return state.lost > 0 && shown >= state.lost;
   }, 'losses are counted');
 });
@@ -56,12 +56,13 @@ test('from a topic to a lost message to its waterfall, over both sidecars', asyn
   await page.locator('td a.id').first().click();
   const spans = page.locator('.waterfall li');
   await spans.filter({ hasText: 'process orders' }).filter({ hasText: 'lost' }).first().waitFor();
+  await spans.filter({ hasText: 'publish orders' }).first().waitFor();
   const texts = await spans.locator('.what').allInnerTexts();
   expect(texts[0]).toBe('publish orders orders');
   expect(texts).toContain('process orders payments');
   const lost = spans.filter({ hasText: 'lost' }).first();
   await lost.locator('dt', { hasText: 'error.type' }).waitFor();
-  expect(await lost.innerText()).toContain('rejected');
+  expect(await lost.textContent()).toContain('rejected');
   expect(await page.evaluate('document.querySelectorAll(".waterfall .track i.consumer").length')).toBeGreaterThan(0);
 });
 

@@ -2,7 +2,7 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import type { Heatmap as Counts } from '../../api.ts';
 import { clock, count, duration } from '../format.ts';
-import { Plot } from './plot.tsx';
+import { atLeastMinutes, Plot } from './plot.tsx';
 import { colour } from './scheme.ts';
 
 /** Buckets from the first to the last that hold anything, and one more on either side. */
@@ -38,7 +38,7 @@ export function Heatmap({ map, label, sync }: { map: Counts; label: string; sync
   const options = () => {
     const fill = colour('--heat');
     return {
-      scales: { x: { time: true }, y: { range: rows } },
+      scales: { x: { time: true, range: atLeastMinutes }, y: { range: rows } },
       series: [{}, { scale: 'y' }],
       hooks: { draw: [(plot: uPlot) => paint(plot, latest.current, fill)] },
       y: {

@@ -17,6 +17,13 @@ export interface PlotProps {
   sync?: string;
 }
 
+const LEAST_SECONDS = 300;
+
+/** A sidecar that has just begun has a line of minutes, not of a single point over the whole width. */
+export function atLeastMinutes(_: uPlot, from: number, to: number): [number, number] {
+  return [Math.min(from, to - LEAST_SECONDS), to];
+}
+
 const FONT = '11px system-ui, sans-serif';
 
 /** A chart over time. */

@@ -8,7 +8,9 @@ export function SpanDetails({ span, startMicros, sidecar }: { span: TraceSpan; s
   const { attributes, events, links, status, kind, spanId, parentSpanId, sampled, topic } = span;
   return (
     <div class="span">
-      {status.code === 'error' && <p class="trouble">{name(status.message) || 'The span’s status is an error.'}</p>}
+      {status.code === 'error' && (
+        <p class="trouble">{name(status.message) || shown(attributes['error.type'] ?? 'error')}</p>
+      )}
       <dl>
         <Pair term="span">
           <span class="id">{spanId}</span>, {kind}

@@ -2,6 +2,8 @@ import { memo } from './memo.ts';
 
 const WIDTH = 120;
 const HEIGHT = 22;
+/** Of less than so many points the line is not drawn over the whole width: it has just begun. */
+const LEAST_POINTS = 30;
 
 /** A line without axes: how it went, not how much it was. Gaps in the values are gaps in the line. */
 export const Sparkline = memo(function Sparkline({
@@ -12,7 +14,8 @@ export const Sparkline = memo(function Sparkline({
   label: string;
 }) {
   const most = Math.max(...values.map((value) => value ?? 0));
-  const x = (i: number) => (values.length < 2 ? 0 : (i / (values.length - 1)) * WIDTH);
+  const points = Math.max(LEAST_POINTS, values.length);
+  const x = (i: number) => ((i + points - values.length) / (points - 1)) * WIDTH;
   const y = (value: number) => HEIGHT - 1.5 - (most === 0 ? 0 : (value / most) * (HEIGHT - 4));
   let line = '';
   let area = '';

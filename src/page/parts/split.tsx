@@ -84,14 +84,12 @@ export function Split({ split, queues }: Pick<TopicDetail, 'split' | 'queues'>) 
 
 /** One in front of the other: p50 is the shortest, and on top. */
 function Bars({ of, most }: { of: Quantiles; most: number }) {
-  const width = (seconds: number | null) => ({
-    width: `${seconds === null || most === 0 ? 0 : (seconds / most) * 100}%`,
-  });
+  const width = (seconds: number) => ({ width: `${most === 0 ? 0 : (seconds / most) * 100}%` });
   return (
     <span class="bars" aria-hidden="true">
-      <i class="p99" style={width(of.p99)} />
-      <i class="p95" style={width(of.p95)} />
-      <i class="p50" style={width(of.p50)} />
+      {of.p99 !== null && <i class="p99" style={width(of.p99)} />}
+      {of.p95 !== null && <i class="p95" style={width(of.p95)} />}
+      {of.p50 !== null && <i class="p50" style={width(of.p50)} />}
     </span>
   );
 }

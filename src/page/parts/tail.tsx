@@ -22,12 +22,19 @@ const COLUMNS: readonly Column<Numbered>[] = [
     cell: ({ outcome, reason }) => <Outcome outcome={outcome} reason={reason} />,
   },
   { id: 'where', label: 'Message', cell: Where },
-  { id: 'size', label: 'Body', figure: true, width: '5rem', spare: 2, cell: ({ bodySize }) => (bodySize === null ? NONE : bytes(bodySize)) },
+  {
+    id: 'size',
+    label: 'Body',
+    figure: true,
+    width: '5rem',
+    spare: 2,
+    cell: ({ bodySize }) => (bodySize === null ? NONE : bytes(bodySize)),
+  },
   {
     id: 'duration',
     label: 'Took',
     figure: true,
-    width: '5rem',
+    width: '6rem',
     meaning: 'until the broker answered, or the settlement',
     cell: ({ duration }) => <Duration seconds={duration} />,
   },
@@ -42,9 +49,10 @@ export function Tail({ topic, pipeline }: { topic: string; pipeline: string }) {
     let waiting: Numbered[] = [];
     const timer = setInterval(() => {
       if (waiting.length === 0) return;
-      const come = waiting.reverse();
+      const come = waiting;
       waiting = [];
-      setMessages((before) => [...come, ...before].slice(0, KEPT));
+      // several sidecars tell each in its own order
+      setMessages((before) => [...come, ...before].sort((a, b) => b.endedAt - a.endedAt).slice(0, KEPT));
     }, DRAW_MS);
     const off = [
       live.on('messages', (message) => {

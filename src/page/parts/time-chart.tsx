@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import type { LineTimes } from '../../api.ts';
 import { clock } from '../format.ts';
-import { Plot } from './plot.tsx';
+import { atLeastMinutes, Plot } from './plot.tsx';
 import { colour } from './scheme.ts';
 
 export interface Series {
@@ -15,6 +15,9 @@ export interface Series {
   /** on an axis of its own that is not drawn: how much it is stands in the legend */
   own?: boolean;
 }
+
+/** Pixels: a single column is no wall. */
+const MOST_COLUMN = 6;
 
 export interface TimeChartProps {
   label: string;
@@ -34,7 +37,7 @@ export function TimeChart({ label, times, series, format, height = 150, sync }: 
     return [at, ...series.map(({ values }) => values as (number | null)[])] as uPlot.AlignedData;
   }, [times, series]);
   const options = () => ({
-    scales: { x: { time: true }, y: { range: fromZero }, own: { range: fromZero } },
+    scales: { x: { time: true, range: atLeastMinutes }, y: { range: fromZero }, own: { range: low } },
     y: { values: (_: uPlot, ticks: number[]) => ticks.map(format) },
     series: [{}, ...series.map(styled)],
   });
@@ -70,7 +73,8 @@ const bars: uPlot.Series.PathBuilder = (plot, series, from, to) => {
   const path = new Path2D();
   const scale = plot.series[series].scale as string;
   const floor = plot.valToPos(0, scale, true);
-  const width = Math.max(2, (plot.bbox.width / Math.max(1, plot.data[0].length)) * 0.6);
+  const step = plot.bbox.width / (plot.data[0].length + 1);
+  const width = Math.max(2, Math.min(MOST_COLUMN * devicePixelRatio, step * 0.6));
   for (let i = from; i <= to; i++) {
     const value = plot.data[series][i];
     if (!value) continue;
@@ -82,6 +86,12 @@ const bars: uPlot.Series.PathBuilder = (plot, series, from, to) => {
 
 function faint(colour: string): string {
   return colour.replace(/^rgb\((.*)\)$/, 'rgba($1, 0.08)');
+}
+
+/** Their columns reach a third of the height: what they stand before is seen too. */
+function low(plot: uPlot, least: number | null, most: number | null): [number, number] {
+  const [from, to] = fromZero(plot, least, most);
+  return [from, to * 3];
 }
 
 /** Always from zero, and never of no height. */

@@ -103,11 +103,7 @@ export function ConnectionsView({ route }: ViewProps) {
     <>
       <h1 class="unseen">Connections</h1>
       <div class="toolbar">
-        <Search
-          label="Search app, user, vhost, address, queue"
-          value={search}
-          onChange={(q) => replaceQuery(route, { q })}
-        />
+        <Search label="Search connections" value={search} onChange={(q) => replaceQuery(route, { q })} />
         {answer && <Shown answer={answer} />}
       </div>
       <Trouble refusal={refusal} />

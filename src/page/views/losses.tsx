@@ -58,11 +58,7 @@ export function LossesView({ route }: ViewProps) {
     <>
       <h1 class="unseen">Losses</h1>
       <form class="toolbar" onSubmit={(event) => event.preventDefault()}>
-        <Search
-          label="Search names, apps and the broker’s words"
-          value={asked('q')}
-          onChange={(q) => replaceQuery(route, { q })}
-        />
+        <Search label="Search losses" value={asked('q')} onChange={(q) => replaceQuery(route, { q })} />
         <label>
           Topic{' '}
           <input

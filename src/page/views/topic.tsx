@@ -18,8 +18,9 @@ const SYNC = 'topic';
 
 export function TopicView({ route }: ViewProps) {
   const topic = route.query.get('topic') ?? '';
-  const pipeline = route.query.get('pipeline') ?? undefined;
-  const { answer, refusal } = useAsk<TopicDetail>('topics/detail', { topic, pipeline }, EVERY_MS);
+  const asked = route.query.get('pipeline') ?? undefined;
+  const { answer, refusal } = useAsk<TopicDetail>('topics/detail', { topic, pipeline: asked }, EVERY_MS);
+  const pipeline = answer?.row.pipeline ?? asked;
   useWish({ of: 'messages', topic });
   return (
     <>
@@ -43,14 +44,14 @@ function Detail({ detail }: { detail: TopicDetail }) {
     () => [
       { label: 'messages', values: row.line.rate, colour: '--series-1' },
       {
-        label: 'lost',
+        label: `lost in ${line.stepMs / 1000} s`,
         values: row.line.lost,
         colour: '--bad',
         columns: true,
         own: true,
       },
     ],
-    [row],
+    [row, line.stepMs],
   );
   const p95 = useMemo(() => [{ label: 'p95', values: row.line.p95, colour: '--series-2' }], [row]);
   return (
