@@ -51,7 +51,8 @@ export class Answers {
   }
 
   get own(): SidecarRef {
-    return { ...this.#sources.identity, url: '', error: null };
+    const { id, name } = this.#sources.identity;
+    return { id, name, url: '', error: null };
   }
 
   async state(own: boolean): Promise<StateAnswer> {
