@@ -7,12 +7,12 @@ import { shop, VIEWS } from './shop.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-useBrowser();
 let sidecar: Scripted;
 beforeAll(async () => {
   sidecar = await startScripted(shop());
 });
 afterAll(() => sidecar.close());
+useBrowser();
 
 interface Finding {
   id: string;

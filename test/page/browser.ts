@@ -7,7 +7,7 @@ const complaints: string[] = [];
 /** Set by tests whose server goes away: Chromium says on the console that it could not be reached. */
 let mayBeAway = false;
 
-/** For the tests of a file: one browser, and no word on the console nor a request to elsewhere in any of them. */
+/** For the tests of a file, and behind their own hooks: one browser, and no word on the console nor a request to elsewhere in any of them. */
 export function useBrowser(): void {
   beforeAll(async () => {
     const executablePath = commandPath('chromium');

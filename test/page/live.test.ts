@@ -5,7 +5,6 @@ import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
 import { expectAway, open, rowsOf, useBrowser } from './browser.ts';
 
-useBrowser();
 let vhost: Vhost;
 let shop: Shop;
 beforeEach(async () => {
@@ -16,6 +15,8 @@ afterEach(async () => {
   await shop.stop();
   await vhost.remove();
 });
+// its pages are closed before their sidecar
+useBrowser();
 
 const url = (view = ''): string => `http://127.0.0.1:${shop.orders.adminPort}/${view}`;
 const topicRow = async (page: Page, topic: string) =>

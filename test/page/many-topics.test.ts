@@ -8,7 +8,6 @@ const TOPICS = 5000;
 /** Rows of a window of 800 px, and those above and below that are drawn in advance. */
 const MOST_ROWS = 60;
 
-useBrowser();
 let sidecar: Scripted;
 const topics = Array.from({ length: TOPICS }, (_, i) =>
   topicRow(`topic.${String(i).padStart(4, '0')}`, i, { published: i }),
@@ -17,6 +16,7 @@ beforeAll(async () => {
   sidecar = await startScripted({ ...shop(), topics });
 });
 afterAll(() => sidecar.close());
+useBrowser();
 
 interface Scroller {
   scrollHeight: number;
