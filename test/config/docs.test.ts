@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { examples } from '../../scripts/configuration-examples.ts';
 import { committed, pages, rendered } from '../../scripts/docs.ts';
 import { jsonSchema } from '../../src/config/json-schema.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { listed, settings } from '../../src/config/settings.ts';
+import { listed, sections, settings } from '../../src/config/settings.ts';
 import { dotted, EACH, get } from '../../src/config/tree.ts';
 import { problems } from './given.ts';
 
@@ -15,6 +16,16 @@ test('docs/example.yaml is right, and names the schema', () => {
   const file = fileURLToPath(new URL('../../docs/example.yaml', import.meta.url));
   expect(loadConfig({ argv: ['--config', file], env: {}, check: true }).pipeline).toBe('orders');
   expect(committed('example.yaml')).toMatch(/^# yaml-language-server: \$schema=tracehare\.schema\.json\n/);
+});
+
+test('each section of the file has an example, and no other has', () => {
+  const named = sections.filter(({ path }) => path.length === 1).map(({ name }) => name);
+  expect(Object.keys(examples).sort()).toEqual([...named, ''].sort());
+});
+
+test.each(Object.entries(examples))('the example of section "%s" is right', (_, { yaml }) => {
+  // its files are the reader's
+  expect(problems({ yaml }).filter((problem) => !problem.endsWith(': no such file'))).toEqual([]);
 });
 
 test('what docs/rules.md shows is right', () => {
