@@ -40,6 +40,14 @@ test('what docs/faults.md shows is right', () => {
   for (const yaml of examples) expect(problems({ yaml })).toEqual([]);
 });
 
+test('the configurations of docs/cookbook.md are right', () => {
+  const examples = [...committed('cookbook.md').matchAll(/```yaml\n(.*?)```/gs)]
+    .map(([, yaml]) => yaml)
+    .filter((yaml) => /^(rules|faults):/m.test(yaml));
+  expect(examples).toHaveLength(2);
+  for (const yaml of examples) expect(problems({ yaml })).toEqual([]);
+});
+
 describe('the JSON Schema', () => {
   const schema = jsonSchema();
 
