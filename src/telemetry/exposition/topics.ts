@@ -313,14 +313,14 @@ export class Topics {
       this.#now[this.#place(group.labels) + column] += group.total(view);
     }
     for (const group of this.#groups.lost) this.#count(group.labels, LOST, group.total(view));
-    for (const of of ['latency', 'confirm', 'processing'] as const) {
-      const cells = new Float64Array(this.#bounds[of].length + 2);
+    for (const part of ['latency', 'confirm', 'processing'] as const) {
+      const cells = new Float64Array(this.#bounds[part].length + 2);
       const buckets = cells.length - 1;
-      for (const group of this.#groups[of]) {
+      for (const group of this.#groups[part]) {
         const place = this.#place(group.labels);
         if (place < 0) continue;
         group.sumInto(cells, view);
-        for (let i = 0, at = place + this.#at[of]; i < buckets; i++, at++) this.#now[at] += cells[i];
+        for (let i = 0, at = place + this.#at[part]; i < buckets; i++, at++) this.#now[at] += cells[i];
       }
     }
   }
