@@ -89,6 +89,7 @@ function LiveMark() {
     connecting: 'connecting…',
     live: sidecars > 1 ? `live, ${sidecars} sidecars` : 'live',
     reconnecting: 'reconnecting…',
+    refused: 'refused',
     paused: 'paused',
   };
   return (

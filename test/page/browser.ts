@@ -4,7 +4,7 @@ import { commandPath } from '../../scripts/provision.mjs';
 
 let browser: Browser;
 const complaints: string[] = [];
-/** Set by tests whose server goes away: Chromium says on the console that it could not be reached. */
+/** Set by tests whose server goes away, or refuses: Chromium says so on the console. */
 let mayBeAway = false;
 
 /** For the tests of a file, and behind their own hooks: one browser, and no word on the console nor a request to elsewhere in any of them. */
@@ -22,7 +22,7 @@ export function useBrowser(): void {
   afterAll(() => browser?.close());
 }
 
-/** The server of this test goes away and comes back. */
+/** The server of this test goes away and comes back, or does not let the page in. */
 export function expectAway(): void {
   mayBeAway = true;
 }
@@ -30,9 +30,11 @@ export function expectAway(): void {
 export async function open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
+  // its time goes on by itself; tests can have it go faster
+  await page.clock.install();
   const { origin } = new URL(url);
   page.on('console', (message) => {
-    const isAway = mayBeAway && /net::ERR_(CONNECTION|INCOMPLETE|EMPTY)/.test(message.text());
+    const isAway = mayBeAway && /net::ERR_(CONNECTION|INCOMPLETE|EMPTY)|status of 401/.test(message.text());
     if (['error', 'warning'].includes(message.type()) && !isAway) complaints.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => complaints.push(`error: ${error.stack ?? error.message}`));

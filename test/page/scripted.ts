@@ -15,6 +15,10 @@ export interface Scripted {
   url: string;
   /** requests that came, with their parameters */
   asked: string[];
+  /** how many are told of events now */
+  listening(): number;
+  /** whether it knows the token of those who ask from now on; those who listen are cut off */
+  refuse(refuses: boolean): void;
   /** tells all who listen */
   tell<K extends keyof EventsOf>(name: K, data: EventsOf[K]): void;
   close(): Promise<void>;
@@ -25,9 +29,12 @@ export async function startScripted(script: Script): Promise<Scripted> {
   const page = await readPage(pageFile);
   const asked: string[] = [];
   const listeners = new Set<ServerResponse>();
+  let refuses = false;
   const server = createServer((request, response) => {
     const url = new URL(request.url as string, 'http://localhost');
     asked.push(`${url.pathname}${url.search}`);
+    if (url.pathname === '/livez') return response.end('ok\n');
+    if (refuses) return response.writeHead(401).end('this needs the token\n');
     const path = url.pathname.replace(/^\/(api\/)?/, '');
     if (path === '') {
       response.setHeader('Content-Security-Policy', page.policy);
@@ -49,6 +56,11 @@ export async function startScripted(script: Script): Promise<Scripted> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     asked,
+    listening: () => listeners.size,
+    refuse(yes) {
+      refuses = yes;
+      for (const each of listeners) each.end();
+    },
     tell(name, data) {
       for (const each of listeners) send(each, name, data);
     },

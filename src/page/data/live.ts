@@ -1,8 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { EventsOf, EventsQuery, SidecarState, StateAnswer, TopicsAnswer } from '../../api.ts';
 
-/** How the page is told: `reconnecting` while the sidecar does not answer, `paused` while nobody looks. */
-export type Connection = 'connecting' | 'live' | 'reconnecting' | 'paused';
+/**
+ * How the page is told: `reconnecting` while the sidecar does not answer, `refused` where it answers others, but not
+ * this page (its token is an older one), `paused` while nobody looks.
+ */
+export type Connection = 'connecting' | 'live' | 'reconnecting' | 'refused' | 'paused';
 
 type Name = keyof EventsOf;
 /** Is told what came, and for which wish. */
@@ -15,6 +18,8 @@ export type Wish = Omit<EventsQuery, 'of'> & { of?: Exclude<Name, 'state' | 'ski
 const SETTLE_MS = 80;
 /** An EventSource that was refused does not come back by itself. */
 const RETRY_MS = 2_000;
+/** Each try may be one with a wrong token, of which few are allowed. */
+const REFUSED_RETRY_MS = 60_000;
 /** Without a word for so long, it is asked whether anybody is there: a connection may die without an end. */
 const SILENT_MS = 20_000;
 const ANSWER_MS = 5_000;
@@ -30,21 +35,24 @@ class Live {
   readonly #watchers = new Set<() => void>();
   #wish: Wish = {};
   #source: EventSource | undefined;
+  /** what the source was opened for */
+  #openFor = '';
   #retry: ReturnType<typeof setTimeout> | undefined;
   #heardAt = 0;
 
   start(): void {
     document.addEventListener('visibilitychange', () => this.#open());
     setInterval(() => void this.#listen(), SILENT_MS / 4);
-    this.#open();
+    this.#retry = setTimeout(() => this.#open(), SETTLE_MS);
   }
 
   /** What it tells from now on. */
   wish(wish: Wish): void {
-    if (query(wish) === query(this.#wish)) return;
     this.#wish = wish;
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#open(), SETTLE_MS);
+    this.#retry = setTimeout(() => {
+      if (query(this.#wish) !== this.#openFor || this.#source?.readyState !== EventSource.OPEN) this.#open();
+    }, SETTLE_MS);
   }
 
   on<K extends Name>(name: K, listener: Listener<K>): () => void {
@@ -70,14 +78,15 @@ class Live {
     }
     if (this.connection === 'paused') this.#is('connecting');
     const wish = this.#wish;
-    const source = new EventSource(`api/events?${query(wish)}`);
+    this.#openFor = query(wish);
+    const source = new EventSource(`api/events?${this.#openFor}`);
     this.#source = source;
     this.#heardAt = Date.now();
     let first = true;
     source.onerror = () => {
-      this.#is('reconnecting');
       first = true;
-      if (source.readyState === EventSource.CLOSED) this.#retry = setTimeout(() => this.#open(), RETRY_MS);
+      if (source.readyState === EventSource.CLOSED) void this.#refused();
+      else this.#is('reconnecting');
     };
     for (const name of ['state', 'topics', 'messages', 'skipped'] as const) {
       source.addEventListener(name, ({ data }) => {
@@ -94,15 +103,22 @@ class Live {
     }
   }
 
+  /** It answered, but no events: it is just coming up behind a proxy, or does not let us in any more. */
+  async #refused(): Promise<void> {
+    const refused = await isAlive();
+    this.#is(refused ? 'refused' : 'reconnecting');
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#open(), refused ? REFUSED_RETRY_MS : RETRY_MS);
+  }
+
   async #listen(): Promise<void> {
     if (this.connection !== 'live' || Date.now() - this.#heardAt < SILENT_MS) return;
-    try {
-      await fetch('livez', { signal: AbortSignal.timeout(ANSWER_MS) });
+    if (await isAlive()) {
       this.#heardAt = Date.now();
-    } catch {
-      this.#is('reconnecting');
-      this.#open();
+      return;
     }
+    this.#is('reconnecting');
+    this.#open();
   }
 
   #is(connection: Connection): void {
@@ -117,6 +133,15 @@ class Live {
 }
 
 export const live = new Live();
+
+/** Asks what everybody may ask. */
+async function isAlive(): Promise<boolean> {
+  try {
+    return (await fetch('livez', { signal: AbortSignal.timeout(ANSWER_MS) })).ok;
+  } catch {
+    return false;
+  }
+}
 
 function query({ of, ...wish }: Wish): string {
   const given = Object.entries(wish).filter(([, value]) => value !== undefined && value !== '');

@@ -1,4 +1,4 @@
-import { everySidecar, useLive } from '../data/live.ts';
+import { type Connection, everySidecar, useLive } from '../data/live.ts';
 import { name } from '../format.ts';
 import { href } from '../route.ts';
 
@@ -8,13 +8,8 @@ export function Notices() {
   if (state === undefined) return null;
   const several = state.peers.length > 0;
   const notices: { key: string; bad: boolean; text: string }[] = [];
-  if (connection === 'reconnecting') {
-    notices.push({
-      key: 'away',
-      bad: true,
-      text: 'The sidecar does not answer: the figures below are from before. Trying again…',
-    });
-  }
+  const away = AWAY[connection];
+  if (away !== undefined) notices.push({ key: 'away', bad: true, text: away });
   for (const { url, name: peer, error } of state.sidecars) {
     if (error !== null) notices.push({ key: `peer ${url}`, bad: true, text: `Without ${peer}: ${error}` });
   }
@@ -48,6 +43,13 @@ export function Notices() {
     </aside>
   );
 }
+
+/** Why the figures below may be old. */
+const AWAY: Partial<Record<Connection, string>> = {
+  reconnecting: 'The sidecar does not answer: the figures below are from before. Trying again…',
+  refused:
+    'The sidecar does not let this page in any more: the figures below are from before. Load it again to log in.',
+};
 
 function connections(count: number): string {
   return count === 1 ? 'a connection' : `${count} connections`;
