@@ -52,8 +52,6 @@ const PICTURES: Picture[] = [
   { name: 'page-trace', width: 1280, height: 640, scheme: 'dark', show: lostTrace },
   { name: 'page-losses', width: 1280, height: 480, scheme: 'light', show: view('losses', 'td a.id') },
   { name: 'page-map', width: 1280, height: 640, scheme: 'dark', show: view('map', '.node') },
-  { name: 'page-connections', width: 1280, height: 480, scheme: 'light', show: view('connections', 'td a') },
-  { name: 'page-sidecars', width: 1280, height: 640, scheme: 'light', show: view('sidecars', '.facts') },
   { name: 'page-phone', width: 390, height: 844, scheme: 'light', show: view('topic?topic=orders', '.plot canvas') },
 ];
 

@@ -26,9 +26,9 @@ export interface Shop {
 }
 
 /** Of so many orders one goes to a key nobody has bound, one is rejected and one is nacked first. */
-const MISSPELT = 23;
-const REJECTED = 17;
-const NACKED = 11;
+const MISSPELT = 61;
+const REJECTED = 47;
+const NACKED = 29;
 const MAIL_MS = 150;
 
 /**
@@ -114,7 +114,7 @@ async function runApp(name: string, url: string, over: AbortSignal, work: Work):
         connection?.on('error', () => {});
         over.addEventListener('abort', () => resolve(), { once: true });
       });
-      const channel = await connection.createChannel();
+      const channel = await connection.createConfirmChannel();
       channel.on('error', () => {});
       void work(channel, ended.signal).catch(() => {});
       await gone;

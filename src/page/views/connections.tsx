@@ -1,6 +1,6 @@
 import type { ChannelRow, ConnectionRow, ConnectionsAnswer } from '../../api.ts';
 import { useAsk } from '../data/ask.ts';
-import { sidecarName, useLive } from '../data/live.ts';
+import { live, sidecarName, useLive } from '../data/live.ts';
 import { count, moment, NONE, name, span } from '../format.ts';
 import { List } from '../parts/list.tsx';
 import { Search } from '../parts/search.tsx';
@@ -53,6 +53,19 @@ const COLUMNS: readonly Column<ConnectionRow>[] = [
     cell: ({ unsettled }) => <Count value={unsettled} />,
   },
   { id: 'age', label: 'Open for', figure: true, width: '7rem', spare: 1, by: ({ openedAt }) => -openedAt, cell: Age },
+];
+
+/** With several sidecars also which of them it goes through. */
+const ALL_COLUMNS: readonly Column<ConnectionRow>[] = [
+  COLUMNS[0],
+  {
+    id: 'sidecar',
+    label: 'Through',
+    spare: 2,
+    by: through,
+    cell: (row) => <span title={through(row)}>{through(row)}</span>,
+  },
+  ...COLUMNS.slice(1),
 ];
 
 const CHANNEL_COLUMNS: readonly Column<ChannelRow>[] = [
@@ -114,7 +127,7 @@ export function ConnectionsView({ route }: ViewProps) {
         fills
         label="Connections"
         rows={answer?.connections ?? []}
-        columns={COLUMNS}
+        columns={(answer?.sidecars.length ?? 0) > 1 ? ALL_COLUMNS : COLUMNS}
         keyOf={keyOf}
         isCurrent={isChosen}
         empty={
@@ -172,6 +185,10 @@ function App({ app, name: own, client, sidecar, connection }: ConnectionRow) {
       <small>{own !== '' && own !== app ? name(own) : name(client)}</small>
     </a>
   );
+}
+
+function through({ sidecar }: ConnectionRow): string {
+  return name(sidecarName(live.state, sidecar));
 }
 
 function stateOf({ blocked, bypass }: ConnectionRow): string {

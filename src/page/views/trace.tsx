@@ -20,7 +20,7 @@ export function TraceView({ route }: ViewProps) {
           Trace <small class="id">{name(id)}</small>
         </h1>
         <p class="ways">
-          <a href={href(['traces'])}>All traces</a>
+          <a href={href(['traces'])}>All traces</a> <a href={`api/traces/${encodeURIComponent(id)}`}>As JSON</a>
         </p>
       </div>
       {refusal instanceof Refused && refusal.status === 404 ? (
