@@ -82,7 +82,7 @@ export class TopicCounts {
       this.#history.add(this.step, this.rows.size, this.#before, this.#now);
     } else return;
     [this.#before, this.#now] = [this.#now, this.#before];
-    this.#forget();
+    this.#forget(Math.min(step, this.step));
     this.step = step;
   }
 
@@ -156,10 +156,10 @@ export class TopicCounts {
     this.#seen[row] = this.step;
   }
 
-  /** Rows whose topic has gone, and of which no step tells any more. */
-  #forget(): void {
+  /** Rows whose topic had gone at `step`, and of which no step tells any more. */
+  #forget(step: number): void {
     for (let row = 0; row < this.rows.size; row++) {
-      if (this.rows.names(row) === undefined || this.step - this.#seen[row] <= STEPS) continue;
+      if (this.rows.names(row) === undefined || step - this.#seen[row] <= STEPS) continue;
       this.rows.delete(row);
       this.#before.fill(0, row * this.#columns, (row + 1) * this.#columns);
     }
