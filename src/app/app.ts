@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startAdmin } from '../admin/server.ts';
-import type { ConnectionsQuery, TraceSpan } from '../api.ts';
 import type { Config } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import type { ReadFiles } from '../config/read-files.ts';
@@ -13,11 +12,11 @@ import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
-import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
-import type { FoundConnections, Report } from '../threads/control.ts';
+import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
+import { adminSources } from './admin-sources.ts';
 import { Blocked } from './blocked.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
@@ -26,7 +25,7 @@ import { MessageWatch } from './message-watch.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
-import { type Identity, identityOf, type StateSources, sidecarState } from './sidecar-view.ts';
+import { identityOf, type StateSources } from './sidecar-view.ts';
 import { Upstreams } from './upstreams.ts';
 
 const SNAPSHOT_MS = 1000;
@@ -74,7 +73,6 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   /** traces that maxTracesPerSecond left unsampled, by thread */
   const limited: number[] = [];
   const threads: TrafficThread[] = [];
-  let watch: MessageWatch | undefined;
 
   /** Once: as long as it lasts, every connection meets it, and a metric counts them. */
   function tellDescriptors(): void {
@@ -90,7 +88,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     if (report.type === 'warning') log.warn(report.message);
     else if (report.type === 'out of descriptors') tellDescriptors();
     else if (report.type === 'sampling') limited[from] = report.limited;
-    else if (report.type === 'skipped') watch?.skipped(from, report.count);
+    else if (report.type === 'skipped') messages.skipped(from, report.count);
     else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
     else if (report.type === 'learned') {
       threads.forEach((thread, index) => {
@@ -153,7 +151,6 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   observeExemplars(bus, exposition);
   const blocked = new Blocked(bus);
   const messages = new MessageWatch(bus, threads);
-  watch = messages;
   observeSpans(bus, sink);
   plugins?.observe(bus);
   plugins?.register(exposition);
@@ -175,7 +172,6 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const drainTraffic = (timeout: number): Promise<unknown> => Promise.all(threads.map((each) => each.drain(timeout)));
 
   const identity = identityOf(instance, listen, process.env);
-  let reloader: Reloader | undefined;
   const look: StateSources = {
     identity,
     startedAt,
@@ -188,31 +184,20 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     upstreams: () => upstreams.list(),
     faults: () => faults.list(),
     blocked: () => blocked.figures,
-    reloads: () => ({ ...(reloader?.counts ?? NO_RELOADS), lastFailed: reloader?.succeeded === false }),
+    reloads: () => ({ ...reloader.counts, lastFailed: !reloader.succeeded }),
     limits: () => ({ 'new traces a second': sum(limited), 'events dropped': eventsDropped() }),
   };
 
-  const admin = await startAdmin(
-    { ...config.admin, peers: config.peers },
-    {
-      identity,
-      metrics: (accept) => exposition.render(accept),
-      ready: () => (draining ? 'draining' : undefined),
-      upstreamReachable: () => upstreams.reachable(),
-      topics: (search) => exposition.topics(search),
-      topicLines: (keys) => exposition.topicLines(keys),
-      topic: (topic, pipeline) => exposition.topic(topic, pipeline),
-      pipelinesOf: (topic) => exposition.pipelinesOf(topic),
-      traces: (query) => ({ ...sink.kept.find(query), kept: sink.kept.figures, skipped: sink.kept.skipped }),
-      trace: (traceId) => keptTrace(sink, traceId, identity),
-      connections: (query) => connectionsOf(threads, query),
-      watch: (watcher) => messages.add(watcher),
-      losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
-      topology: (query) => exposition.topology(query),
-      lossReasons: LOSS_REASONS,
-      state: () => sidecarState(look),
-    },
-  ).catch(async (error) => {
+  const sources = adminSources({
+    state: look,
+    threads,
+    losses,
+    messages,
+    upstreams,
+    isDraining: () => draining,
+    eventsDropped,
+  });
+  const admin = await startAdmin({ ...config.admin, peers: config.peers }, sources).catch(async (error) => {
     await drainTraffic(0);
     throw error;
   });
@@ -231,13 +216,12 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     upstreams.configure(upstream);
     admin.configure({ ...config.admin, peers: config.peers });
   }
-  const reloading = new Reloader({ running: loaded, files, load, apply, log });
-  reloader = reloading;
+  const reloader = new Reloader({ running: loaded, files, load, apply, log });
   exposition.register(REGISTERED.configReloads, () =>
-    Object.entries(reloading.counts).map(([result, value]) => ({ labels: { result }, value })),
+    Object.entries(reloader.counts).map(([result, value]) => ({ labels: { result }, value })),
   );
-  exposition.register(REGISTERED.configReloadSucceeded, () => (reloading.succeeded ? 1 : 0));
-  exposition.register(REGISTERED.configReloadSucceededAt, () => reloading.succeededAt);
+  exposition.register(REGISTERED.configReloadSucceeded, () => (reloader.succeeded ? 1 : 0));
+  exposition.register(REGISTERED.configReloadSucceededAt, () => reloader.succeededAt);
 
   return {
     listen,
@@ -247,7 +231,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       running = { ...running, bypass: true };
       for (const thread of threads) thread.bypass();
     },
-    reload: () => reloading.reload(),
+    reload: () => reloader.reload(),
     async drain() {
       draining = true;
       let step = 'a reload';
@@ -256,7 +240,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         // whatever hangs may hang an orderly exit too
         process.kill(process.pid, 'SIGKILL');
       }, running.drain.timeout + DRAIN_MARGIN_MS);
-      await reloading.close();
+      await reloader.close();
       step = 'connections';
       await drainTraffic(running.drain.timeout);
       step = 'events';
@@ -298,29 +282,9 @@ function exposed({
   });
 }
 
-/** What of OpenTelemetry makes spans of it is loaded when somebody looks. */
-async function keptTrace(sink: SpanSink, traceId: string, identity: Identity): Promise<TraceSpan[]> {
-  const sources = sink.kept.get(traceId);
-  if (sources.length === 0) return [];
-  const { traceView } = await import('../telemetry/export/trace-view.ts');
-  return traceView(sources, identity);
-}
-
-async function connectionsOf(
-  threads: readonly TrafficThread[],
-  { search, limit, offset }: Required<ConnectionsQuery>,
-): Promise<FoundConnections> {
-  const found = await Promise.all(threads.map((thread) => thread.look(search, limit + offset)));
-  return {
-    matching: sum(found.map(({ matching }) => matching)),
-    connections: found.flatMap(({ connections }) => connections),
-  };
-}
-
-const NO_RELOADS = { success: 0, failure: 0 };
-
 function observeSpans(bus: EventBus, sink: SpanSink): void {
-  for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {
+  const told = ['connection.opened', 'connection.identified', 'connection.closed', 'message.lost'] as const;
+  for (const type of told) {
     bus.on(type, (event) => sink.event(event));
   }
   bus.onPassage((passage) => sink.passage(passage));
