@@ -14,6 +14,8 @@ export interface Series {
   columns?: boolean;
   /** on an axis of its own that is not drawn: how much it is stands in the legend */
   own?: boolean;
+  /** a figure of it, where it is not what the axis says */
+  format?: (value: number) => string;
 }
 
 /** Pixels: a single column is no wall. */
@@ -46,9 +48,9 @@ export function TimeChart({ label, times, series, format, height = 150, sync }: 
   return (
     <figure>
       <figcaption class="legend">
-        {series.map(({ label, colour, values }) => (
+        {series.map(({ label, colour, values, format: own = format }) => (
           <span key={label}>
-            <i style={{ background: `var(${colour})` }} /> {label} <b>{figure(values[index], format)}</b>
+            <i style={{ background: `var(${colour})` }} /> {label} <b>{figure(values[index], own)}</b>
           </span>
         ))}
         <span class="at">{pointed === null ? 'now' : seconds(index)}</span>

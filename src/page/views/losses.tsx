@@ -34,8 +34,14 @@ const COLUMNS: readonly Column<Loss>[] = [
   },
   { id: 'topic', label: 'Topic', by: ({ topic }) => topic, cell: Topic },
   { id: 'way', label: 'Message', spare: 1, cell: Way },
-  { id: 'app', label: 'App', spare: 1, by: ({ connectionName }) => connectionName, cell: App },
-  { id: 'said', label: 'The broker said', spare: 2, cell: ({ replyCode, replyText }) => said(replyCode, replyText) },
+  { id: 'app', label: 'App', width: '9rem', spare: 1, by: ({ connectionName }) => connectionName, cell: App },
+  {
+    id: 'said',
+    label: 'The broker said',
+    width: '10rem',
+    spare: 2,
+    cell: ({ replyCode, replyText }) => said(replyCode, replyText),
+  },
   { id: 'trace', label: 'Trace', width: '6rem', cell: Trace },
 ];
 

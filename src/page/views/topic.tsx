@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { TopicDetail } from '../../api.ts';
 import { useAsk } from '../data/ask.ts';
 import { useWish } from '../data/live.ts';
-import { bytes, duration, name, rate } from '../format.ts';
+import { bytes, count, duration, name, rate } from '../format.ts';
 import { Heatmap } from '../parts/heatmap.tsx';
 import { Reasons } from '../parts/reasons.tsx';
 import { Split } from '../parts/split.tsx';
@@ -49,6 +49,7 @@ function Detail({ detail }: { detail: TopicDetail }) {
         colour: '--bad',
         columns: true,
         own: true,
+        format: count,
       },
     ],
     [row, line.stepMs],
