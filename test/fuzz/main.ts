@@ -32,8 +32,17 @@ try {
       const left = deadline - Date.now();
       if (left <= 0 || failures > 0) break;
       const site = await Site.start({ port: rabbitmq.port, vhost: '/', alarm }, mode);
+      let hasFailed = false;
       const details = await fc.check(
-        fc.asyncProperty(operations(values.alarms), (list) => site.run(list)),
+        fc.asyncProperty(operations(values.alarms), async (list) => {
+          try {
+            await site.run(list);
+          } catch (error) {
+            if (!hasFailed) console.log(`failed, and is made smaller: ${(error as Error).message}`);
+            hasFailed = true;
+            throw error;
+          }
+        }),
         {
           seed,
           ...(values.path === undefined ? {} : { path: values.path }),
