@@ -35,5 +35,5 @@ export async function bundlePage(root: string): Promise<{ html: string; modules:
   const html = readFileSync(join(root, 'src/page/page.html'), 'utf8')
     .replace('/* style */', () => style)
     .replace('/* script */', () => script);
-  return { html, modules: [...modules, join(root, 'node_modules/uplot/dist/uPlot.min.css')] };
+  return { html, modules };
 }

@@ -39,7 +39,7 @@ export async function open(url: string, options: BrowserContextOptions = {}): Pr
   });
   page.on('pageerror', (error) => complaints.push(`error: ${error.stack ?? error.message}`));
   page.on('request', (request) => {
-    if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith('data:')) {
+    if (new URL(request.url()).origin !== origin && !request.url().startsWith('data:')) {
       complaints.push(`asked elsewhere: ${request.url()}`);
     }
   });

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { address } from './address.ts';
 import { live } from './live.ts';
 
 /** An answer that is not one: its status, and the server's line. */
@@ -17,7 +18,7 @@ export type Query = Record<string, string | number | undefined>;
 export async function ask<T>(path: string, query: Query, signal: AbortSignal): Promise<T> {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
   const asked = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-  const answer = await fetch(`api/${path}${given.length === 0 ? '' : `?${asked}`}`, { signal });
+  const answer = await fetch(address(`api/${path}${given.length === 0 ? '' : `?${asked}`}`), { signal });
   if (!answer.ok) throw new Refused(answer.status, (await answer.text()).trim());
   return answer.json() as Promise<T>;
 }

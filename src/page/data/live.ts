@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { EventsOf, EventsQuery, SidecarState, StateAnswer, TopicsAnswer } from '../../api.ts';
+import { address } from './address.ts';
 
 /**
  * How the page is told: `reconnecting` while the sidecar does not answer, `refused` where it answers others, but not
@@ -79,7 +80,7 @@ class Live {
     if (this.connection === 'paused') this.#is('connecting');
     const wish = this.#wish;
     this.#openFor = query(wish);
-    const source = new EventSource(`api/events?${this.#openFor}`);
+    const source = new EventSource(address(`api/events?${this.#openFor}`));
     this.#source = source;
     this.#heardAt = Date.now();
     let first = true;
@@ -137,7 +138,7 @@ export const live = new Live();
 /** Asks what everybody may ask. */
 async function isAlive(): Promise<boolean> {
   try {
-    return (await fetch('livez', { signal: AbortSignal.timeout(ANSWER_MS) })).ok;
+    return (await fetch(address('livez'), { signal: AbortSignal.timeout(ANSWER_MS) })).ok;
   } catch {
     return false;
   }
