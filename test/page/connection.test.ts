@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../testing/wait.ts';
 import { expectAway, open, useBrowser } from './browser.ts';
 import { type Scripted, startScripted } from './scripted.ts';
-import { shop } from './shop.ts';
+import { ENDED, shop } from './shop.ts';
 
 let sidecar: Scripted;
 beforeEach(async () => {
@@ -42,6 +42,22 @@ test('one stream of events serves all views, each with what it shows', async () 
   await page.goto(`${sidecar.url}#/topic?topic=orders`);
   await until(() => streams().at(-1)?.get('topic') === 'orders', 'a topic wants its messages');
   await until(() => sidecar.listening() === 1, 'there is one stream');
+});
+
+test('messages that end stand still while someone points at them, and go on afterwards', async () => {
+  const page = await open(`${sidecar.url}#/topic?topic=orders`);
+  const rows = page.locator('table[aria-label="Messages as they end"] tbody tr');
+  const tell = (routingKey: string) => sidecar.tell('messages', { ...ENDED, routingKey });
+  await until(() => sidecar.asked.some((url) => url.includes('of=state%2Cmessages')), 'messages are wanted');
+  await page.getByText('None since this page is open.').waitFor();
+  tell('first');
+  await rows.filter({ hasText: 'first' }).hover();
+  await page.getByText('They stand still').waitFor();
+  tell('second');
+  await page.clock.runFor(5_000);
+  expect(await rows.count()).toBe(1);
+  await page.mouse.move(0, 0);
+  await rows.filter({ hasText: 'second' }).waitFor();
 });
 
 test('where the sidecar does not know its token any more, the page says what to do, and does not try it over and over', async () => {

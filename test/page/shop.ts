@@ -2,6 +2,7 @@ import type {
   ConnectionsAnswer,
   Loss,
   LossAnswer,
+  MessageEnded,
   Quantiles,
   SidecarRef,
   SidecarState,
@@ -364,6 +365,28 @@ const losses: Loss[] = Array.from({ length: 18 }, (_, i) => ({
   ...(i % 4 !== 0 && { replyCode: 312, replyText: 'NO_ROUTE' }),
 }));
 const lossAnswer: LossAnswer = { sidecars, losses, matching: 18, total: 18, dropped: 0, eventsDropped: 0 };
+
+export const ENDED: MessageEnded = {
+  endedAt: NOW,
+  side: 'publish',
+  topic: 'orders',
+  pipeline: 'shop',
+  exchange: 'orders',
+  routingKey: 'order.created',
+  queue: '',
+  outcome: 'success',
+  reason: '',
+  duration: 0.0014,
+  latency: null,
+  bodySize: 412,
+  redelivered: false,
+  app: 'order-api',
+  connection: 1,
+  channel: 1,
+  traceId: LOST_TRACE,
+  sampled: true,
+  sidecar: sidecars[0].id,
+};
 
 export function shop(): Script {
   return {

@@ -1,8 +1,9 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { MessageEnded } from '../../api.ts';
 import { live } from '../data/live.ts';
 import { bytes, clock, count, moment, NONE, name } from '../format.ts';
 import { href } from '../route.ts';
+import { isBusy } from './busy.ts';
 import { List } from './list.tsx';
 import type { Column } from './table.tsx';
 import { Duration, Outcome } from './words.tsx';
@@ -40,15 +41,21 @@ const COLUMNS: readonly Column<Numbered>[] = [
   },
 ];
 
-/** Messages of a topic as they end, the newest on top. */
+const LABEL = 'Messages as they end';
+
+/** Messages of a topic as they end, the newest on top; they stand still while someone points at them or selects text. */
 export function Tail({ topic, pipeline }: { topic: string; pipeline: string }) {
   const [messages, setMessages] = useState<Numbered[]>([]);
   const [skipped, setSkipped] = useState(0);
+  const [held, setHeld] = useState(false);
+  const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     let number = 0;
     let waiting: Numbered[] = [];
     const timer = setInterval(() => {
-      if (waiting.length === 0) return;
+      const hold = isBusy(LABEL) || place.current?.matches(':hover') === true;
+      setHeld(hold);
+      if (hold || waiting.length === 0) return;
       const come = waiting;
       waiting = [];
       // several sidecars tell each in its own order
@@ -57,6 +64,7 @@ export function Tail({ topic, pipeline }: { topic: string; pipeline: string }) {
     const off = [
       live.on('messages', (message) => {
         if (message.topic === topic && message.pipeline === pipeline) waiting.push({ ...message, number: number++ });
+        if (waiting.length > KEPT) waiting.shift();
       }),
       live.on('skipped', ({ count }) => setSkipped((before) => before + count)),
     ];
@@ -66,16 +74,19 @@ export function Tail({ topic, pipeline }: { topic: string; pipeline: string }) {
     };
   }, [topic, pipeline]);
   return (
-    <>
+    <div ref={place}>
       <List
-        label="Messages as they end"
+        label={LABEL}
         rows={messages}
         columns={COLUMNS}
         keyOf={({ number }) => String(number)}
         empty="None since this page is open."
       />
-      {skipped > 0 && <p class="tally">{count(skipped)} more came too fast to be shown.</p>}
-    </>
+      <p class="tally">
+        {held && 'They stand still while you point at them. '}
+        {skipped > 0 && `${count(skipped)} more came too fast to be shown.`}
+      </p>
+    </div>
   );
 }
 
