@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { whole } from '../../src/page/data/steps.ts';
 import { bytes, duration, name, percent, rate, short } from '../../src/page/format.ts';
 import { sorted } from '../../src/page/parts/sorting.ts';
 import { href, parseRoute } from '../../src/page/route.ts';
@@ -89,4 +90,12 @@ test.each([
 
 test.each(['fast', '1 year', '-1 s', '1 s 2'])('%j is no duration', (text) => {
   expect(leastSeconds(text)).toBeUndefined();
+});
+
+test('a line ends with its last whole step: what is under way would look like a fall', () => {
+  const times = { startAt: 1_000_000, stepMs: 10_000, points: 4 };
+  expect(whole(times, 1_035_000).points).toBe(3);
+  expect(whole(times, 1_040_000).points).toBe(4);
+  expect(whole(times, 1_090_000).points).toBe(4);
+  expect(whole({ ...times, points: 1 }, 1_002_000).points).toBe(1);
 });

@@ -36,7 +36,7 @@ export function TimeChart({ label, times, series, format, height = 150, sync }: 
   const [pointed, setPointed] = useState<number | null>(null);
   const data = useMemo<uPlot.AlignedData>(() => {
     const at = Array.from({ length: times.points }, (_, i) => (times.startAt + i * times.stepMs) / 1000);
-    return [at, ...series.map(({ values }) => values as (number | null)[])] as uPlot.AlignedData;
+    return [at, ...series.map(({ values }) => values.slice(0, times.points))] as uPlot.AlignedData;
   }, [times, series]);
   const options = () => ({
     scales: { x: { time: true, range: atLeastMinutes }, y: { range: fromZero }, own: { range: low } },

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { TopicRow, TopicSort, TopicsChange } from '../../api.ts';
 import { live, useWish, type Wish } from '../data/live.ts';
+import { whole } from '../data/steps.ts';
 import { isBusy } from '../parts/busy.ts';
 import type { Sorting } from '../parts/sorting.ts';
 import type { Rows } from '../parts/table.tsx';
@@ -34,7 +35,11 @@ export function useTopicRows(label: string, sorting: Sorting, search: string): T
   useEffect(
     () =>
       live.on('topics', ({ order, topics, ...rest }, wish) => {
-        for (const row of topics) rows.current.set(topicKey(row), row);
+        const { points } = whole(rest.line, rest.at);
+        for (const row of topics) {
+          const line = { ...row.line, rate: row.line.rate.slice(0, points) };
+          rows.current.set(topicKey(row), { ...row, line });
+        }
         const same = shownFor.current === JSON.stringify([wish.sort, wish.search]);
         if (!same) places.current = [];
         shownFor.current = JSON.stringify([wish.sort, wish.search]);

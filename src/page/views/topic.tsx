@@ -2,6 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { TopicDetail } from '../../api.ts';
 import { useAsk } from '../data/ask.ts';
 import { useWish } from '../data/live.ts';
+import { whole } from '../data/steps.ts';
 import { bytes, count, duration, name, rate } from '../format.ts';
 import { Heatmap } from '../parts/heatmap.tsx';
 import { Reasons } from '../parts/reasons.tsx';
@@ -39,7 +40,8 @@ export function TopicView({ route }: ViewProps) {
 }
 
 function Detail({ detail }: { detail: TopicDetail }) {
-  const { row, line, heatmap, split } = detail;
+  const { row, heatmap, split } = detail;
+  const line = useMemo(() => whole(detail.line, detail.at), [detail]);
   const series = useMemo(
     () => [
       { label: 'messages', values: row.line.rate, colour: '--series-1' },
