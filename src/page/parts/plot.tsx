@@ -46,7 +46,7 @@ export function Plot({ label, height, data, options, onPoint, sync }: PlotProps)
         width: element.clientWidth,
         height,
         ...own,
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         axes: [
           {
             ...axis,
