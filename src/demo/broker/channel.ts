@@ -1,5 +1,6 @@
+import { MalformedError } from '../../amqp/fields.ts';
 import { type Arguments, readMethod } from '../../amqp/methods.ts';
-import { keyOf, type MethodName, methodNames } from '../../amqp/spec.ts';
+import { FRAME_HEAD, keyOf, type MethodName, methodNames } from '../../amqp/spec.ts';
 import type { ChannelConsumer } from './channel-consumer.ts';
 import { contentFrames, type Field, methodFrame, type Sent } from './encode.ts';
 import { readArgumentTable } from './fields.ts';
@@ -79,22 +80,22 @@ export class Channel {
 
   /** `frame` is whole. Throws a Refusal or a MalformedError. */
   method(key: number, frame: Buffer): void {
-    if (this.#incoming !== undefined) throw unexpected('a content');
+    if (this.#incoming !== undefined) throw unexpected(this.#incoming);
     const name = methodNames.get(key);
     if (key === PUBLISH) {
-      const args = readMethod('basic.publish', frame, 0, frame.length);
+      const args = decoded('basic.publish', frame);
       this.#incoming = { args, properties: undefined, expected: 0, body: [], received: 0 };
       return;
     }
     const handle = name && (this.#handlers[name] as Handler<MethodName> | undefined);
-    if (name === undefined || handle === undefined) throw new Refusal('COMMAND_INVALID', 'unknown method');
-    handle(this, readMethod(name, frame, 0, frame.length) as never, readArgumentTable(name, frame));
+    if (name === undefined || handle === undefined) throw new Refusal('COMMAND_INVALID', 'unimplemented method');
+    handle(this, decoded(name, frame) as never, readArgumentTable(name, frame));
   }
 
   /** `payload` of a content header. */
   header(payload: Buffer): void {
     const incoming = this.#incoming;
-    if (incoming === undefined || incoming.properties !== undefined) throw unexpected('a method');
+    if (incoming === undefined || incoming.properties !== undefined) throw unexpected(incoming);
     incoming.expected = Number(payload.readBigUInt64BE(4));
     if (incoming.expected > LARGEST_BODY) {
       const words = `message size ${incoming.expected} is larger than configured max size ${LARGEST_BODY}`;
@@ -106,7 +107,7 @@ export class Channel {
 
   body(piece: Buffer): void {
     const incoming = this.#incoming;
-    if (incoming?.properties === undefined) throw unexpected('a method');
+    if (incoming?.properties === undefined) throw unexpected(incoming);
     incoming.body.push(Buffer.from(piece));
     incoming.received += piece.length;
     this.#endContent(incoming);
@@ -164,4 +165,21 @@ export class Channel {
   }
 }
 
-const unexpected = (expected: string) => new Refusal('UNEXPECTED_FRAME', `expected ${expected} frame`);
+function decoded<M extends MethodName>(name: M, frame: Buffer): Arguments<M> {
+  try {
+    return readMethod(name, frame, 0, frame.length);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new Refusal('FRAME_ERROR', `cannot decode <<${frame.subarray(FRAME_HEAD + 4, -1).join(',')}>>`);
+  }
+}
+
+/** A frame of another kind than that which had to come next. */
+function unexpected(incoming: Incoming | undefined): Refusal {
+  if (incoming === undefined) return other('method frame', 'method', 0);
+  if (incoming.properties === undefined) return other('content header for class 60', 'content header', PUBLISH);
+  return other('content body', 'content body', PUBLISH);
+}
+
+const other = (expected: string, kind: string, method: number) =>
+  new Refusal('UNEXPECTED_FRAME', `expected ${expected}, got non ${kind} frame instead`, method);

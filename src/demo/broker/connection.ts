@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { MalformedError, readU32 } from '../../amqp/fields.ts';
 import { FrameDecoder, type FrameVisitor } from '../../amqp/frames.ts';
-import { FRAME_HEAD, FRAME_OVERHEAD, type MethodName, methodNames, PROTOCOL_HEADER } from '../../amqp/spec.ts';
+import { FRAME_HEAD, FRAME_OVERHEAD, keyOf, type MethodName, methodNames, PROTOCOL_HEADER } from '../../amqp/spec.ts';
 import { Channel, type ChannelConnection, type Handlers } from './channel.ts';
 import { HEARTBEAT_FRAME, methodFrame, type Sent } from './encode.ts';
 import { Handshake } from './handshake.ts';
@@ -19,6 +19,7 @@ export interface ConnectionBroker {
   closed(connection: Connection): void;
 }
 
+const PUBLISH = keyOf('basic.publish');
 const HANDLERS: Handlers = { ...topologyMethods, ...messageMethods };
 const OBSERVED: ReadonlySet<number> = new Set(methodNames.keys());
 /** Written and not yet taken by the client's side: consumers get no more until it has. */
@@ -108,6 +109,7 @@ export class Connection implements ChannelConnection, FrameVisitor {
   }
 
   header(id: number, buf: Uint8Array, start: number, end: number): void {
+    this.#method = PUBLISH;
     this.#guard(id, () => {
       this.#checkSize(end - start);
       this.#open(id)?.header(Buffer.from(buf.subarray(start + FRAME_HEAD, end - 1)));
@@ -116,6 +118,7 @@ export class Connection implements ChannelConnection, FrameVisitor {
   }
 
   body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
+    this.#method = PUBLISH;
     this.#guard(id, () => {
       // the frame's head is in its first piece, its end octet in its last
       const from = this.#bodyLeft === 0 ? start + FRAME_HEAD : start;
@@ -176,7 +179,7 @@ export class Connection implements ChannelConnection, FrameVisitor {
     }
     if (name === 'channel.open') {
       if (channel !== undefined) throw new Refusal('CHANNEL_ERROR', "second 'channel.open' seen");
-      this.#handshake.checkChannel(id, this.#channels.size);
+      this.#handshake.checkChannels(this.#channels.size);
       this.#channels.set(id, new Channel(id, this, HANDLERS, publish));
       this.send([methodFrame('channel.open-ok', id)]);
       return;
@@ -203,14 +206,15 @@ export class Connection implements ChannelConnection, FrameVisitor {
     } catch (error) {
       if (this.#isClosing) return;
       if (error instanceof Refusal) this.#refuse(id, error);
-      else if (error instanceof MalformedError) this.#refuse(id, new Refusal('SYNTAX_ERROR', error.message));
+      else if (error instanceof MalformedError)
+        this.#refuse(id, new Refusal('FRAME_ERROR', `cannot decode ${error.message}`));
       else throw error;
     }
   }
 
-  #refuse(id: number, { code, message, endsConnection }: Refusal): void {
-    const close: Sent<'connection.close'> = { replyCode: code, replyText: message };
-    Object.assign(close, { failedClassId: this.#method >>> 16, failedMethodId: this.#method & 0xffff });
+  #refuse(id: number, { code, message, endsConnection, method = this.#method }: Refusal): void {
+    const failed = { failedClassId: method >>> 16, failedMethodId: method & 0xffff };
+    const close = { replyCode: code, replyText: message, ...failed };
     const channel = this.#channels.get(id);
     if (!endsConnection && channel instanceof Channel) {
       this.#channels.set(id, 'closing');

@@ -1,5 +1,5 @@
 import { arrayField, type Field, longstr, longstrField, numberField, tableBytes } from './encode.ts';
-import { fieldValue, readFields, stringsOf, withField } from './fields.ts';
+import { fieldValue, readFields, sorted, stringsOf, withField } from './fields.ts';
 import type { Message } from './message.ts';
 
 export type DeathReason = 'expired' | 'maxlen' | 'rejected';
@@ -26,7 +26,9 @@ export function deadLetter(
   const deaths = deathsIn(headers);
   const same = deaths.find((death) => death.queue === queue && death.reason === reason);
   const others = deaths.filter((death) => death !== same).map(({ fields }) => fields);
-  const newest = same ? counted(same.fields) : firstDeath(message, queue, reason);
+  let newest = same ? counted(same.fields) : firstDeath(message, queue, reason);
+  // RabbitMQ sorts what it adds to a history, and leaves the first entry as it made it
+  if (deaths.length > 0) newest = sorted(newest);
   let changed = withField(headers, arrayField('x-death', 'F', [newest, ...others].map(tableBytes)));
   for (const [name, value] of [
     ['x-first-death-reason', reason],

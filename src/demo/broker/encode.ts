@@ -95,7 +95,9 @@ export const arrayField = (name: string, type: string, values: readonly Buffer[]
 });
 
 export function shortstr(value: string): Buffer {
-  const bytes = Buffer.from(value).subarray(0, 255);
+  const whole = Buffer.from(value);
+  // what does not fit ends as RabbitMQ lets it end
+  const bytes = whole.length <= 255 ? whole : Buffer.concat([whole.subarray(0, 252), Buffer.from('...')]);
   return Buffer.concat([Buffer.of(bytes.length), bytes]);
 }
 

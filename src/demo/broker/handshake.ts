@@ -88,9 +88,9 @@ export class Handshake {
     return true;
   }
 
-  /** Whether a channel of this number may be opened beside `open` others. */
-  checkChannel(id: number, open: number): void {
-    if (id <= this.channelMax && open < this.channelMax) return;
+  /** Whether one more channel may be opened beside `open` others. Numbers are the client's choice. */
+  checkChannels(open: number): void {
+    if (open < this.channelMax) return;
     const words = `number of channels opened (${open}) has reached the negotiated channel_max (${this.channelMax})`;
     throw new Refusal('NOT_ALLOWED', words);
   }

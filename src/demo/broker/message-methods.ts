@@ -133,7 +133,10 @@ function route(channel: Channel, message: Message, mandatory: boolean): void {
     channel.sendContent('basic.return', { replyCode: 312, replyText: 'NO_ROUTE', exchange, routingKey }, message);
   }
   if (channel.mode !== 'confirm') return;
-  channel.send(accepted ? 'basic.ack' : 'basic.nack', { deliveryTag: ++channel.confirmed });
+  const deliveryTag = ++channel.confirmed;
+  if (accepted) channel.send('basic.ack', { deliveryTag });
+  // requeue says nothing to a publisher, and is set by RabbitMQ
+  else channel.send('basic.nack', { deliveryTag, requeue: true });
 }
 
 function priorityIn(args: readonly Field[]): number {
@@ -143,7 +146,11 @@ function priorityIn(args: readonly Field[]): number {
 
 function checkExpiration(expiration: string | undefined): void {
   if (expiration === undefined || /^\d+$/.test(expiration)) return;
-  throw new Refusal('PRECONDITION_FAILED', `invalid expiration '${expiration}'`);
+  const number = /^([+-]?\d+)(.*)$/s.exec(expiration);
+  let why = 'no_integer';
+  if (number?.[2] === '') why = `{value_negative,${Number(number[1])}}`;
+  else if (number) why = `{leftover_string,"${number[2]}"}`;
+  throw new Refusal('PRECONDITION_FAILED', `invalid expiration '${expiration}': ${why}`);
 }
 
 function recover({ settlements }: Channel, requeue: boolean): void {

@@ -47,7 +47,7 @@ export function queueLimits(queue: string, vhost: string, args: readonly Field[]
   const number = (name: keyof typeof NUMBERS, otherwise = Number.POSITIVE_INFINITY) => {
     const field = find(name);
     if (field === undefined) return otherwise;
-    if (!INTEGER.includes(field.type)) throw refuse(name, `{unacceptable_type,${typeName(field)}}`);
+    if (!INTEGER.includes(field.type)) throw refuse(name, `"expected integer, got ${typeName(field)}"`);
     const value = Number(fieldValue(field));
     if (value < 0) throw refuse(name, `{value_negative,${value}}`);
     if (value < NUMBERS[name].least) throw refuse(name, `{${NUMBERS[name].refusal},${value}}`);
@@ -55,7 +55,10 @@ export function queueLimits(queue: string, vhost: string, args: readonly Field[]
   };
   const text = (name: string) => {
     const field = find(name);
-    if (field !== undefined && field.type !== 'S') throw refuse(name, `{unacceptable_type,${typeName(field)}}`);
+    if (field !== undefined && field.type !== 'S') {
+      const words = `invalid type '${typeName(field)}' for arg '${name}' in queue '${queue}' in vhost '${vhost}'`;
+      throw new Refusal('PRECONDITION_FAILED', words);
+    }
     return field && String(fieldValue(field));
   };
 
@@ -97,18 +100,12 @@ export function assertSameArguments(
     const current = made.find((field) => field.name === name);
     const received = declared.find((field) => field.name === name);
     if (current === undefined && received === undefined) continue;
-    // numbers are compared by value, whatever type they were written in
-    if (
-      current !== undefined &&
-      received !== undefined &&
-      fieldValue(current)?.toString() === fieldValue(received)?.toString()
-    ) {
-      continue;
+    if (current === undefined || received === undefined) {
+      const words = `received ${described(received)} but current is ${described(current)}`;
+      throw new Refusal('PRECONDITION_FAILED', `inequivalent arg '${name}' for ${what}: ${words}`);
     }
-    throw new Refusal(
-      'PRECONDITION_FAILED',
-      `inequivalent arg '${name}' for ${what}: received ${described(received)} but current is ${described(current)}`,
-    );
+    // numbers are compared by value, whatever type they were written in
+    assertSame(what, name, String(fieldValue(current)), String(fieldValue(received)));
   }
 }
 

@@ -131,6 +131,7 @@ export class Queue {
     this.touch();
     this.#dropExpired(0);
     const entry = this.#ready.length === 0 ? undefined : this.#take();
+    this.#dropExpired(0);
     this.#setTimer();
     return entry;
   }

@@ -29,10 +29,13 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: number;
   readonly endsConnection: boolean;
+  /** class and method id of what is refused; undefined: the method at hand */
+  readonly method: number | undefined;
 
-  constructor(reason: Reason, text: string) {
+  constructor(reason: Reason, text: string, method?: number) {
     super(`${reason} - ${text}`);
     this.code = CODES[reason];
+    this.method = method;
     this.endsConnection = !OF_A_CHANNEL.has(reason);
   }
 }

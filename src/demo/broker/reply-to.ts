@@ -33,11 +33,15 @@ export function withReplyName({ replyName }: Channel, properties: Properties): P
   return properties.withText('replyTo', replyName);
 }
 
+/** Such an answer is in no queue, so a mandatory one comes back to its sender, even though it is delivered. */
 export function answer({ replies }: Vhost, message: Message): Published {
-  const channel = replies.get(message.routingKey);
-  if (channel === undefined) return { routed: false, accepted: true };
+  deliver(replies.get(message.routingKey), message);
+  return { routed: false, accepted: true };
+}
+
+function deliver(channel: Channel | undefined, message: Message): void {
+  if (channel === undefined) return;
   const { exchange, routingKey } = message;
-  const deliveryTag = channel.settlements.nextTag();
+  const deliveryTag = channel.settlements.nextTag;
   channel.sendContent('basic.deliver', { consumerTag: channel.replyTag, deliveryTag, exchange, routingKey }, message);
-  return { routed: true, accepted: true };
 }

@@ -28,13 +28,14 @@ export class Settlements {
     this.#channel = channel;
   }
 
-  nextTag(): number {
-    return ++this.#tag;
+  /** An answer over direct reply-to bears it too, without its being used up. */
+  get nextTag(): number {
+    return this.#tag + 1;
   }
 
   /** Returns the delivery's tag. */
   open(queue: Queue, entry: Entry, noAck: boolean, consumer?: ChannelConsumer): number {
-    const tag = this.nextTag();
+    const tag = ++this.#tag;
     if (noAck) queue.done(entry);
     else {
       this.#open.set(tag, { tag, queue, entry, consumer });

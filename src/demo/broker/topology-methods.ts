@@ -21,8 +21,8 @@ export const topologyMethods: Handlers = {
   'exchange.bind'(channel, { source, destination, routingKey, nowait }, args) {
     notDefault(source);
     notDefault(destination);
-    const to = channel.vhost.exchange(destination);
-    channel.vhost.exchange(source).bind({ destination: to, routingKey, args });
+    const from = channel.vhost.exchange(source);
+    from.bind({ destination: channel.vhost.exchange(destination), routingKey, args });
     if (!nowait) channel.send('exchange.bind-ok');
   },
 

@@ -103,7 +103,7 @@ export class Vhost {
     const found = this.exchanges.get(name);
     if (found === undefined) return;
     if (name.startsWith('amq.')) {
-      throw new Refusal('ACCESS_REFUSED', `exchange name '${name}' contains reserved prefix 'amq.*'`);
+      throw new Refusal('ACCESS_REFUSED', `deletion of system ${this.#exchangeName(name)} not allowed`);
     }
     if (ifUnused && found.bindings.length > 0) {
       throw new Refusal('PRECONDITION_FAILED', `${this.#exchangeName(name)} in use`);
