@@ -1,0 +1,98 @@
+import type { Exposition } from './exposition.ts';
+
+/** What is seen of the demo at a moment. */
+export interface Scene {
+  /** the latest scrape of each app's sidecar */
+  orders: Exposition;
+  payments: Exposition;
+  mails: Exposition;
+  /** questions that order-service gave up on */
+  unanswered: number;
+}
+
+/** Admin URLs of the sidecars. */
+export interface Places {
+  orders: string;
+  payments: string;
+  mails: string;
+}
+
+interface Chapter {
+  /** The sidecars have seen it: it is there where the chapter says. */
+  isSeen(scene: Scene): boolean;
+  tell(scene: Scene): string;
+  where(places: Places): string[];
+}
+
+const LATE_S = 1;
+
+const CHAPTERS: Chapter[] = [
+  {
+    isSeen: ({ mails }) => mails.sum('event_throughput_total', { side: 'consume' }) > 0,
+    tell: () =>
+      'Orders, payments, mails: order.created leads to payment.settled, and that to a mail. One trace tells it.',
+    where: ({ orders, mails }) => [`${orders}/  who talks to whom`, `${mails}/metrics  event_latency_seconds`],
+  },
+  {
+    isSeen: ({ orders }) => orders.sum('event_lost_total', { reason: 'unroutable' }) > 0,
+    tell: ({ orders }) =>
+      `An unroutable key: order-service publishes order.archived, for which no queue is bound. RabbitMQ drops it and says nothing; ${count(orders.sum('event_lost_total', { reason: 'unroutable' }), 'message')} lost so far.`,
+    where: ({ orders }) => [
+      `${orders}/api/losses?reason=unroutable  which ones`,
+      `${orders}/metrics  event_lost_total{reason="unroutable"}`,
+    ],
+  },
+  {
+    isSeen: ({ mails }) => mails.sum('event_dead_lettered_total') > 0,
+    tell: ({ payments, mails }) =>
+      `A retry that ends in a dead letter: a card is declined, the order goes back to its queue, is declined again and ends in payment.failed; ${payments.sum('event_requeued_total')} requeued, ${mails.sum('event_dead_lettered_total')} dead-lettered so far.`,
+    where: ({ payments, mails }) => [
+      `${payments}/metrics  event_requeued_total, event_redelivered_total`,
+      `${mails}/metrics  event_dead_lettered_total{queue="payment.orders",reason="rejected"}`,
+    ],
+  },
+  {
+    isSeen: ({ unanswered }) => unanswered > 0,
+    tell: () =>
+      'A question without an answer: order-service asks about an express order, payment-service takes the question and says nothing. The broker did all it should, so it is no loss: the trace ends where the answer should begin.',
+    where: ({ payments }) => [`${payments}/  topic payments: questions; their answers are counted beside them`],
+  },
+  {
+    isSeen: ({ mails }) => late(mails) > 0,
+    tell: ({ mails }) =>
+      `A slow consumer: mail-service takes 400 ms a mail for some seconds, twice a minute. Its queue grows, then it catches up; ${count(late(mails), 'mail')} waited longer than ${LATE_S} s.`,
+    where: ({ mails }) => [`${mails}/metrics  event_latency_seconds, event_processing_seconds{queue="mails"}`],
+  },
+];
+
+/** Tells each chapter once, when the sidecars have seen it. */
+export class Story {
+  readonly #places: Places;
+  readonly #say: (line: string) => void;
+  #untold = CHAPTERS;
+
+  constructor(places: Places, say: (line: string) => void) {
+    this.#places = places;
+    this.#say = say;
+  }
+
+  see(scene: Scene): void {
+    const seen = this.#untold.filter((chapter) => chapter.isSeen(scene));
+    this.#untold = this.#untold.filter((chapter) => !seen.includes(chapter));
+    for (const chapter of seen) {
+      const time = new Date().toTimeString().slice(0, 8);
+      this.#say(`${time}  ${chapter.tell(scene)}`);
+      for (const place of chapter.where(this.#places)) this.#say(`          -> ${place}`);
+    }
+    if (seen.length > 0 && this.#untold.length === 0) this.#say('That was the story; it goes on until Ctrl-C.');
+  }
+}
+
+/** Messages that took longer than LATE_S from publish to delivery. */
+function late(scrape: Exposition): number {
+  const topic = { topic: 'payment.settled' };
+  const within = scrape.sum('event_latency_seconds_bucket', { ...topic, le: String(LATE_S) });
+  return scrape.sum('event_latency_seconds_count', topic) - within;
+}
+
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
