@@ -49,9 +49,13 @@ async function play(options: Options): Promise<number> {
     const { url } = stage;
     children.sidecars = await startSidecars(url);
     if (signal.aborted) return 0;
-    children.apps = APPS.map(({ name }, index) =>
-      startChild(name, name, [], { AMQP_URL: through(children.sidecars[index], url) }),
-    );
+    // whoever publishes comes last, so that what it publishes finds its queues
+    for (const index of [2, 1, 0]) {
+      const { name } = APPS[index];
+      const app = startChild(name, name, [], { AMQP_URL: through(children.sidecars[index], url) });
+      children.apps.unshift(app);
+      if (index > 0) await ready(app, signal);
+    }
     await watch(stage, children, signal, options.seconds);
   } catch (error) {
     // A Ctrl-C also reaches what is being started: its complaints are no news then.
@@ -65,6 +69,21 @@ async function play(options: Options): Promise<number> {
     await stage?.stop();
   }
   return code;
+}
+
+/** Resolves when the app has said that it is ready; throws when it ends before that. */
+async function ready(app: Child, signal: AbortSignal): Promise<void> {
+  const said = new Promise<void>((resolve) => {
+    app.onLine((line) => {
+      if (line === `${app.name}: ready`) resolve();
+    });
+    signal.addEventListener('abort', () => resolve());
+  });
+  const ended = app.ended.then((reason) => {
+    throw new Failure(reason);
+  });
+  await Promise.race([said, ended]);
+  ended.catch(() => {});
 }
 
 /** All at once; when one can't be started the others are ended. */

@@ -33,6 +33,8 @@ await stayConnected('mail-service', open, async (channel, over) => {
   };
   const consumers = [await channel.consume('mails', send), await channel.consume('payment.failed', send)];
 
+  console.log('mail-service: ready');
+
   await aborted(over);
   // Stopping: take no more, finish what was begun.
   await Promise.all(consumers.map(({ consumerTag }) => channel.cancel(consumerTag))).catch(() => {});

@@ -36,6 +36,8 @@ await stayConnected('payment-service', open, async (channel, over) => {
     });
   const consumers = [await consume('payment.orders', charge), await consume('payments', answer)];
 
+  console.log('payment-service: ready');
+
   await aborted(over);
   // Stopping: take no more, finish what was begun.
   await Promise.all(consumers.map(({ consumerTag }) => channel.cancel(consumerTag))).catch(() => {});
