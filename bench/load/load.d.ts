@@ -1,0 +1,57 @@
+/** One load on one path: what the load generator is started with (as JSON) and what it prints. */
+export interface LoadSpec {
+    /** where the apps connect: the proxy, or the broker itself */
+    port: number;
+    /** queues and exchanges are made there, past every proxy */
+    brokerPort: number;
+    /** bytes of a message's body */
+    body: number;
+    /** AMQP connections: 1 does both, else half of them publish and half consume, in pairs with a queue each */
+    connections: number;
+    /** distinct exchanges published to; more than one only with one pair */
+    topics: number;
+    ack: 'auto' | 'manual';
+    /** publishes without their confirm at most; 0: no confirms */
+    confirmWindow: number;
+    /** messages on their way at most, so that the broker needs no flow control; shared by all pairs */
+    inFlight: number;
+    /** messages a second on a fixed schedule; 0: as fast as it goes */
+    rate: number;
+    /** what the publisher adds by itself: a traceparent, or all that Tracehare adds by default (time and mandatory too) */
+    adds: 'nothing' | 'traceparent' | 'all';
+    /** only apps with amqplib: they trace by @opentelemetry/instrumentation-amqplib, as these OTEL_* variables say */
+    instrumented: boolean;
+    variables: Record<string, string>;
+    warmup: number;
+    /** both in seconds */
+    seconds: number;
+    /** processes whose CPU and memory are taken over the measured time */
+    processes: Record<string, number>;
+}
+export interface LoadResult {
+    messages: number;
+    seconds: number;
+    messagesPerSecond: number;
+    /** microseconds of CPU per message, by process; `load` is the generator itself */
+    cpu: Record<string, number>;
+    /** MiB at the peak, connecting and warming up included */
+    peakRss: Record<string, number>;
+    /** microseconds from the time a message was due; only with a rate */
+    latency?: Percentiles;
+    /** how late the generator itself sent, in microseconds; part of `latency` */
+    late?: Percentiles;
+}
+export interface Percentiles {
+    p50: number;
+    p90: number;
+    p99: number;
+    p999: number;
+    max: number;
+}
+export declare const defaults: Omit<LoadSpec, 'port' | 'brokerPort'>;
+/** Waits for the measured time and says what passed in it. `count`: messages consumed so far. */
+export declare function measured(spec: LoadSpec, count: () => number): Promise<LoadResult>;
+/** What was published must arrive: a path that loses messages has no figures. */
+export declare function all(published: number, consumed: () => number): Promise<void>;
+/** Sorts what it is given. Nanoseconds in, microseconds out. */
+export declare function percentiles(nanoseconds: Float64Array): Percentiles;

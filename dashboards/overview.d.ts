@@ -1,0 +1,2 @@
+import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
+export declare function overview(): Dashboard;

@@ -1,0 +1,2 @@
+/** Writes scores and survivors into docs/testing.md. */
+export declare function writePage(): void;

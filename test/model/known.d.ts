@@ -1,0 +1,2 @@
+import { type Operation } from './operations.ts';
+export declare const KNOWN: Operation[][];
