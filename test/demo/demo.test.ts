@@ -1,129 +1,130 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { temporaryFolder } from '../../testing/folder.ts';
-import { end } from '../../testing/processes.ts';
-import { reapWithUs } from '../../testing/reaper.ts';
-import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { Metrics } from '../../testing/metrics.ts';
+import { run } from '../../testing/processes.ts';
+import { createVhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
+import { type Demo, startDemo } from './running-demo.ts';
 
-const program = fileURLToPath(new URL('../../demo/demo.ts', import.meta.url));
-
-/** A demo whose processes can be told from all others by a variable they inherit. */
-interface Demo {
-  child: ChildProcess;
-  output(): string;
-  /** command lines by process id, of all it started and itself */
-  processes(): Map<number, string>;
-  /** Resolves with its exit code once its processes and temporary files are gone. */
-  ended(): Promise<unknown>;
-}
-
+const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 let folder: ReturnType<typeof temporaryFolder>;
-let vhost: Vhost;
-beforeEach(async () => {
+beforeEach(() => {
   folder = temporaryFolder('demo');
-  vhost = await createVhost();
 });
-afterEach(async () => {
-  await vhost.remove();
-  folder.remove();
-});
+afterEach(() => folder.remove());
 
-function startDemo(...args: string[]): Demo {
-  const mark = `TRACEHARE_TEST=${randomUUID()}`;
-  const [name, value] = mark.split('=');
-  const child = spawn(process.execPath, [program, ...args], {
-    env: { ...process.env, [name]: value, TMPDIR: folder.path },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  reapWithUs(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const processes = () => markedProcesses(mark);
-  return {
-    child,
-    output: () => output,
-    processes,
-    async ended() {
-      const code = await end(child);
-      await until(
-        () => processes().size === 0,
-        () => `nothing is left of the demo: ${[...processes().values()].join('; ')}`,
-      );
-      expect(readdirSync(folder.path)).toEqual([]);
-      return code;
-    },
+const demo = (...args: string[]): Demo => startDemo(process.execPath, [program, 'demo', ...args], folder.path);
+
+test('tells the whole story, each chapter where the sidecars show it, and leaves nothing behind', async () => {
+  const playing = demo();
+  const [orders, payments, mails] = await playing.introduced();
+  await playing.tells('That was the story');
+  const scrape = async (admin: string) => new Metrics(await (await fetch(`${admin}/metrics`)).text());
+  const { losses } = (await (await fetch(`${orders}/api/losses?reason=unroutable`)).json()) as {
+    losses: { routingKey: string }[];
   };
-}
-
-function markedProcesses(mark: string): Map<number, string> {
-  const found = new Map<number, string>();
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (!readFileSync(join('/proc', pid, 'environ'), 'utf8').includes(mark)) continue;
-      found.set(Number(pid), readFileSync(join('/proc', pid, 'cmdline'), 'utf8').replaceAll('\0', ' '));
-    } catch {
-      // it has ended in between
-    }
+  // apps declare what they consume before anybody publishes: the story's own loss is the only one
+  expect(new Set(losses.map(({ routingKey }) => routingKey))).toEqual(new Set(['order.archived']));
+  expect((await scrape(orders)).sum('event_lost_total', { reason: 'unroutable' })).toBeGreaterThan(0);
+  expect((await scrape(payments)).sum('event_requeued_total')).toBeGreaterThan(0);
+  const buried = { queue: 'payment.orders', reason: 'rejected' };
+  expect((await scrape(mails)).sum('event_dead_lettered_total', buried)).toBeGreaterThan(0);
+  expect((await scrape(mails)).sum('event_processing_seconds_count', { queue: 'mails' })).toBeGreaterThan(0);
+  for (const url of new Set(playing.output().match(/http:\/\/127\.0\.0\.1:\d+\/\S*/g))) {
+    expect((await fetch(url)).status, url).toBe(200);
   }
-  return found;
-}
-
-const introduced = (demo: Demo) =>
-  until(
-    () => demo.output().includes('Ctrl-C ends everything'),
-    () => `the demo runs: ${demo.output()}`,
-  );
-
-test('with a RabbitMQ of its own, shows messages passing, ends by itself and leaves nothing behind', {
-  timeout: 90_000,
-}, async () => {
-  const demo = startDemo('--seconds', '8');
-  expect(await demo.ended(), demo.output()).toBe(0);
-  const last = demo
-    .output()
-    .match(/^publish .*$/gm)
-    ?.at(-1);
-  const figures = /^publish (\d+)\/s {2}deliver (\d+)\/s {2}p50 ([\d.]+) p95 ([\d.]+) ms/.exec(last ?? '');
-  expect(figures, demo.output()).not.toBeNull();
-  for (const figure of (figures as RegExpExecArray).slice(1)) expect(Number(figure)).toBeGreaterThan(0);
+  playing.child.kill('SIGINT');
+  expect(await playing.ended(), playing.output()).toBe(0);
+  expect(playing.output()).toMatch(/^publish \d+\/s {2}deliver \d+\/s {2}p50 [\d.]+ p95 [\d.]+ ms {2}loss \d/m);
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s ends all that it started, also twice in a row', async (name) => {
-  const demo = startDemo('--upstream', vhost.url());
-  await introduced(demo);
-  expect(demo.processes().size).toBeGreaterThanOrEqual(5);
-  demo.child.kill(name);
-  demo.child.kill(name);
-  expect(await demo.ended(), demo.output()).toBe(0);
+test('ends by itself after --seconds', async () => {
+  const playing = demo('--seconds', '1');
+  expect(await playing.ended(), playing.output()).toBe(0);
 });
 
-test('the URLs it prints answer', async () => {
-  const demo = startDemo('--upstream', vhost.url());
-  await introduced(demo);
-  const urls = demo.output().match(/http:\/\/127\.0\.0\.1:\d+\/(metrics)?(?=\s)/g) ?? [];
-  expect(urls).toHaveLength(4);
-  for (const url of urls) expect((await fetch(url)).status, url).toBe(200);
-  demo.child.kill('SIGTERM');
-  expect(await demo.ended(), demo.output()).toBe(0);
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s ends all that it started, also twice in a row',
+  async (name) => {
+    const playing = demo();
+    await playing.introduced();
+    expect(playing.processes().size).toBe(7);
+    playing.child.kill(name);
+    playing.child.kill(name);
+    expect(await playing.ended(), playing.output()).toBe(0);
+  },
+);
+
+test('killed, it leaves nothing behind either', async () => {
+  const playing = demo();
+  await playing.introduced();
+  playing.child.kill('SIGKILL');
+  expect(await playing.ended()).toBe('SIGKILL');
 });
 
-test.each(['demo/order-service.ts', '--listen'])('when the child with %s dies it says so and ends', async (part) => {
-  const demo = startDemo('--upstream', vhost.url());
-  await introduced(demo);
-  const pid = [...demo.processes()].find(([, command]) => command.includes(part))?.[0] as number;
+test.each(['order-service', 'part sidecar'])('when a %s dies it says so and ends', async (part) => {
+  const playing = demo();
+  await playing.introduced();
+  const pid = [...playing.processes()].find(([, command]) => command.includes(part))?.[0] as number;
   process.kill(pid, 'SIGKILL');
-  expect(await demo.ended()).toBe(1);
-  expect(demo.output()).toMatch(/^demo: (order|payment)-service('s sidecar)? ended \(SIGKILL\)/m);
+  expect(await playing.ended()).toBe(1);
+  expect(playing.output()).toMatch(/^demo: (order|payment|mail)-service('s sidecar)? ended \(SIGKILL\)/m);
+});
+
+test('plays on a broker that is there', async () => {
+  const vhost = await createVhost();
+  try {
+    const playing = demo('--upstream', vhost.url());
+    await playing.introduced();
+    const queues = async () => (await vhost.management.call('GET', `queues/${vhost.name}`)) as { name: string }[];
+    await until(async () => (await queues()).some(({ name }) => name === 'mails'), 'RabbitMQ has its queues');
+    await playing.tells('Orders, payments, mails');
+    playing.child.kill('SIGINT');
+    expect(await playing.ended(), playing.output()).toBe(0);
+  } finally {
+    await vhost.remove();
+  }
+});
+
+test('plays on an installed RabbitMQ that it starts, and ends it', async () => {
+  const playing = demo('--broker', 'rabbitmq');
+  await playing.tells('Orders, payments, mails');
+  expect([...playing.processes().values()].filter((command) => command.includes('beam'))).not.toEqual([]);
+  playing.child.kill('SIGINT');
+  expect(await playing.ended(), playing.output()).toBe(0);
+});
+
+test('killed, it leaves nothing behind of that RabbitMQ', async () => {
+  const playing = demo('--broker', 'rabbitmq');
+  await playing.introduced();
+  playing.child.kill('SIGKILL');
+  expect(await playing.ended()).toBe('SIGKILL');
 });
 
 test('without a broker at --upstream it says so in one line', async () => {
-  const demo = startDemo('--upstream', 'amqp://127.0.0.1:1');
-  expect(await demo.ended()).toBe(1);
-  expect(demo.output()).toMatch(/^demo: no broker at amqp:\/\/127\.0\.0\.1:1: .*\n$/);
+  const playing = demo('--upstream', 'amqp://127.0.0.1:1');
+  expect(await playing.ended()).toBe(1);
+  expect(playing.output()).toMatch(/^demo: no broker at amqp:\/\/127\.0\.0\.1:1: .*\n$/);
+});
+
+test.each([
+  [['--upstream', 'http://a'], /^tracehare: demo: --upstream http:\/\/a: no amqp:\/\/ or amqps:\/\/ address; .*\n$/],
+  [['--broker', 'kafka'], /^tracehare: demo: --broker kafka: no such broker; embedded or rabbitmq; .*\n$/],
+  [
+    ['--broker', 'rabbitmq', '--upstream', 'amqp://a'],
+    /^tracehare: demo: --upstream and --broker: give one of them.*\n$/,
+  ],
+  [['--seconds', 'soon'], /^tracehare: demo: --seconds soon: no number above 0; .*\n$/],
+  [['--sideways'], /^tracehare: demo: Unknown option '--sideways'.*\n$/],
+])('%j is refused in one line', async (args, line) => {
+  const { code, stderr } = await run(process.execPath, [program, 'demo', ...args]);
+  expect(stderr).toMatch(line);
+  expect(code).toBe(2);
+});
+
+test('--help says how to play it', async () => {
+  const { code, stdout } = await run(process.execPath, [program, 'demo', '--help']);
+  expect(code).toBe(0);
+  for (const flag of ['--upstream', '--broker', '--seconds']) expect(stdout.toString()).toContain(flag);
 });
