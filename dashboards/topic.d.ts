@@ -1,2 +1,0 @@
-import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
-export declare function topic(): Dashboard;

@@ -1,2 +1,0 @@
-/** docs/configuration.md: every setting with its flag, variable and default. */
-export declare function configurationPage(): string;

@@ -1,2 +1,0 @@
-import type { Mutant } from './mutants.ts';
-export declare function explained(file: string, line: string, mutant: Mutant): string | undefined;

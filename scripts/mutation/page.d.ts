@@ -1,2 +1,0 @@
-/** Writes scores and survivors into docs/testing.md. */
-export declare function writePage(): void;

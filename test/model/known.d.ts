@@ -1,2 +1,0 @@
-import { type Operation } from './operations.ts';
-export declare const KNOWN: Operation[][];
