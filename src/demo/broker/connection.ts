@@ -34,6 +34,8 @@ export class Connection implements ChannelConnection, FrameVisitor {
   /** 'closing': closed by us, its close-ok has not come */
   readonly #channels = new Map<number, Channel | 'closing'>();
   #opening: Buffer | undefined = Buffer.alloc(0);
+  /** bytes still to come of a body frame that has come in part */
+  #bodyLeft = 0;
   #isClosing = false;
   #isBlocked = false;
   /** the method at hand, for what is refused */
@@ -132,8 +134,6 @@ export class Connection implements ChannelConnection, FrameVisitor {
       this.#blockIfFull();
     });
   }
-
-  #bodyLeft = 0;
 
   /** heartbeats, and what no client sends */
   raw(): void {}
