@@ -25,6 +25,9 @@ interface Chapter {
 }
 
 const LATE_S = 1;
+/** behind the time */
+const INDENT = ' '.repeat(10);
+const WIDTH = 100;
 
 const CHAPTERS: Chapter[] = [
   {
@@ -36,7 +39,7 @@ const CHAPTERS: Chapter[] = [
   {
     isSeen: ({ orders }) => orders.sum('event_lost_total', { reason: 'unroutable' }) > 0,
     tell: ({ orders }) =>
-      `An unroutable key: order-service publishes order.archived, for which no queue is bound. RabbitMQ drops it and says nothing; ${count(orders.sum('event_lost_total', { reason: 'unroutable' }), 'message')} lost so far.`,
+      `An unroutable key: order-service publishes order.archived, for which no queue is bound. The broker drops it and says nothing; ${count(orders.sum('event_lost_total', { reason: 'unroutable' }), 'message')} lost so far.`,
     where: ({ orders }) => [
       `${orders}/api/losses?reason=unroutable  which ones`,
       `${orders}/metrics  event_lost_total{reason="unroutable"}`,
@@ -83,8 +86,8 @@ export class Story {
     this.#untold = this.#untold.filter((chapter) => !seen.includes(chapter));
     for (const chapter of seen) {
       const time = new Date().toTimeString().slice(0, 8);
-      this.#say(`${time}  ${chapter.tell(scene)}`);
-      for (const place of chapter.where(this.#places)) this.#say(`          -> ${place}`);
+      for (const line of wrapped(`${time}  ${chapter.tell(scene)}`)) this.#say(line);
+      for (const place of chapter.where(this.#places)) this.#say(`${INDENT}-> ${place}`);
     }
     if (seen.length > 0 && this.#untold.length === 0) this.#say('That was the story; it goes on until Ctrl-C.');
   }
@@ -94,6 +97,17 @@ export class Story {
 function late(scrape: Exposition): number {
   const within = scrape.sum('event_latency_seconds_bucket', { le: String(LATE_S) });
   return scrape.sum('event_latency_seconds_count') - within;
+}
+
+/** In lines of at most WIDTH, all but the first indented. */
+function wrapped(text: string): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.length - 1;
+    if (lines[last].length + word.length >= WIDTH) lines.push(`${INDENT}${word}`);
+    else lines[last] += lines[last] === '' ? word : ` ${word}`;
+  }
+  return lines;
 }
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
