@@ -40,6 +40,8 @@ async function play(options: Options): Promise<number> {
       stopping.abort();
     });
   }
+  // nobody reads any longer
+  process.stdout.on('error', () => stopping.abort());
   const { signal } = stopping;
   const children: { sidecars: Sidecar[]; apps: Child[] } = { sidecars: [], apps: [] };
   let stage: Stage | undefined;

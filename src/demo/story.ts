@@ -27,6 +27,7 @@ interface Chapter {
 const LATE_S = 1;
 /** behind the time */
 const INDENT = ' '.repeat(10);
+/** at most */
 const WIDTH = 100;
 
 const CHAPTERS: Chapter[] = [
@@ -99,12 +100,13 @@ function late(scrape: Exposition): number {
   return scrape.sum('event_latency_seconds_count') - within;
 }
 
-/** In lines of at most WIDTH, all but the first indented. */
+/** In lines that the terminal has room for, all but the first indented. */
 function wrapped(text: string): string[] {
+  const width = Math.min(process.stdout.columns || WIDTH, WIDTH);
   const lines = [''];
   for (const word of text.split(' ')) {
     const last = lines.length - 1;
-    if (lines[last].length + word.length >= WIDTH) lines.push(`${INDENT}${word}`);
+    if (lines[last].length + word.length >= width) lines.push(`${INDENT}${word}`);
     else lines[last] += lines[last] === '' ? word : ` ${word}`;
   }
   return lines;
