@@ -27,6 +27,7 @@ import {
   declareQueue,
   deleteExchange,
   deleteQueue,
+  isRabbitMQ4,
   nack,
   publish,
   purge,
@@ -229,6 +230,11 @@ const CASES: Record<string, (name: string) => Buffer[]> = {
   ],
 };
 
+/** What RabbitMQ 4 says instead; the demo's broker speaks as RabbitMQ 3 does. */
+const SINCE_4: Record<string, string> = {
+  'an exchange of an unknown type': "PRECONDITION_FAILED - unknown exchange type 'x-unknown'",
+};
+
 describe('refused alike', () => {
   test.concurrent.each(Object.entries(CASES))('%s', async (title, requests) => {
     const name = title.replaceAll(' ', '-');
@@ -240,6 +246,7 @@ describe('refused alike', () => {
       return said;
     };
     const [demos, rabbits] = await Promise.all([told(sites.demo), told(sites.rabbitmq)]);
-    expect(demos).toEqual(rabbits);
+    if ((await isRabbitMQ4(vhost)) && title in SINCE_4) expect(rabbits.flat().at(-1)).toContain(SINCE_4[title]);
+    else expect(demos).toEqual(rabbits);
   });
 });

@@ -27,6 +27,7 @@ import {
   declareQueue,
   deleteExchange,
   deleteQueue,
+  isRabbitMQ4,
   nack,
   publish,
   purge,
@@ -37,6 +38,7 @@ import {
   type Site,
   unbind,
   Witness,
+  withoutDeaths,
 } from './both-brokers.ts';
 
 // What happens to messages: the demo's broker and RabbitMQ tell the same story in the same bytes.
@@ -471,6 +473,7 @@ describe('told alike', () => {
       return seen;
     };
     const [demos, rabbits] = await Promise.all([told(sites.demo), told(sites.rabbitmq)]);
-    expect(demos).toEqual(rabbits);
+    const alike = (await isRabbitMQ4(vhost)) ? withoutDeaths : <T>(seen: T) => seen;
+    expect(alike(demos)).toEqual(alike(rabbits));
   });
 });
