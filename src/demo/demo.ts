@@ -3,7 +3,7 @@ import { type Child, startChild } from './child.ts';
 import { Figures } from './figures.ts';
 import { HELP, type Options, readOptions } from './options.ts';
 import { playPart } from './part.ts';
-import { type Sidecar, startSidecar } from './sidecar.ts';
+import { freePorts, type Sidecar, startSidecar } from './sidecar.ts';
 import { addressOf, Failure, type Stage, setStage } from './stage.ts';
 import { Story } from './story.ts';
 import { Terminal } from './terminal.ts';
@@ -90,8 +90,10 @@ async function ready(app: Child, signal: AbortSignal): Promise<void> {
 
 /** All at once; when one can't be started the others are ended. */
 async function startSidecars(broker: URL): Promise<Sidecar[]> {
+  const ports = await Promise.all(APPS.map((app) => freePorts(app.ports)));
+  const peers = ports.map(({ admin }) => admin);
   const starting = await Promise.allSettled(
-    APPS.map(({ name, ports }) => startSidecar(name, addressOf(broker), ports)),
+    APPS.map(({ name }, index) => startSidecar(name, addressOf(broker), ports[index], peers)),
   );
   const started = starting.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   const failed = starting.find((each) => each.status === 'rejected');
@@ -148,14 +150,14 @@ function introduction(stage: Stage, sidecars: Sidecar[]): string[] {
   const endpoint = process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
   return [
     '',
-    'Three plain AMQP apps without any telemetry code, each through a Tracehare of its own:',
+    'Three plain AMQP apps without any telemetry code, each through a Tracehare of its own, whose pages show all three:',
     '',
     ...sidecars.map(({ admin, listen }, index) => `  ${APPS[index].name.padEnd(17)}${admin}/  connects to ${listen}`),
     `  ${'broker'.padEnd(17)}${stage.said}`,
     '',
     endpoint
-      ? `Traces go to ${endpoint}: look there for the services order-service, payment-service, mail-service.`
-      : 'Traces: set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 to have them sent to a Jaeger there.',
+      ? `Traces go to ${endpoint} too: look there for the services order-service, payment-service, mail-service.`
+      : 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 has traces sent to a Jaeger there too.',
     'Ctrl-C ends everything.',
     '',
   ];

@@ -16,15 +16,23 @@ export interface Sidecar {
   scrape(): Promise<Exposition | undefined>;
 }
 
-/** Starts a sidecar for one app and waits until it is ready. */
-export async function startSidecar(
-  app: string,
-  upstream: string,
-  ports: { listen: number; admin: number },
-): Promise<Sidecar> {
-  const [listen, admin] = await Promise.all([freePort(ports.listen), freePort(ports.admin)]);
+export interface Ports {
+  listen: number;
+  admin: number;
+}
+
+/** These, or any others for those that somebody has. */
+export async function freePorts(wanted: Ports): Promise<Ports> {
+  const [listen, admin] = await Promise.all([freePort(wanted.listen), freePort(wanted.admin)]);
+  return { listen, admin };
+}
+
+/** Starts a sidecar for one app and waits until it is ready. `peers`: admin ports of all, whom each page shows. */
+export async function startSidecar(app: string, upstream: string, ports: Ports, peers: number[]): Promise<Sidecar> {
+  const { listen, admin } = ports;
   const args = ['--upstream', upstream, '--pipeline', 'shop'];
   args.push('--listen', `127.0.0.1:${listen}`, '--admin', `127.0.0.1:${admin}`);
+  args.push('--peers', peers.map((port) => `http://127.0.0.1:${port}`).join(','));
   // its spans are what the app did
   const child = startChild(`${app}'s sidecar`, 'sidecar', args, { OTEL_SERVICE_NAME: app });
   const url = `http://127.0.0.1:${admin}`;

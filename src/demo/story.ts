@@ -34,15 +34,20 @@ const CHAPTERS: Chapter[] = [
   {
     isSeen: ({ mails }) => mails.sum('event_throughput_total', { side: 'consume' }) > 0,
     tell: () =>
-      'Orders, payments, mails: order.created leads to payment.settled, and that to a mail. One trace tells it.',
-    where: ({ orders, mails }) => [`${orders}/  who talks to whom`, `${mails}/metrics  event_latency_seconds`],
+      'Orders, payments, mails: order.created leads to payment.settled, and that to a mail. A trace has a message from its publisher to all its consumers.',
+    where: ({ orders, mails }) => [
+      `${orders}/  who talks to whom`,
+      `${orders}/api/traces?topic=orders  traces`,
+      `${mails}/metrics  event_latency_seconds`,
+    ],
   },
   {
     isSeen: ({ orders }) => orders.sum('event_lost_total', { reason: 'unroutable' }) > 0,
     tell: ({ orders }) =>
       `An unroutable key: order-service publishes order.archived, for which no queue is bound. The broker drops it and says nothing; ${count(orders.sum('event_lost_total', { reason: 'unroutable' }), 'message')} lost so far.`,
     where: ({ orders }) => [
-      `${orders}/api/losses?reason=unroutable  which ones`,
+      `${orders}/api/losses?reason=unroutable  which ones, each with its trace id`,
+      `${orders}/api/traces?outcome=lost  their traces`,
       `${orders}/metrics  event_lost_total{reason="unroutable"}`,
     ],
   },
@@ -51,6 +56,7 @@ const CHAPTERS: Chapter[] = [
     tell: ({ payments, mails }) =>
       `A retry that ends in a dead letter: a card is declined, the order goes back to its queue, is declined again and ends in payment.failed; ${payments.sum('event_requeued_total')} requeued, ${mails.sum('event_dead_lettered_total')} dead-lettered so far.`,
     where: ({ payments, mails }) => [
+      `${payments}/api/traces?outcome=failed  traces of orders that failed`,
       `${payments}/metrics  event_requeued_total, event_redelivered_total`,
       `${mails}/metrics  event_dead_lettered_total{queue="payment.orders",reason="rejected"}`,
     ],
@@ -58,8 +64,9 @@ const CHAPTERS: Chapter[] = [
   {
     isSeen: ({ unanswered }) => unanswered > 0,
     tell: () =>
-      'A question without an answer: order-service asks about an express order, payment-service takes the question and says nothing. The broker did all it should, so it is no loss: the trace ends where the answer should begin.',
+      'A question without an answer: order-service asks about an express order, payment-service takes the question and says nothing. The broker did all it should, so it is no loss: there are fewer answers than questions.',
     where: ({ payments }) => [
+      `${payments}/api/traces?topic=payments  traces of questions`,
       `${payments}/metrics  topic payments are the questions, amq.rabbitmq.reply-to the answers`,
     ],
   },
@@ -67,7 +74,10 @@ const CHAPTERS: Chapter[] = [
     isSeen: ({ mails }) => late(mails) > 0,
     tell: ({ mails }) =>
       `A slow consumer: mail-service takes 400 ms a mail for some seconds, twice a minute. Its queue grows, then it catches up; ${count(late(mails), 'mail')} waited longer than ${LATE_S} s.`,
-    where: ({ mails }) => [`${mails}/metrics  event_latency_seconds, event_processing_seconds{queue="mails"}`],
+    where: ({ mails }) => [
+      `${mails}/api/traces?sort=slowest  the slowest traces`,
+      `${mails}/metrics  event_latency_seconds, event_processing_seconds{queue="mails"}`,
+    ],
   },
 ];
 

@@ -51,18 +51,24 @@ async function charge(channel: ConfirmChannel, message: ConsumeMessage): Promise
   if (amount > CARD_LIMIT) return channel.nack(message, false, !redelivered);
   if (!redelivered && Math.random() < BANK_SILENT) return channel.nack(message, false, true);
 
-  await settled(channel, { order: id, amount });
+  await settled(channel, { order: id, amount }, message.properties.messageId);
   channel.ack(message);
 }
 
 /** Resolves when the broker has taken responsibility: only then may the order be acked. */
-function settled(channel: ConfirmChannel, payment: object): Promise<void> {
+function settled(channel: ConfirmChannel, payment: object, orderMessage: string): Promise<void> {
   return new Promise((resolve, reject) => {
     channel.publish(
       'payments.events',
       'payment.settled',
       Buffer.from(JSON.stringify(payment)),
-      { type: 'payment.settled', messageId: randomUUID(), contentType: 'application/json', persistent: true },
+      {
+        type: 'payment.settled',
+        messageId: randomUUID(),
+        correlationId: orderMessage,
+        contentType: 'application/json',
+        persistent: true,
+      },
       (error) => (error ? reject(error) : resolve()),
     );
   });
