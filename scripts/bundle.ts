@@ -1,6 +1,7 @@
 // Makes dist: the program with the packages it needs, in some forty files of which a start reads twenty
 // instead of five hundred, and of a package only what is used. Beside it dist/licenses.txt, the texts that
-// the packages' licenses ask to go with each copy, and dist/page.html, the live page.
+// the packages' licenses ask to go with each copy, and dist/page.html, the live page by itself: the program has it in
+// a file that is read when somebody looks, tests of single parts read this one.
 import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
@@ -18,6 +19,21 @@ const besides: Plugin = {
     const folders = new Set([...this.getModuleIds(), ...page.modules].flatMap((id) => folder.exec(id)?.[0] ?? []));
     this.emitFile({ type: 'asset', fileName: 'licenses.txt', source: [...folders].sort().map(notice).join('\n') });
     this.emitFile({ type: 'asset', fileName: 'page.html', source: page.html });
+  },
+};
+
+const PAGE_MODULE = join(ROOT, 'src/page-text.ts');
+const PAGE_TEXT = '\0page';
+
+/** The page's text in the program, and not in memory before somebody looks. */
+const pageWithin: Plugin = {
+  name: 'page-within',
+  resolveId: (id) => (id === PAGE_TEXT ? id : undefined),
+  load(id) {
+    if (id === PAGE_TEXT) return `export default ${JSON.stringify(page.html)};`;
+    return id === PAGE_MODULE
+      ? `export const pageText = async () => (await import(${JSON.stringify(PAGE_TEXT)})).default;`
+      : undefined;
   },
 };
 
@@ -88,5 +104,5 @@ await build({
   platform: 'node',
   output: { dir: 'dist', cleanDir: true, entryFileNames: '[name].js', chunkFileNames: '[name].js', sourcemap: true },
   treeshake: { propertyReadSideEffects: false },
-  plugins: [builtins, lateRequires, besides],
+  plugins: [pageWithin, builtins, lateRequires, besides],
 });

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 
 /** What a browser gets at `/`, and what it lets that do. */
 export interface Page {
@@ -8,13 +7,10 @@ export interface Page {
 }
 
 /**
- * The live page. Its policy: nothing but this very script and style runs on it, and it talks to its own server only.
- * The icon is in the document. Throws one line if the page was not built.
+ * The live page of this text. Its policy: nothing but this very script and style runs on it, and it talks to its own
+ * server only. The icon is in the document.
  */
-export async function readPage(file: URL): Promise<Page> {
-  const html = await readFile(file, 'utf8').catch(({ code }) => {
-    throw new Error(`the page can't be read (${code}): npm run build makes ${file.pathname}`);
-  });
+export function pageOf(html: string): Page {
   const policy = [
     "default-src 'none'",
     `style-src ${hashes(html, 'style')}`,

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pageFile } from '../page-file.ts';
+import { pageText } from '../page-text.ts';
 import { Access, type AccessSettings, type Refusal } from './access.ts';
 import { Answers } from './answers.ts';
 import { Crowd } from './crowd.ts';
 import { Events } from './events.ts';
-import { type Page, readPage } from './page.ts';
+import { type Page, pageOf } from './page.ts';
 import { anyText, NotFound, parameters, QueryError } from './parameters.ts';
 import { type PeerSettings, Peers } from './peers.ts';
 import {
@@ -130,7 +130,7 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
       '/',
       guarded(async () => {
         // not before somebody looks
-        page ??= await readPage(pageFile);
+        page ??= pageOf(await pageText());
         const { html, policy } = page;
         return {
           status: 200,

@@ -1,8 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readPage } from '../../src/admin/page.ts';
+import { pageOf } from '../../src/admin/page.ts';
 import type { EventsOf, StateAnswer, TopicRow, TopicsAnswer } from '../../src/api.ts';
-import { pageFile } from '../../src/page-file.ts';
+import { pageText } from '../../src/page-text.ts';
 
 /** What a scripted sidecar says. Paths are those below `/api/`, without parameters. */
 export interface Script {
@@ -26,7 +26,7 @@ export interface Scripted {
 
 /** Serves the built page and answers by the contract what it is told to: any number of topics without their traffic. */
 export async function startScripted(script: Script): Promise<Scripted> {
-  const page = await readPage(pageFile);
+  const page = pageOf(await pageText());
   const asked: string[] = [];
   const listeners = new Set<ServerResponse>();
   let refuses = false;
