@@ -4,10 +4,12 @@ import { startAdmin } from '../admin/server.ts';
 import type { SidecarState } from '../admin/sources.ts';
 import type { Config } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
+import { didYouMean } from '../config/nearest.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
 import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
+import { variableMistakes } from '../telemetry/export/variables.ts';
 import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
@@ -96,6 +98,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   // before anything listens: a plugin that can't be used is a reason not to start
   const plugins = await loadPlugins(loaded, workers, log);
   // the SDK takes longest to load: it must not hold up the traffic
+  for (const mistake of variableMistakes(process.env, didYouMean)) log.warn(mistake);
   const sinkLoading = createSpanSink({
     env: process.env,
     consumer: config.tracing.consumer,

@@ -5,7 +5,7 @@ import type { Logger } from '../app/log.ts';
 import { misspelt } from '../config/given.ts';
 import { ConfigError, type Loaded, load } from '../config/load.ts';
 import { ReadFiles } from '../config/read-files.ts';
-import { PLUGIN_ERROR, startError } from './start-error.ts';
+import { isSettingWrong, startError } from './start-error.ts';
 
 /** `tracehare [run]`: until a signal ends it. Exit 0 after a drain, 1 on failure, 2 on wrong flags or configuration. */
 export async function run(argv: string[], traffic: Worker): Promise<void> {
@@ -19,7 +19,7 @@ export async function run(argv: string[], traffic: Worker): Promise<void> {
   process.on('uncaughtException', (error) => fail(log, error, 'uncaught exception'));
 
   const { start } = await import('../app/app.ts');
-  const again = (files: ReadFiles) => load({ argv, env: process.env, check: true, files });
+  const again = (files: ReadFiles) => load({ argv, env: process.env, files });
   const starting = start({ loaded, files, traffic, load: again, log });
   obey(starting, log);
   try {
@@ -28,7 +28,7 @@ export async function run(argv: string[], traffic: Worker): Promise<void> {
   } catch (error) {
     log.debug({ err: error }, 'could not start');
     process.stderr.write(`tracehare: ${startError(error, config)}\n`);
-    process.exit((error as NodeJS.ErrnoException).code === PLUGIN_ERROR ? 2 : 1);
+    process.exit(isSettingWrong(error) ? 2 : 1);
   }
 }
 

@@ -7,7 +7,7 @@ import { type ConfigFile, parseConfigFile, unreadable } from './file.ts';
 import { fromFlags, fromVariables } from './given.ts';
 import { merge } from './merge.ts';
 import { type Bound, namesItself } from './own-address.ts';
-import { problemAt, problemsOf, type Sources } from './problems.ts';
+import { isGiven, problemAt, problemsOf, type Sources } from './problems.ts';
 import { ReadFiles } from './read-files.ts';
 import { type Checked, schema } from './schema.ts';
 import { configFile, settings } from './settings.ts';
@@ -21,8 +21,8 @@ export interface LoadOptions {
   /** flags only, without the command */
   argv: readonly string[];
   env: Record<string, string | undefined>;
-  /** also try every file that is named, and whether it is of use */
-  check?: boolean;
+  /** the configuration file, whatever flags and variables name */
+  file?: string;
   /** is asked for every file, and so knows them afterwards */
   files?: ReadFiles;
 }
@@ -47,23 +47,23 @@ export function loadConfig(options: LoadOptions): Config {
  * Flags beat variables beat the file beats defaults. The result is complete and deeply frozen.
  * Throws ConfigError with every problem there is, and nothing else.
  */
-export function load({ argv, env, check = false, files = new ReadFiles() }: LoadOptions): Loaded {
+export function load({ argv, env, file: asked, files = new ReadFiles() }: LoadOptions): Loaded {
   const flags = fromFlags(argv);
   const variables = fromVariables(env);
-  const path = flags.file ?? variables.file;
+  const path = asked ?? flags.file ?? variables.file;
   const from = flags.file === undefined ? `${configFile.variable}: ` : `--${configFile.flag}: `;
-  const file = path === undefined ? undefined : open(path, check ? '' : from, files);
+  const file = path === undefined ? undefined : open(path, asked === undefined ? from : '', files);
   const { tree, origins } = merge(file?.content, [variables.given, flags.given]);
   const sources: Sources = { file, origins };
   const checked = schema.safeParse(tree);
   // Syntax errors leave no content to check; what flags and variables say is checked nevertheless.
   const problems = [...(file?.problems ?? []), ...problemsOf(checked.error?.issues ?? [], sources), ...flags.problems];
-  if (check) problems.push(...unreadableFiles(tree, sources, files));
-  if (check && checked.success) {
+  problems.push(...unreadableFiles(tree, sources, files));
+  if (checked.success) {
     if (path !== undefined) problems.push(...missingPlugins(checked.data, path, sources));
     for (const { path: at, what } of tlsProblems(checked.data, files)) problems.push(problemAt(at, what, sources));
+    problems.push(...ownUpstreams(checked.data, sources));
   }
-  if (checked.success) problems.push(...ownUpstreams(checked.data, sources));
   const fileToken = readToken(tree, sources, problems, files);
   if (!checked.success || problems.length > 0) throw new ConfigError(problems);
   return {
@@ -118,8 +118,14 @@ function unreadableFiles(tree: unknown, sources: Sources, files: ReadFiles): str
 function ownUpstreams({ listen: { address }, upstream: { urls } }: Checked, sources: Sources): string[] {
   const own = urls.find(({ host, port }) => namesItself(address, host, port));
   if (own === undefined) return [];
-  const what = `${nameOf(own)} is where Tracehare itself listens (${nameOf(address)}); name the broker, or listen on another port`;
-  return [problemAt(['upstream', 'urls'], what, sources)];
+  const upstream = ['upstream', 'urls'];
+  // nobody named the upstream, so it is told where the port was
+  if (isGiven(upstream, sources)) {
+    const what = `${nameOf(own)} is where Tracehare itself listens (${nameOf(address)}); name the broker, or listen on another port`;
+    return [problemAt(upstream, what, sources)];
+  }
+  const what = `${nameOf(address)} is where the broker is expected as long as no upstream is given (${nameOf(own)}); name the broker by --upstream, or listen on another port`;
+  return [problemAt(['listen', 'address'], what, sources)];
 }
 
 const nameOf = ({ host, port }: Bound): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
