@@ -8,6 +8,7 @@ import { didYouMean } from '../config/nearest.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
+import { spansGoTo } from '../telemetry/export/destination.ts';
 import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
 import { variableMistakes } from '../telemetry/export/variables.ts';
 import { Exposition } from '../telemetry/exposition/exposition.ts';
@@ -19,6 +20,7 @@ import { observeLosses } from '../telemetry/loss/observe.ts';
 import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
+import { Certificates } from './certificates.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
@@ -35,6 +37,8 @@ export interface RunningApp {
   /** bound addresses, host:port */
   listen: string;
   admin: string;
+  /** where spans go */
+  spans: string;
   /** Resolves when the last connection is gone and everything is closed. */
   drain(): Promise<void>;
   /** New connections become plain pipes. */
@@ -66,6 +70,9 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   /** SIGUSR2 came */
   let bypassed = false;
   const upstreams = new Upstreams(config.upstream, log);
+  /** of any thread */
+  const mistakes = new Set<string>();
+  const certificates = new Certificates(log);
   let draining = false;
   let descriptorsTold = false;
   /** traces that maxTracesPerSecond left unsampled, by thread */
@@ -82,12 +89,20 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     );
   }
 
+  function tellMistake(message: string, peer: string): void {
+    if (!mistakes.has(message)) log.warn({ peer }, message);
+    mistakes.add(message);
+  }
+
   function onReport(report: Report, from: number): void {
     if (report.type === 'warning') log.warn(report.message);
     else if (report.type === 'out of descriptors') tellDescriptors();
     else if (report.type === 'sampling') limited[from] = report.limited;
-    else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
-    else if (report.type === 'learned') {
+    else if (report.type === 'mistake') tellMistake(report.message, report.peer);
+    else if (report.type === 'dialled') {
+      upstreams.dialled(report.upstream, report.error);
+      if (report.life !== undefined) certificates.seen(report.upstream, report.life);
+    } else if (report.type === 'learned') {
       threads.forEach((thread, index) => {
         if (index !== from) thread.learn(report.fact);
       });
@@ -117,7 +132,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
           shared: false,
           tls: config.listen.tls && listenerSecurity(config.listen.tls, files),
         },
-        upstreamSecurity: upstreamSecurity(config.upstream.tls, files),
+        upstreamSecurity: upstreamSecurity(config.upstream, files),
         plugins: plugins?.shared,
         env: samplingVariables(process.env),
       },
@@ -130,6 +145,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     )),
   );
 
+  certificates.configure(config, files);
   const faults = new FaultWatch(log);
   faults.update(config.rules, config.faults.enabled);
 
@@ -156,6 +172,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
   exposition.register(REGISTERED.tracesLimited, () => sum(limited));
   exposition.register(REGISTERED.faultsActive, () => faults.counts());
+  exposition.register(REGISTERED.certificateEnds, () => certificates.ends());
   exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
 
   const events = new EventPump(bus);
@@ -210,13 +227,14 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     const config = inForce();
     const { listen, upstream, tracing } = config;
     const tls = listen.tls && listenerSecurity(listen.tls, files);
-    const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream.tls, files) };
+    const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream, files) };
     await Promise.all(threads.map((thread) => thread.configure(configuration)));
     running = inForce();
     faults.update(config.rules, config.faults.enabled);
     log.level = config.log.level;
     sink.configure(tracing);
     upstreams.configure(upstream);
+    certificates.configure(config, files);
     admin.configure(config.admin);
   }
   const reloader = new Reloader({ running: loaded, files, load, apply, log });
@@ -229,6 +247,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   return {
     listen,
     admin: admin.address,
+    spans: spansGoTo(process.env),
     bypass() {
       bypassed = true;
       running = { ...running, bypass: true };
@@ -244,6 +263,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         process.kill(process.pid, 'SIGKILL');
       }, running.drain.timeout + DRAIN_MARGIN_MS);
       await reloader.close();
+      certificates.close();
       step = 'connections';
       await drainTraffic(running.drain.timeout);
       step = 'events';

@@ -6,7 +6,7 @@ import { ConfigError } from './error.ts';
 import { type ConfigFile, parseConfigFile, unreadable } from './file.ts';
 import { fromFlags, fromVariables } from './given.ts';
 import { merge } from './merge.ts';
-import { type Bound, namesItself } from './own-address.ts';
+import { nameOf, namesItself } from './own-address.ts';
 import { isGiven, problemAt, problemsOf, type Sources } from './problems.ts';
 import { ReadFiles } from './read-files.ts';
 import { type Checked, schema } from './schema.ts';
@@ -127,8 +127,6 @@ function ownUpstreams({ listen: { address }, upstream: { urls } }: Checked, sour
   const what = `${nameOf(address)} is where the broker is expected as long as no upstream is given (${nameOf(own)}); name the broker by --upstream, or listen on another port`;
   return [problemAt(['listen', 'address'], what, sources)];
 }
-
-const nameOf = ({ host, port }: Bound): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Files only: to look into a package, or to import anything, would be to run code. */
 function missingPlugins({ plugins }: Checked, path: string, sources: Sources): string[] {

@@ -3,13 +3,14 @@ import { NO_BYTES } from '../../amqp/bytes.ts';
 import { MAX_FRAME } from '../../amqp/frames.ts';
 import { closeFrame } from '../../amqp/methods.ts';
 import { FRAME_OVERHEAD } from '../../amqp/spec.ts';
+import { speechOf } from '../../amqp/stranger.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { Ending } from '../ports/verdict.ts';
 import { FromApp, observedFromApp } from '../scanning/from-app.ts';
 import { FromBroker, observedFromBroker } from '../scanning/from-broker.ts';
 import type { ScanRuns } from '../scanning/scan-runs.ts';
 import { type Closing, Session } from '../session/session.ts';
-import type { Upstream } from '../stream/dial.ts';
+import { nameOf, type Upstream } from '../stream/dial.ts';
 import type { Scratch } from '../stream/output.ts';
 import { CloseHold } from './close-hold.ts';
 import { ConnectionState } from './connection-state.ts';
@@ -40,6 +41,7 @@ export interface ThreadScratch {
  */
 export class Connection {
   readonly id: number;
+  readonly #target: Upstream;
   readonly #plane: Plane;
   readonly #session: Session;
   readonly #app: Socket;
@@ -73,7 +75,8 @@ export class Connection {
     this.#session = session;
     this.#hold = new CloseHold(session);
     const lost = (): void => this.#pipe('frame_error');
-    const unknown = (): void => this.#pipe('unknown_protocol');
+    const peer = `${app.remoteAddress}:${app.remotePort}`;
+    this.#target = upstream;
     this.#upstream = new Direction(plane, scratch.output, {
       name: 'upstream',
       from: app,
@@ -87,7 +90,10 @@ export class Connection {
           session.upstreamUnflushed.flushed(now);
         },
       },
-      unknown,
+      unknown: (opening) => {
+        plane.onMistake({ by: 'app', speaks: speechOf(opening), peer });
+        this.#pipe('unknown_protocol');
+      },
       heldBack: (now) => session.silence.heldBack(now),
       follow: (boundary, limiter) => new FromApp(session, boundary, scratch.runs.publishes, this, limiter, lost),
     });
@@ -109,7 +115,17 @@ export class Connection {
           session.downstreamUnflushed.flushed(now);
         },
       },
-      unknown,
+      unknown: (opening) => {
+        // to anything else it may answer what it likes
+        if (this.#upstream.speaks === 'AMQP 0-9-1')
+          plane.onMistake({
+            by: 'upstream',
+            speaks: speechOf(opening),
+            upstream: nameOf(this.#target),
+            tls: this.#target.tls,
+          });
+        this.#pipe('unknown_protocol');
+      },
       heldBack: () => session.inFlight.heldBack(),
       follow: (boundary, limiter) => new FromBroker(session, boundary, scratch.runs.deliveries, this, limiter, lost),
     });
@@ -123,7 +139,7 @@ export class Connection {
       type: 'connection.opened',
       at: clock.micros(clock.now()),
       connection: id,
-      client: `${app.remoteAddress}:${app.remotePort}`,
+      client: peer,
       brokerHost: upstream.host,
       brokerPort: upstream.port,
       bypass: plane.bypass ? 'bypass' : '',
@@ -198,6 +214,14 @@ export class Connection {
     const now = clock.now();
     session.downstreamUnflushed.unsent(now);
     if (this.#appVanished && session.closing === undefined) session.inFlight.end(now);
+    const isMute = this.#upstream.speaks === 'AMQP 0-9-1' && this.#downstream.speaks === undefined;
+    if (isMute && !this.#appVanished && session.closing === undefined)
+      this.#plane.onMistake({
+        by: 'upstream',
+        speaks: 'nothing',
+        upstream: nameOf(this.#target),
+        tls: this.#target.tls,
+      });
     const closing: Closing = session.closing ?? { by: 'network', code: 0, text: '' };
     session.end('connection_lost', now);
     session.forget();
