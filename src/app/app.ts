@@ -17,7 +17,6 @@ import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
-import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
 import { Certificates } from './certificates.ts';
@@ -27,6 +26,7 @@ import type { Logger } from './log.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
+import { ThreadReports } from './thread-reports.ts';
 import { Upstreams } from './upstreams.ts';
 
 const SNAPSHOT_MS = 1000;
@@ -70,44 +70,20 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   /** SIGUSR2 came */
   let bypassed = false;
   const upstreams = new Upstreams(config.upstream, log);
-  /** of any thread */
-  const mistakes = new Set<string>();
   const certificates = new Certificates(log);
   let draining = false;
-  let descriptorsTold = false;
-  /** traces that maxTracesPerSecond left unsampled, by thread */
-  const limited: number[] = [];
   const threads: TrafficThread[] = [];
-
-  /** Once: as long as it lasts, every connection meets it, and a metric counts them. */
-  function tellDescriptors(): void {
-    if (descriptorsTold) return;
-    descriptorsTold = true;
-    log.error(
-      { connections: running.limits.connections },
-      'out of file descriptors: connections are refused until some end; allow two for each connection and a hundred more (ulimit -n, LimitNOFILE=), or lower limits.connections',
-    );
-  }
-
-  function tellMistake(message: string, peer: string): void {
-    if (!mistakes.has(message)) log.warn({ peer }, message);
-    mistakes.add(message);
-  }
-
-  function onReport(report: Report, from: number): void {
-    if (report.type === 'warning') log.warn(report.message);
-    else if (report.type === 'out of descriptors') tellDescriptors();
-    else if (report.type === 'sampling') limited[from] = report.limited;
-    else if (report.type === 'mistake') tellMistake(report.message, report.peer);
-    else if (report.type === 'dialled') {
-      upstreams.dialled(report.upstream, report.error);
-      if (report.life !== undefined) certificates.seen(report.upstream, report.life);
-    } else if (report.type === 'learned') {
+  const reports = new ThreadReports({
+    log,
+    upstreams,
+    certificates,
+    connections: () => running.limits.connections,
+    learned(fact, from) {
       threads.forEach((thread, index) => {
-        if (index !== from) thread.learn(report.fact);
+        if (index !== from) thread.learn(fact);
       });
-    }
-  }
+    },
+  });
 
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   // before anything listens: a plugin that can't be used is a reason not to start
@@ -138,7 +114,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       },
       workers,
       traffic,
-      onReport,
+      (report, from) => reports.take(report, from),
       (error) => {
         throw error;
       },
@@ -170,7 +146,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
   exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
-  exposition.register(REGISTERED.tracesLimited, () => sum(limited));
+  exposition.register(REGISTERED.tracesLimited, () => reports.limited);
   exposition.register(REGISTERED.faultsActive, () => faults.counts());
   exposition.register(REGISTERED.certificateEnds, () => certificates.ends());
   exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
@@ -202,7 +178,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       faults: faults.list(),
       limits: [
         ...Object.entries(folded).map(([label, count]) => ({ name: `values of label ${label}`, count })),
-        { name: 'new traces a second', count: sum(limited) },
+        { name: 'new traces a second', count: reports.limited },
         { name: 'events dropped', count: eventsDropped() },
         { name: 'spans dropped', count: sink.figures().dropped },
       ].filter(({ count }) => count > 0),

@@ -26,7 +26,7 @@ export function readArguments(name: string, { options: known }: Pick<Command, 'o
     if (option === undefined || !token.rawName.startsWith('--')) {
       const names = known.map((each) => `--${each.name}`);
       const offer = didYouMean(token.rawName, [...names, '--help']) || `; tracehare ${name} --help lists them`;
-      throw new UsageError(`unknown option \`${shown(token.rawName)}\` of ${name}${offer}`);
+      throw new UsageError(`unknown flag \`${shown(token.rawName)}\` of ${name}${offer}`);
     }
     const missing = token.value === undefined || (!token.inlineValue && token.value.startsWith('-'));
     if (option.value === undefined) {

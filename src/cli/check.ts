@@ -24,7 +24,7 @@ async function checkOne(given: string): Promise<void> {
   const file = given === '-' ? STDIN : given;
   const files = given === '-' ? ReadFiles.holding(STDIN, await buffer(process.stdin)) : new ReadFiles();
   try {
-    loadConfig({ argv: [], env: {}, file, files });
+    loadConfig({ argv: [], env: {}, check: true, file, files });
     process.stdout.write(`${file}: ok\n`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -21,7 +21,7 @@ export async function run(argv: string[], traffic: Worker): Promise<void> {
   process.on('uncaughtException', (error) => fail(log, error, 'uncaught exception'));
 
   const { start } = await import('../app/app.ts');
-  const again = (files: ReadFiles) => load({ argv, env: process.env, files });
+  const again = (files: ReadFiles) => load({ argv, env: process.env, check: true, files });
   const starting = start({ loaded, files, traffic, load: again, log });
   obey(starting, log);
   try {
@@ -57,7 +57,7 @@ function startLine({ config, path }: Loaded, { listen, admin, spans }: Pick<Runn
 
 function configure(argv: string[], files: ReadFiles): Loaded | undefined {
   try {
-    return load({ argv, env: process.env, files });
+    return load({ argv, env: process.env, check: true, files });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) process.stderr.write(`tracehare: ${problem}\n`);

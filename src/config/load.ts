@@ -21,6 +21,8 @@ export interface LoadOptions {
   /** flags only, without the command */
   argv: readonly string[];
   env: Record<string, string | undefined>;
+  /** also try every file that is named, and whether it is of use */
+  check?: boolean;
   /** the configuration file, whatever flags and variables name */
   file?: string;
   /** is asked for every file, and so knows them afterwards */
@@ -47,7 +49,7 @@ export function loadConfig(options: LoadOptions): Config {
  * Flags beat variables beat the file beats defaults. The result is complete and deeply frozen.
  * Throws ConfigError with every problem there is, and nothing else.
  */
-export function load({ argv, env, file: asked, files = new ReadFiles() }: LoadOptions): Loaded {
+export function load({ argv, env, check = false, file: asked, files = new ReadFiles() }: LoadOptions): Loaded {
   const flags = fromFlags(argv);
   const variables = fromVariables(env);
   const path = asked ?? flags.file ?? variables.file;
@@ -58,12 +60,12 @@ export function load({ argv, env, file: asked, files = new ReadFiles() }: LoadOp
   const checked = schema.safeParse(tree);
   // Syntax errors leave no content to check; what flags and variables say is checked nevertheless.
   const problems = [...(file?.problems ?? []), ...problemsOf(checked.error?.issues ?? [], sources), ...flags.problems];
-  problems.push(...unreadableFiles(tree, sources, files));
-  if (checked.success) {
+  if (check) problems.push(...unreadableFiles(tree, sources, files));
+  if (check && checked.success) {
     if (path !== undefined) problems.push(...missingPlugins(checked.data, path, sources));
     for (const { path: at, what } of tlsProblems(checked.data, files)) problems.push(problemAt(at, what, sources));
-    problems.push(...ownUpstreams(checked.data, sources));
   }
+  if (checked.success) problems.push(...ownUpstreams(checked.data, sources));
   const fileToken = readToken(tree, sources, problems, files);
   if (!checked.success || problems.length > 0) throw new ConfigError(problems);
   return {

@@ -13,7 +13,7 @@ test.each(pages)('docs/$file is what the code says; `npm run docs` writes it', a
 
 test('docs/example.yaml is right, and names the schema', () => {
   const file = fileURLToPath(new URL('../../docs/example.yaml', import.meta.url));
-  expect(loadConfig({ argv: ['--config', file], env: {} }).pipeline).toBe('orders');
+  expect(loadConfig({ argv: ['--config', file], env: {}, check: true }).pipeline).toBe('orders');
   expect(committed('example.yaml')).toMatch(/^# yaml-language-server: \$schema=tracehare\.schema\.json\n/);
 });
 
