@@ -1,7 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startAdmin } from '../admin/server.ts';
-import type { SidecarState } from '../admin/sources.ts';
 import type { Config } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import { didYouMean } from '../config/nearest.ts';
@@ -19,13 +19,17 @@ import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
+import { Blocked } from './blocked.ts';
 import { Certificates } from './certificates.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
+import { connectionsOf, keptTrace } from './look-ups.ts';
+import { MessageWatch } from './message-watch.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
+import { identityOf, type StateSources, sidecarState } from './sidecar-view.ts';
 import { ThreadReports } from './thread-reports.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -63,7 +67,8 @@ export interface StartOptions {
  * thread turns what they count and tell into metrics, spans, logs and answers.
  */
 export async function start({ loaded, files, traffic, load, log }: StartOptions): Promise<RunningApp> {
-  const started = performance.now();
+  const startedAt = Date.now();
+  const instance = randomUUID();
   /** at the start; `running` is what holds now */
   const { config } = loaded;
   let running = config;
@@ -73,11 +78,13 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const certificates = new Certificates(log);
   let draining = false;
   const threads: TrafficThread[] = [];
+  let watch: MessageWatch | undefined;
   const reports = new ThreadReports({
     log,
     upstreams,
     certificates,
     connections: () => running.limits.connections,
+    skipped: (from, count) => watch?.skipped(from, count),
     learned(fact, from) {
       threads.forEach((thread, index) => {
         if (index !== from) thread.learn(fact);
@@ -95,6 +102,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     consumer: config.tracing.consumer,
     maxLossSpansPerSecond: config.tracing.maxLossSpansPerSecond,
     version,
+    instance,
+    keepBytes: config.page.traces,
     log,
   });
   sinkLoading.catch(() => {});
@@ -137,6 +146,9 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const losses = new LossLog(config.limits.losses);
   observeLosses(bus, losses);
   observeExemplars(bus, exposition);
+  const blocked = new Blocked(bus);
+  const messages = new MessageWatch(bus, threads);
+  watch = messages;
   observeSpans(bus, sink);
   plugins?.observe(bus);
   plugins?.register(exposition);
@@ -158,42 +170,45 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const listen = `${host.includes(':') ? `[${host}]` : host}:${threads[0].port}`;
   const drainTraffic = (timeout: number): Promise<unknown> => Promise.all(threads.map((each) => each.drain(timeout)));
 
-  function look(): SidecarState {
-    const { connections, channels, passed, lossRates, folded } = exposition.figures();
-    return {
-      version,
-      uptime: (performance.now() - started) / 1000,
-      listen,
-      upstreams: upstreams.list(),
-      connections,
-      channels,
-      messages: { published: passed.publish, delivered: passed.consume },
-      lossRates: lossRates.map(({ labels: { topic, pipeline, side }, value }) => ({
-        topic,
-        pipeline,
-        side,
-        rate: value,
-      })),
-      bypass: running.bypass,
-      faults: faults.list(),
-      limits: [
-        ...Object.entries(folded).map(([label, count]) => ({ name: `values of label ${label}`, count })),
-        { name: 'new traces a second', count: reports.limited },
-        { name: 'events dropped', count: eventsDropped() },
-        { name: 'spans dropped', count: sink.figures().dropped },
-      ].filter(({ count }) => count > 0),
-    };
-  }
+  const identity = identityOf(instance, listen, process.env);
+  let reloader: Reloader | undefined;
+  const look: StateSources = {
+    identity,
+    startedAt,
+    listen,
+    env: process.env,
+    configFile: loaded.path,
+    exposition,
+    sink,
+    running: () => running,
+    upstreams: () => upstreams.list(),
+    faults: () => faults.list(),
+    blocked: () => blocked.figures,
+    reloads: () => ({ ...(reloader?.counts ?? NO_RELOADS), lastFailed: reloader?.succeeded === false }),
+    limits: () => ({ 'new traces a second': reports.limited, 'events dropped': eventsDropped() }),
+  };
 
-  const admin = await startAdmin(config.admin, {
-    metrics: (accept) => exposition.render(accept),
-    ready: () => (draining ? 'draining' : undefined),
-    upstreamReachable: () => upstreams.reachable(),
-    losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
-    topology: (query) => exposition.topology(query),
-    lossReasons: LOSS_REASONS,
-    state: look,
-  }).catch(async (error) => {
+  const admin = await startAdmin(
+    { ...config.admin, peers: config.peers },
+    {
+      identity,
+      metrics: (accept) => exposition.render(accept),
+      ready: () => (draining ? 'draining' : undefined),
+      upstreamReachable: () => upstreams.reachable(),
+      topics: (search) => exposition.topics(search),
+      topicLines: (keys) => exposition.topicLines(keys),
+      topic: (topic, pipeline) => exposition.topic(topic, pipeline),
+      pipelinesOf: (topic) => exposition.pipelinesOf(topic),
+      traces: (query) => ({ ...sink.kept.find(query), kept: sink.kept.figures, skipped: sink.kept.skipped }),
+      trace: (traceId) => keptTrace(sink, traceId, identity),
+      connections: (query) => connectionsOf(threads, query),
+      watch: (watcher) => messages.add(watcher),
+      losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
+      topology: (query) => exposition.topology(query),
+      lossReasons: LOSS_REASONS,
+      state: () => sidecarState(look),
+    },
+  ).catch(async (error) => {
     await drainTraffic(0);
     throw error;
   });
@@ -211,14 +226,15 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     sink.configure(tracing);
     upstreams.configure(upstream);
     certificates.configure(config, files);
-    admin.configure(config.admin);
+    admin.configure({ ...config.admin, peers: config.peers });
   }
-  const reloader = new Reloader({ running: loaded, files, load, apply, log });
+  const reloading = new Reloader({ running: loaded, files, load, apply, log });
+  reloader = reloading;
   exposition.register(REGISTERED.configReloads, () =>
-    Object.entries(reloader.counts).map(([result, value]) => ({ labels: { result }, value })),
+    Object.entries(reloading.counts).map(([result, value]) => ({ labels: { result }, value })),
   );
-  exposition.register(REGISTERED.configReloadSucceeded, () => (reloader.succeeded ? 1 : 0));
-  exposition.register(REGISTERED.configReloadSucceededAt, () => reloader.succeededAt);
+  exposition.register(REGISTERED.configReloadSucceeded, () => (reloading.succeeded ? 1 : 0));
+  exposition.register(REGISTERED.configReloadSucceededAt, () => reloading.succeededAt);
 
   return {
     listen,
@@ -229,7 +245,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       running = { ...running, bypass: true };
       for (const thread of threads) thread.bypass();
     },
-    reload: () => reloader.reload(),
+    reload: () => reloading.reload(),
     async drain() {
       draining = true;
       let step = 'a reload';
@@ -238,7 +254,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         // whatever hangs may hang an orderly exit too
         process.kill(process.pid, 'SIGKILL');
       }, running.drain.timeout + DRAIN_MARGIN_MS);
-      await reloader.close();
+      await reloading.close();
       certificates.close();
       step = 'connections';
       await drainTraffic(running.drain.timeout);
@@ -280,6 +296,8 @@ function exposed({
     ...(servers.length === 1 && { server: { address: host, port } }),
   });
 }
+
+const NO_RELOADS = { success: 0, failure: 0 };
 
 function observeSpans(bus: EventBus, sink: SpanSink): void {
   for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {

@@ -9,6 +9,8 @@ export interface ReportReceivers {
   certificates: Certificates;
   /** limits.connections that hold now */
   connections(): number;
+  /** Messages that were not told of while somebody watched, of a thread. */
+  skipped(from: number, count: number): void;
   /** One thread found something out that the others should know. */
   learned(fact: Extract<Report, { type: 'learned' }>['fact'], from: number): void;
 }
@@ -31,11 +33,12 @@ export class ThreadReports {
   }
 
   take(report: Report, from: number): void {
-    const { log, upstreams, certificates, learned } = this.#to;
+    const { log, upstreams, certificates, learned, skipped } = this.#to;
     if (report.type === 'warning') log.warn(report.message);
     else if (report.type === 'mistake') this.#tellMistake(report.message, report.peer);
     else if (report.type === 'out of descriptors') this.#tellDescriptors();
     else if (report.type === 'sampling') this.#limited[from] = report.limited;
+    else if (report.type === 'skipped') skipped(from, report.count);
     else if (report.type === 'dialled') {
       upstreams.dialled(report.upstream, report.error);
       if (report.life !== undefined) certificates.seen(report.upstream, report.life);
