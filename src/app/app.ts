@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startAdmin } from '../admin/server.ts';
-import type { Config } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import { didYouMean } from '../config/nearest.ts';
 import type { ReadFiles } from '../config/read-files.ts';
@@ -11,9 +10,7 @@ import { EventPump } from '../events/pump.ts';
 import { spansGoTo } from '../telemetry/export/destination.ts';
 import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
 import { variableMistakes } from '../telemetry/export/variables.ts';
-import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
-import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
@@ -22,10 +19,12 @@ import { version } from '../version.ts';
 import { Blocked } from './blocked.ts';
 import { Certificates } from './certificates.ts';
 import { FaultWatch } from './fault-watch.ts';
+import { exposed, registerFigures, registerReloads } from './figures.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
 import { connectionsOf, keptTrace } from './look-ups.ts';
 import { MessageWatch } from './message-watch.ts';
+import { changesBy, Overlay } from './overlay.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
@@ -72,13 +71,15 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   /** at the start; `running` is what holds now */
   const { config } = loaded;
   let running = config;
-  /** SIGUSR2 came */
-  let bypassed = false;
+  /** `running` without what lies over it */
+  let base = config;
+  const overlay = new Overlay(log, async () => reloader?.again());
   const upstreams = new Upstreams(config.upstream, log);
   const certificates = new Certificates(log);
   let draining = false;
   const threads: TrafficThread[] = [];
   let watch: MessageWatch | undefined;
+  let reloader: Reloader | undefined;
   const reports = new ThreadReports({
     log,
     upstreams,
@@ -154,14 +155,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   plugins?.register(exposition);
 
   const eventsDropped = (): number => sum(threads.map(({ events }) => events.dropped));
-  exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
-  exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
-  exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
-  exposition.register(REGISTERED.eventsDropped, eventsDropped);
-  exposition.register(REGISTERED.tracesLimited, () => reports.limited);
-  exposition.register(REGISTERED.faultsActive, () => faults.counts());
-  exposition.register(REGISTERED.certificateEnds, () => certificates.ends());
-  exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
+  registerFigures(exposition, { sink, reports, faults, certificates, overlay, running: () => running, eventsDropped });
 
   const events = new EventPump(bus);
   const snapshots = setInterval(() => exposition.snapshot(), SNAPSHOT_MS);
@@ -171,7 +165,6 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const drainTraffic = (timeout: number): Promise<unknown> => Promise.all(threads.map((each) => each.drain(timeout)));
 
   const identity = identityOf(instance, listen, process.env);
-  let reloader: Reloader | undefined;
   const look: StateSources = {
     identity,
     startedAt,
@@ -207,6 +200,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       topology: (query) => exposition.topology(query),
       lossReasons: LOSS_REASONS,
       state: () => sidecarState(look),
+      changes: changesBy(overlay, { running: () => running, configured: () => faults.rows(base.rules) }),
     },
   ).catch(async (error) => {
     await drainTraffic(0);
@@ -214,13 +208,14 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   });
 
   async function apply({ config: next }: Loaded, files: ReadFiles): Promise<void> {
-    const inForce = () => (bypassed ? { ...next, bypass: true } : next);
-    const config = inForce();
+    const config = overlay.over(next);
     const { listen, upstream, tracing } = config;
     const tls = listen.tls && listenerSecurity(listen.tls, files);
     const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream, files) };
     await Promise.all(threads.map((thread) => thread.configure(configuration)));
-    running = inForce();
+    base = next;
+    overlay.configured(base);
+    running = overlay.over(base);
     faults.update(config.rules, config.faults.enabled);
     log.level = config.log.level;
     sink.configure(tracing);
@@ -230,19 +225,15 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   }
   const reloading = new Reloader({ running: loaded, files, load, apply, log });
   reloader = reloading;
-  exposition.register(REGISTERED.configReloads, () =>
-    Object.entries(reloading.counts).map(([result, value]) => ({ labels: { result }, value })),
-  );
-  exposition.register(REGISTERED.configReloadSucceeded, () => (reloading.succeeded ? 1 : 0));
-  exposition.register(REGISTERED.configReloadSucceededAt, () => reloading.succeededAt);
+  registerReloads(exposition, reloading);
 
   return {
     listen,
     admin: admin.address,
     spans: spansGoTo(process.env),
     bypass() {
-      bypassed = true;
-      running = { ...running, bypass: true };
+      overlay.bypass = true;
+      running = overlay.over(base);
       for (const thread of threads) thread.bypass();
     },
     reload: () => reloading.reload(),
@@ -256,6 +247,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       }, running.drain.timeout + DRAIN_MARGIN_MS);
       await reloading.close();
       certificates.close();
+      overlay.close();
       step = 'connections';
       await drainTraffic(running.drain.timeout);
       step = 'events';
@@ -279,22 +271,6 @@ async function loadPlugins(
   if (plugins.length === 0 || path === undefined) return undefined;
   const { PluginHost } = await import('./plugin-host.ts');
   return PluginHost.load(plugins, { from: path, threads, log });
-}
-
-function exposed({
-  metrics: { buckets, openTelemetryNames, maxTopics, maxEdges },
-  upstream: { servers },
-}: Config): Exposition {
-  const [{ host, port }] = servers;
-  return new Exposition({
-    version,
-    buckets,
-    openTelemetryNames,
-    maxTopics,
-    maxEdges,
-    // with several nobody knows which one a message went to
-    ...(servers.length === 1 && { server: { address: host, port } }),
-  });
 }
 
 const NO_RELOADS = { success: 0, failure: 0 };

@@ -42,12 +42,18 @@ export class Certificates {
 
   /** The files of a configuration that takes effect. What brokers showed stays. */
   configure({ listen, upstream }: Pick<Config, 'listen' | 'upstream'>, files: ReadFiles): void {
-    for (const [key, { certificate }] of this.#known) if (certificate !== 'broker') this.#known.delete(key);
+    const before = this.#known;
+    this.#known = new Map([...before].filter(([, { certificate }]) => certificate === 'broker'));
     const named = { 'listen.tls.': listen.tls ?? {}, 'upstream.tls.': upstream.tls };
     for (const [section, { cert, ca }] of Object.entries(named) as [string, { cert?: string; ca?: string }][]) {
       if (cert !== undefined) this.#add(`${section}cert`, cert, earliest(livesIn(files.text(cert))));
       // of several, the last one that can be trusted
       if (ca !== undefined) this.#add(`${section}ca`, ca, latest(livesIn(files.text(ca))));
+    }
+    // the same certificate is not warned of again
+    for (const [key, known] of this.#known) {
+      const was = before.get(key);
+      if (was?.ends === known.ends) known.told = was.told;
     }
     this.look();
   }

@@ -183,6 +183,12 @@ export const REGISTERED = {
     type: 'gauge',
     labels: ['type'],
   },
+  adminChanges: {
+    name: 'tracehare_admin_changes_total',
+    help: 'What was changed through the admin server: fault_added, fault_ended, bypass_on, bypass_off.',
+    type: 'counter',
+    labels: ['change'],
+  },
   certificateEnds: {
     name: 'tracehare_certificate_expiry_timestamp_seconds',
     help: 'When a certificate ends: one of the configuration, or the one a broker showed last (upstream); seconds since the epoch.',
