@@ -2,9 +2,22 @@ import { parseArgs } from 'node:util';
 import { didYouMean, shown } from '../config/nearest.ts';
 import type { Arguments, Command } from './command.ts';
 
-/** A command line that can't be obeyed; `message` is the one line to end with, exit code 2. */
-export class UsageError extends Error {
-  override name = 'UsageError';
+/** What ends a command; `message` is the one line to end with. */
+export class CommandError extends Error {
+  override name = 'CommandError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** A command line that can't be obeyed. */
+export class UsageError extends CommandError {
+  constructor(message: string) {
+    super(message, 2);
+  }
 }
 
 /** Reads a command's own arguments. Throws UsageError: parseArgs' own errors know no nearest option. */
@@ -18,6 +31,7 @@ export function readArguments(name: string, { options: known }: Pick<Command, 'o
     tokens: true,
   });
   const options: Record<string, string | true> = {};
+  const lists: Record<string, string[]> = {};
   const words: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') words.push(token.value);
@@ -40,9 +54,10 @@ export function readArguments(name: string, { options: known }: Pick<Command, 'o
       const offer = didYouMean(value, option.values);
       throw new UsageError(`${token.rawName}: expects ${inWords(option.values)}${offer}`);
     }
-    options[option.name] = value;
+    if (option.many) lists[option.name] = [...(lists[option.name] ?? []), value];
+    else options[option.name] = value;
   }
-  return { options, words };
+  return { options, lists, words };
 }
 
 const inWords = (words: readonly string[]): string => new Intl.ListFormat('en', { type: 'disjunction' }).format(words);

@@ -19,12 +19,16 @@ export interface Option {
   value?: string;
   /** the values it may have */
   values?: readonly string[];
+  /** it may be given several times */
+  many?: true;
   description: string;
 }
 
 /** What a command was given: the options by their names, `true` for one that stands alone. */
 export interface Arguments {
   options: Readonly<Record<string, string | true | undefined>>;
+  /** those that may be given several times */
+  lists: Readonly<Record<string, readonly string[]>>;
   /** what is no option */
   words: readonly string[];
 }

@@ -11,7 +11,10 @@ const config = { ...configFile, default: undefined, kind: 'text' } as const;
 
 /** The page that has all commands, and what most runs need. */
 export function help(): string {
-  const listed = Object.entries(commands).map(([name, { usage, summary }]) => [`${name} ${usage}`.trim(), summary]);
+  const listed = Object.entries(commands).map(([name, { usage, words, summary }]) => [
+    `${name} ${words?.join('|') ?? usage}`.trim(),
+    summary,
+  ]);
   return `Tracehare, an observability sidecar for RabbitMQ: apps connect to it instead of to the broker.
 
 Usage: tracehare [COMMAND] [OPTIONS]
@@ -39,7 +42,7 @@ export function commandHelp(name: string, { summary, usage, options, more }: Com
   ]);
   return `tracehare ${name}: ${summary}.
 
-Usage: tracehare ${name} ${usage}
+Usage: ${`tracehare ${name} ${usage}`.trim()} [OPTIONS]
 
 Options:
 ${columns([...listed, ['--help, -h', 'show this page']])}

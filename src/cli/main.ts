@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { didYouMean, shown } from '../config/nearest.ts';
-import { readArguments, UsageError } from './arguments.ts';
+import { CommandError, readArguments, UsageError } from './arguments.ts';
 import { commands } from './commands.ts';
 
 /** Finds the command and runs it; each is loaded only when it is meant. Sets the exit code. */
@@ -27,9 +27,9 @@ export async function main(argv: string[]): Promise<void> {
       await (await command.load()).run(given);
     }
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof CommandError)) throw error;
     process.stderr.write(`tracehare: ${error.message}\n`);
-    process.exitCode = 2;
+    process.exitCode = error.exitCode;
   }
 }
 
