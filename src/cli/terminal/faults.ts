@@ -11,7 +11,7 @@ const COLUMNS: readonly Column<FaultRow>[] = [
   { title: 'NAME', of: ({ name }) => name ?? '(configuration)' },
   { title: 'TYPE', of: ({ type }) => type },
   { title: 'TOXICITY', of: ({ toxicity }) => String(toxicity), right: true, drop: 2 },
-  { title: 'ATTRIBUTES', of: ({ attributes }) => pairs(attributes), least: 10, drop: 3 },
+  { title: 'ATTRIBUTES', of: ({ attributes }) => pairs(attributes) || '-', least: 10, drop: 3 },
   { title: 'MATCH', of: ({ match }) => pairs(match), least: 10, drop: 1 },
   {
     title: 'LEFT',
