@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { FaultsEnded } from '../api.ts';
 import { QueryError } from './parameters.ts';
 import type { Answer } from './respond.ts';
@@ -52,15 +53,12 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   // a page of another site can't send this without asking first
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
     throw new QueryError('Content-Type: expects application/json');
-  const pieces: Buffer[] = [];
-  let size = 0;
-  for await (const piece of request) {
-    size += piece.length;
-    if (size > MAX_BODY) throw new QueryError(`the body is larger than ${MAX_BODY} bytes`);
-    pieces.push(piece);
-  }
+  // said before it is read: what is not read to its end takes the connection with it
+  const length = Number(request.headers['content-length']);
+  if (!Number.isInteger(length)) throw new QueryError('Content-Length: is missing');
+  if (length > MAX_BODY) throw new QueryError(`the body is larger than ${MAX_BODY} bytes`);
   try {
-    return JSON.parse(Buffer.concat(pieces).toString());
+    return JSON.parse(await text(request));
   } catch {
     throw new QueryError('the body is no JSON');
   }

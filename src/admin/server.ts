@@ -166,6 +166,10 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
         return part === undefined ? answers.topic(topicQuery(query), own) : answers.detailPart(topicQuery(query));
       }),
     ],
+    ['/api/traces', api((query, own) => answers.traces(tracesQuery(query), own))],
+    ['/api/connections', api((query, own) => answers.connections(connectionsQuery(query), own))],
+    ['/api/losses', api((query, own) => answers.losses(lossQuery(query, sources.lossReasons), own))],
+    ['/api/topology', api((query, own) => answers.topology(topologyQuery(query), own))],
     [
       '/api/faults',
       api((query) => {
@@ -173,10 +177,6 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
         return sources.changes.faults();
       }),
     ],
-    ['/api/traces', api((query, own) => answers.traces(tracesQuery(query), own))],
-    ['/api/connections', api((query, own) => answers.connections(connectionsQuery(query), own))],
-    ['/api/losses', api((query, own) => answers.losses(lossQuery(query, sources.lossReasons), own))],
-    ['/api/topology', api((query, own) => answers.topology(topologyQuery(query), own))],
     [
       '/api/events',
       guarded((_, query, gone) => {
