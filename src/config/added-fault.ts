@@ -5,7 +5,11 @@ import { didYouMean } from './nearest.ts';
 import { rule } from './rule-schema.ts';
 
 /** Names that toxiproxy has for what is called otherwise here. */
-const ALIASES: Readonly<Record<string, string>> = { reset_peer: 'reset', timeout: 'stall', down: 'partition' };
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['reset_peer', 'reset'],
+  ['timeout', 'stall'],
+  ['down', 'partition'],
+]);
 /** Its directions: upstream is towards the broker. */
 const SIDES = { upstream: 'publish', downstream: 'consume' } as const;
 /** Attributes that are durations: toxiproxy gives milliseconds. */
@@ -13,7 +17,7 @@ const DURATIONS = ['latency', 'jitter', 'wait', 'every', 'lasting'];
 /** All there is. */
 const ANY = { vhost: '#' };
 
-const TYPES = [...Object.keys(faultTypes), ...Object.keys(ALIASES)];
+const TYPES = [...Object.keys(faultTypes), ...ALIASES.keys()];
 
 const asked = z.strictObject({
   name: z
@@ -42,7 +46,7 @@ export function addedFault(body: unknown): { name: string | undefined; rule: Rul
   const { data, error } = asked.safeParse(body);
   if (data === undefined) return { problems: [...new Set(error?.issues.map(expected))] };
   const { name, stream, attributes = {}, match = {} } = data;
-  const type = ALIASES[data.type] ?? data.type;
+  const type = ALIASES.get(data.type) ?? data.type;
   if (!Object.hasOwn(faultTypes, type))
     return {
       problems: [
