@@ -7,7 +7,7 @@ const ADMIN: readonly Option[] = [
   { name: 'json', description: 'print the answer of the admin server, as JSON' },
 ];
 const TOPIC: Option = { name: 'topic', value: 'TOPIC', description: 'of this topic only' };
-/** Columns that topics can be sorted by; with a dash the greatest first. */
+/** Columns that topics can be sorted by; the greatest first, with a dash the least. */
 const TOP_SORTS = [
   'topic',
   'published',
@@ -40,7 +40,7 @@ file:line:column: path: what is wrong; 2 called wrongly.`,
     summary: 'watch the topics of a running sidecar',
     usage: '',
     options: [
-      { name: 'sort', value: 'COLUMN', values: TOP_SORTS, description: '-published: the greatest first' },
+      { name: 'sort', value: 'COLUMN', values: TOP_SORTS, description: 'the greatest first, published without it; -COLUMN: the least' },
       { name: 'topic', value: 'TEXT', description: 'of topics and pipelines that contain this' },
       ...ADMIN,
     ],

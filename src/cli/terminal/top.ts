@@ -9,7 +9,7 @@ import { age, clean, count, cut, percent, rate, type Style, seconds, styled } fr
 
 const REFRESH_MS = 2000;
 /** What s goes through. */
-const SORTS = ['-published', '-p95', '-lossRate', '-unsettled', 'topic'] as const;
+const SORTS = ['published', 'p95', 'lossRate', 'unsettled', 'topic'] as const;
 
 const bad = (is: boolean): Style | undefined => (is ? 'red' : undefined);
 
@@ -37,7 +37,7 @@ const COLUMNS: readonly Column<TopicRow>[] = [
 /** `tracehare top`: topics, drawn anew every 2 s; once where standard output is no terminal. */
 export async function run(given: Arguments): Promise<void> {
   const client = new AdminClient(given);
-  const { topic, sort = '-published' } = given.options;
+  const { topic, sort = 'published' } = given.options;
   const asked = { sort: String(sort), ...(topic !== undefined && { search: String(topic) }) };
   if (given.options.json || !process.stdout.isTTY) {
     const topics = await client.get<TopicsAnswer>('/api/topics', { ...asked, limit: 500 });
