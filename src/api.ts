@@ -1,6 +1,6 @@
 /**
  * What the admin server answers under `/api`: the contract between the sidecar, its page, its commands and its
- * peers. Types only, so that a browser's code may import them. docs/api.md has an example of each.
+ * peers. One file because whoever builds on it reads it as a whole. Types only, so that a browser's code may import them. docs/api.md has an example of each.
  *
  * All are GET but those that change something (faults, bypass). Off loopback they need `admin.token`: as a bearer token, or as the password of HTTP Basic, which a
  * browser also sends with an EventSource once it was asked for it. A parameter that is wrong is answered 400 and one

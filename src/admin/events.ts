@@ -120,13 +120,13 @@ export class Events {
 
 /** Calls `work` at once and again after it is done, until `signal` says stop. What fails is tried again. */
 function every(ms: number, signal: AbortSignal, work: () => Promise<void>): void {
+  let timer: NodeJS.Timeout | undefined;
   const next = async (): Promise<void> => {
-    if (signal.aborted) return;
     await work().catch(() => {});
-    const timer = setTimeout(next, ms);
-    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    if (!signal.aborted) timer = setTimeout(next, ms);
   };
-  void next();
+  signal.addEventListener('abort', () => clearTimeout(timer));
+  if (!signal.aborted) void next();
 }
 
 /** Keys whose value is another than before. */

@@ -62,14 +62,14 @@ export async function startAdmin(
   sources: AdminSources,
 ): Promise<{ address: string; configure(settings: AdminSettings): void; close(): Promise<void> }> {
   let route: Route = () => ({ status: 503, body: 'starting' });
-  const ending = new AbortController();
+  /** of those who wait for an answer, or read one that goes on */
+  const asking = new Set<AbortController>();
   const server = createServer(LIMITS, (request, response) => {
     const gone = new AbortController();
-    const end = (): void => gone.abort();
-    ending.signal.addEventListener('abort', end);
+    asking.add(gone);
     response.once('close', () => {
-      ending.signal.removeEventListener('abort', end);
-      end();
+      asking.delete(gone);
+      gone.abort();
     });
     void answer(request, response, (r) => route(r, gone.signal), crowd);
   });
@@ -94,7 +94,7 @@ export async function startAdmin(
       others.configure({ peers, ...(token !== undefined && { token }) });
     },
     async close() {
-      ending.abort();
+      for (const gone of asking) gone.abort();
       const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE);
       await new Promise((resolve) => server.close(resolve));
       clearTimeout(grace);

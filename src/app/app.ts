@@ -12,23 +12,22 @@ import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
 import { variableMistakes } from '../telemetry/export/variables.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
-import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
+import { adminSources } from './admin-sources.ts';
 import { Blocked } from './blocked.ts';
 import { Certificates } from './certificates.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { exposed, registerFigures, registerReloads } from './figures.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
-import { connectionsOf, keptTrace } from './look-ups.ts';
 import { MessageWatch } from './message-watch.ts';
 import { changesBy, Overlay } from './overlay.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
-import { identityOf, type StateSources, sidecarState } from './sidecar-view.ts';
+import { identityOf, type StateSources } from './sidecar-view.ts';
 import { ThreadReports } from './thread-reports.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -73,19 +72,17 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   let running = config;
   /** `running` without what lies over it */
   let base = config;
-  const overlay = new Overlay(log, async () => reloader?.again());
+  const overlay = new Overlay(log, () => reloader.again());
   const upstreams = new Upstreams(config.upstream, log);
   const certificates = new Certificates(log);
   let draining = false;
   const threads: TrafficThread[] = [];
-  let watch: MessageWatch | undefined;
-  let reloader: Reloader | undefined;
   const reports = new ThreadReports({
     log,
     upstreams,
     certificates,
     connections: () => running.limits.connections,
-    skipped: (from, count) => watch?.skipped(from, count),
+    skipped: (from, count) => messages.skipped(from, count),
     learned(fact, from) {
       threads.forEach((thread, index) => {
         if (index !== from) thread.learn(fact);
@@ -149,7 +146,6 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   observeExemplars(bus, exposition);
   const blocked = new Blocked(bus);
   const messages = new MessageWatch(bus, threads);
-  watch = messages;
   observeSpans(bus, sink);
   plugins?.observe(bus);
   plugins?.register(exposition);
@@ -177,32 +173,21 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     upstreams: () => upstreams.list(),
     faults: () => faults.list(),
     blocked: () => blocked.figures,
-    reloads: () => ({ ...(reloader?.counts ?? NO_RELOADS), lastFailed: reloader?.succeeded === false }),
+    reloads: () => ({ ...reloader.counts, lastFailed: !reloader.succeeded }),
     limits: () => ({ 'new traces a second': reports.limited, 'events dropped': eventsDropped() }),
   };
 
-  const admin = await startAdmin(
-    { ...config.admin, peers: config.peers },
-    {
-      identity,
-      metrics: (accept) => exposition.render(accept),
-      ready: () => (draining ? 'draining' : undefined),
-      upstreamReachable: () => upstreams.reachable(),
-      topics: (search) => exposition.topics(search),
-      topicLines: (keys) => exposition.topicLines(keys),
-      topic: (topic, pipeline) => exposition.topic(topic, pipeline),
-      pipelinesOf: (topic) => exposition.pipelinesOf(topic),
-      traces: (query) => ({ ...sink.kept.find(query), kept: sink.kept.figures, skipped: sink.kept.skipped }),
-      trace: (traceId) => keptTrace(sink, traceId, identity),
-      connections: (query) => connectionsOf(threads, query),
-      watch: (watcher) => messages.add(watcher),
-      losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
-      topology: (query) => exposition.topology(query),
-      lossReasons: LOSS_REASONS,
-      state: () => sidecarState(look),
-      changes: changesBy(overlay, { running: () => running, configured: () => faults.rows(base.rules) }),
-    },
-  ).catch(async (error) => {
+  const sources = adminSources({
+    state: look,
+    threads,
+    losses,
+    messages,
+    upstreams,
+    isDraining: () => draining,
+    eventsDropped,
+    changes: changesBy(overlay, { running: () => running, configured: () => faults.rows(base.rules) }),
+  });
+  const admin = await startAdmin({ ...config.admin, peers: config.peers }, sources).catch(async (error) => {
     await drainTraffic(0);
     throw error;
   });
@@ -223,9 +208,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     certificates.configure(config, files);
     admin.configure({ ...config.admin, peers: config.peers });
   }
-  const reloading = new Reloader({ running: loaded, files, load, apply, log });
-  reloader = reloading;
-  registerReloads(exposition, reloading);
+  const reloader = new Reloader({ running: loaded, files, load, apply, log });
+  registerReloads(exposition, reloader);
 
   return {
     listen,
@@ -236,7 +220,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       running = overlay.over(base);
       for (const thread of threads) thread.bypass();
     },
-    reload: () => reloading.reload(),
+    reload: () => reloader.reload(),
     async drain() {
       draining = true;
       let step = 'a reload';
@@ -245,7 +229,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         // whatever hangs may hang an orderly exit too
         process.kill(process.pid, 'SIGKILL');
       }, running.drain.timeout + DRAIN_MARGIN_MS);
-      await reloading.close();
+      await reloader.close();
       certificates.close();
       overlay.close();
       step = 'connections';
@@ -273,10 +257,9 @@ async function loadPlugins(
   return PluginHost.load(plugins, { from: path, threads, log });
 }
 
-const NO_RELOADS = { success: 0, failure: 0 };
-
 function observeSpans(bus: EventBus, sink: SpanSink): void {
-  for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {
+  const told = ['connection.opened', 'connection.identified', 'connection.closed', 'message.lost'] as const;
+  for (const type of told) {
     bus.on(type, (event) => sink.event(event));
   }
   bus.onPassage((passage) => sink.passage(passage));

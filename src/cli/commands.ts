@@ -40,7 +40,12 @@ file:line:column: path: what is wrong; 2 called wrongly.`,
     summary: 'watch the topics of a running sidecar',
     usage: '',
     options: [
-      { name: 'sort', value: 'COLUMN', values: TOP_SORTS, description: 'the greatest first, published without it; -COLUMN: the least' },
+      {
+        name: 'sort',
+        value: 'COLUMN',
+        values: TOP_SORTS,
+        description: 'the greatest first, published without it; -COLUMN: the least',
+      },
       { name: 'topic', value: 'TEXT', description: 'of topics and pipelines that contain this' },
       ...ADMIN,
     ],

@@ -133,6 +133,19 @@ describe('how they are found', () => {
   });
 });
 
+test('a publish that comes back after it had counted as success is lost in its trace too', () => {
+  const { kept, add } = keeper();
+  add(sampled(1, { topic: 'orders' }));
+  add(sampled(2, { topic: 'orders' }));
+  kept.lost({ traceId: traceId(1), side: 'publish', topic: 'orders', reason: 'unroutable' });
+  kept.lost({ traceId: traceId(2), side: 'publish', topic: 'another', reason: 'unroutable' });
+  kept.lost({ traceId: '', side: 'publish', topic: 'orders', reason: 'unroutable' });
+  expect(kept.find({ outcome: 'lost' }).traces).toMatchObject([{ traceId: traceId(1), reason: 'unroutable' }]);
+  const [span] = traceView(kept.get(traceId(1)), SIDECAR);
+  expect(span).toMatchObject({ outcome: 'lost', status: { code: 'error' } });
+  expect(kept.find({ outcome: 'success' }).matching).toBe(1);
+});
+
 describe('bounds', () => {
   test('memory is never more than stated: the oldest traces go, each as a whole', () => {
     const { kept, add, pass } = keeper(64 * 1024);

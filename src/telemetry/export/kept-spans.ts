@@ -1,4 +1,4 @@
-import { type More, NOTHING_MORE, newPassage, type Passage } from '../../events/passage.ts';
+import { LOST, type More, NOTHING_MORE, newPassage, type Passage, SPARED } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
 import { CONTEXT_WORDS } from '../traces/ids.ts';
 import type { ConsumerSpans } from './identity.ts';
@@ -122,6 +122,13 @@ export class KeptSpans {
       more: this.#more.get(span) ?? NOTHING_MORE,
     };
     return { passage, connection: this.connection(span), consumer: CONSUMERS[this.#consumer[span]], ids };
+  }
+
+  /** Its message is lost after all. */
+  lost(span: number, reason: string): void {
+    this.#outcome[span] = OUTCOMES.indexOf('failed');
+    this.#reason[span] = this.#reasons.number(reason);
+    this.#bits[span] = (this.#bits[span] | LOST) & ~SPARED;
   }
 
   names(span: number): Passage['names'] {

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { TraceOutcome, TraceSummary, TracesQuery } from '../../api.ts';
 import { hexOf } from '../../events/hex.ts';
+import type { MessageLost } from '../../events/lifecycle.ts';
 import { LOST, type Passage, SAMPLED, SPARED } from '../../events/passage.ts';
 import { TRACE_WORDS } from '../traces/ids.ts';
 import { RateLimit } from '../traces/rate.ts';
@@ -97,6 +98,18 @@ export class KeptTraces {
     while (this.#bytes > this.maxBytes && this.#newest > this.#oldest) this.#evict();
   }
 
+  /** A message whose publish had counted as success is lost after all: its span says so, if there is only one it can be. */
+  lost({ traceId, side, topic, reason }: Pick<MessageLost, 'traceId' | 'side' | 'topic' | 'reason'>): void {
+    const trace = this.#named(traceId);
+    if (trace === undefined) return;
+    const isIt = (span: number): boolean => {
+      const { via, topic: of } = this.#spans.names(span);
+      return of === topic && (via === 'publish') === (side === 'publish');
+    };
+    const [span, ...others] = [...this.#spansOf(trace)].filter(isIt);
+    if (span !== undefined && others.length === 0) this.#spans.lost(span, reason);
+  }
+
   /** Those that match all that is asked for: `limit` of them, and how many there are. */
   find({ topic, pipeline, outcome, least = 0, sort = 'newest', limit = 50 }: TracesQuery): {
     traces: TraceSummary[];
@@ -116,12 +129,15 @@ export class KeptTraces {
 
   /** The spans of a trace, of 32 hex digits; none: it is not kept. */
   get(traceId: string): SpanSource[] {
-    const ids = Uint32Array.from({ length: TRACE_WORDS }, (_, i) =>
-      Number.parseInt(traceId.slice(i * 8, i * 8 + 8), 16),
-    );
-    const trace = this.#first.length === 0 ? undefined : this.#find(ids);
+    const trace = this.#named(traceId);
     if (trace === undefined) return [];
     return [...this.#spansOf(trace)].map((span) => this.#spans.source(span));
+  }
+
+  #named(traceId: string): number | undefined {
+    if (this.#first.length === 0 || traceId.length !== TRACE_WORDS * 8) return undefined;
+    const word = (i: number): number => Number.parseInt(traceId.slice(i * 8, i * 8 + 8), 16);
+    return this.#find(Uint32Array.from({ length: TRACE_WORDS }, (_, i) => word(i)));
   }
 
   *#spansOf(trace: number): Iterable<number> {

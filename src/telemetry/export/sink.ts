@@ -84,7 +84,10 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   }
 
   return {
-    event: (event) => connections.observe(event),
+    event(event) {
+      connections.observe(event);
+      if (event.type === 'message.lost') kept.lost(event);
+    },
     passage(passage) {
       const isExported = queues.length > 0 && ((passage.bits & SAMPLED) !== 0 || takesLoss(passage));
       const isKept = kept.takes(passage);
