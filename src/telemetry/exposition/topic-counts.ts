@@ -123,14 +123,14 @@ export class TopicCounts {
       this.#now[this.#place(group.labels) + column] += group.total(view);
     }
     for (const group of this.#groups.lost) this.#count(group.labels, LOST, group.total(view));
-    for (const of of ['latency', 'confirm', 'processing'] as const) {
-      const cells = new Float64Array(this.bounds[of].length + 2);
+    for (const each of ['latency', 'confirm', 'processing'] as const) {
+      const cells = new Float64Array(this.bounds[each].length + 2);
       const buckets = cells.length - 1;
-      for (const group of this.#groups[of]) {
+      for (const group of this.#groups[each]) {
         const place = this.#place(group.labels);
         if (place < 0) continue;
         group.sumInto(cells, view);
-        for (let i = 0, at = place + this.at[of]; i < buckets; i++, at++) this.#now[at] += cells[i];
+        for (let i = 0, at = place + this.at[each]; i < buckets; i++, at++) this.#now[at] += cells[i];
       }
     }
   }
