@@ -8,11 +8,13 @@ export interface Terminal {
   /** Typed by the user: '\x03' is Ctrl-C. */
   type(text: string): void;
   resize(columns: number, rows: number): void;
+  /** To the program alone. */
+  signal(name: 'SIGINT' | 'SIGTERM'): void;
   ended(): Promise<number | NodeJS.Signals>;
   kill(): Promise<unknown>;
 }
 
-/** Copies between us and a terminal that a program runs in; a line `size COLUMNS ROWS` on descriptor 3 resizes it. */
+/** Copies between us and a terminal that a program runs in; a line `size COLUMNS ROWS` on descriptor 3 resizes it, `signal NAME` signals the program. */
 const PTY = `
 import fcntl, os, pty, select, signal, struct, sys, termios
 columns, rows, *command = sys.argv[1:]
@@ -34,7 +36,9 @@ while True:
         elif ready == 0: os.write(terminal, data)
         else:
             for line in data.decode().split('\\\\n'):
-                if line: size(*line.split()[1:])
+                word, *rest = line.split() or ['']
+                if word == 'size': size(*rest)
+                if word == 'signal': os.kill(pid, getattr(signal, rest[0]))
 `;
 
 /** Runs a program in a pseudo-terminal of that size. */
@@ -58,6 +62,7 @@ export function startInTerminal(
     },
     type: (text) => child.stdin?.write(text),
     resize: (columns, rows) => control.write(`size ${columns} ${rows}\n`),
+    signal: (name) => control.write(`signal ${name}\n`),
     ended: () => end(child),
     kill() {
       signal(child, 'SIGKILL');

@@ -132,6 +132,17 @@ describe('top', () => {
     expect(terminal.output.endsWith('\x1b[?25h\x1b[?1049l')).toBe(true);
   });
 
+  test.each([
+    ['SIGINT', 0],
+    ['SIGTERM', 1],
+  ] as const)('%s leaves the terminal as it was too: exit %i', async (name, code) => {
+    const terminal = inTerminal(['top']);
+    await until(() => rowOf(screenOf(terminal), 'orders').length > 0, 'it is drawn');
+    terminal.signal(name);
+    expect(await terminal.ended()).toBe(code);
+    expect(terminal.output.endsWith('\x1b[?25h\x1b[?1049l')).toBe(true);
+  });
+
   test('no colour where NO_COLOR is set', async () => {
     const colours = new RegExp(`${'\x1b'}\\[[0-9;]*m`);
     const coloured = inTerminal(['top']);

@@ -22,6 +22,8 @@ export class Screen {
     this.#open = true;
     process.stdout.write(ALTERNATE);
     process.on('exit', this.#restore);
+    // a signal alone would leave the terminal as it is
+    process.once('SIGINT', () => process.exit(0));
     for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
     process.stdout.on('resize', this.#onResize);
     if (!process.stdin.isTTY) return;
