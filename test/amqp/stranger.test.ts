@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ProtocolDetector } from '../../src/amqp/protocol.ts';
 import { speechOf } from '../../src/amqp/stranger.ts';
 
 test.each([
@@ -28,4 +29,41 @@ test.each([
   ['something unknown', ''],
 ])('%s: %j', (speech, opening) => {
   expect(speechOf(Buffer.from(opening, 'latin1'))).toBe(speech);
+});
+
+test.each([
+  ['app', 'GET /metrics HTTP/1.1', 'HTTP'],
+  ['broker', 'HTTP/1.1 400 Bad Request', 'HTTP'],
+  ['broker', '\x15\x03\x03\0\x02\x02\x46', 'TLS'],
+] as const)('of an %s that opens with %j the detector hands on enough to tell', (by, opening, speech) => {
+  const heard: string[] = [];
+  const rest = { push: (_: Uint8Array, _start: number, end: number) => end, stop() {}, end() {} };
+  const detector = new ProtocolDetector(
+    by,
+    () => {},
+    (name, bytes) => {
+      heard.push(name, speechOf(bytes));
+      return rest;
+    },
+  );
+  // somewhere in a chunk
+  const chunk = Buffer.from(`...${opening}`, 'latin1');
+  detector.push(chunk, 3, chunk.length);
+  expect(heard).toEqual(['unknown', speech]);
+});
+
+test('of a peer that dribbles it hands on what has come', () => {
+  const openings: string[] = [];
+  const rest = { push: (_: Uint8Array, _start: number, end: number) => end, stop() {}, end() {} };
+  const detector = new ProtocolDetector(
+    'app',
+    () => {},
+    (_, bytes) => {
+      openings.push(Buffer.from(bytes).toString('latin1'));
+      return rest;
+    },
+  );
+  for (const byte of 'AMQP\x01') detector.push(Buffer.from(byte, 'latin1'), 0, 1);
+  for (const byte of '\x01\0\x09') detector.push(Buffer.from(byte, 'latin1'), 0, 1);
+  expect(openings).toEqual(['AMQP\x01\x01\0\x09']);
 });
