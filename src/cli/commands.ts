@@ -23,7 +23,7 @@ const TOP_SORTS = [
 const CODES = `Exit codes: 0 it was answered, or ended by Ctrl-C; 1 the sidecar can't be asked or refuses; 2 called
 wrongly.`;
 
-/** Every command but `run`, which main.ts starts itself because it is to start soon: an entry here is all it takes. */
+/** Every command but those that main.ts starts itself, `run` and `demo`: an entry here is all it takes. */
 export const commands: Readonly<Record<string, Command>> = {
   check: {
     summary: 'check configuration files',

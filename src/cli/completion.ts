@@ -21,7 +21,7 @@ const values = new Map(
     options.flatMap(({ name, values }) => (values === undefined ? [] : [[`--${name}`, values.join(' ')] as const])),
   ),
 );
-const names = ['run', 'help', ...Object.keys(commands)];
+const names = ['run', 'demo', 'help', ...Object.keys(commands)];
 
 /** zsh reads it too, by its bashcompinit. A word that is none of those offered may be a file. */
 const BASH = `_tracehare() {

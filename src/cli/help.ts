@@ -20,7 +20,7 @@ export function help(): string {
 Usage: tracehare [COMMAND] [OPTIONS]
 
 Commands:
-${columns([['[run]', 'run the sidecar'], ...listed])}
+${columns([['[run]', 'run the sidecar'], ['demo', 'see it at work: a broker, three apps, a sidecar each; needs nothing else'], ...listed])}
 
 Options of run, in short (tracehare run --help has all):
 ${columns([...main, configFile].map((each) => [`--${each.flag} ${each.placeholder}`, each.description]))}

@@ -10,7 +10,11 @@ export async function main(argv: string[]): Promise<void> {
   const name = named ? first : 'run';
   const rest = named ? argv.slice(1) : argv;
   try {
-    if (name === 'help') await help(rest[0]);
+    if (name === 'demo' || (name === 'help' && rest[0] === 'demo')) {
+      // reads its own arguments: it also plays the parts of its cast
+      const { demo } = await import('../demo/demo.ts');
+      await demo(name === 'demo' ? rest : ['--help'], (flags) => main(['run', ...flags]));
+    } else if (name === 'help') await help(rest[0]);
     else if (asksForHelp(rest)) await help(named ? name : undefined);
     else if (rest.includes('--version') || (name === 'run' && rest.includes('-v'))) {
       const { version } = await import('../version.ts');
@@ -45,6 +49,6 @@ async function help(name: string | undefined): Promise<void> {
 
 function find(name: string) {
   if (Object.hasOwn(commands, name)) return commands[name];
-  const offer = didYouMean(name, ['run', 'help', ...Object.keys(commands)]) || '; tracehare --help lists them';
+  const offer = didYouMean(name, ['run', 'demo', 'help', ...Object.keys(commands)]) || '; tracehare --help lists them';
   throw new UsageError(`unknown command \`${shown(name)}\`${offer}`);
 }

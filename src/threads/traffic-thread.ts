@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { extname } from 'node:path';
+import { getAsset, isSea } from 'node:sea';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { RingReader, ringMemory } from '../events/ring.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
@@ -38,7 +39,10 @@ export type ThreadOptions = Omit<TrafficOptions, 'metrics' | 'ring' | 'index' | 
 export function loadTraffic(): Worker {
   // from source in development, compiled otherwise: whatever this file is
   const entry = new URL(`./traffic${extname(import.meta.url)}`, import.meta.url);
-  const worker = new Worker(entry, { name: 'traffic' });
+  // a single executable has no such file, and says itself how a thread gets at what is within (scripts/executable)
+  const worker = isSea()
+    ? new Worker(getAsset('loader.cjs', 'utf8'), { eval: true, name: 'traffic' })
+    : new Worker(entry, { name: 'traffic' });
   worker.unref();
   return worker;
 }

@@ -1,4 +1,4 @@
-import type { Metrics } from '../testing/metrics.ts';
+import type { Exposition } from './exposition.ts';
 
 /** What the sidecars counted until `at` (ms), added up. */
 interface Counted {
@@ -22,7 +22,7 @@ const LOSS_WINDOW_MS = 60_000;
 export class Figures {
   readonly #counted: Counted[] = [];
 
-  add(scrapes: Metrics[], at: number): void {
+  add(scrapes: Exposition[], at: number): void {
     this.#counted.push(countedIn(scrapes, at));
     while (this.#counted[0].at < at - LOSS_WINDOW_MS) this.#counted.shift();
   }
@@ -61,7 +61,7 @@ export class Figures {
   }
 }
 
-function countedIn(scrapes: Metrics[], at: number): Counted {
+function countedIn(scrapes: Exposition[], at: number): Counted {
   const sum = (name: string, labels = {}) => scrapes.reduce((all, each) => all + each.sum(name, labels), 0);
   const latency = new Map<number, number>();
   for (const sample of scrapes.flatMap((each) => each.matching('event_latency_seconds_bucket'))) {

@@ -6,12 +6,14 @@ import { stayConnected } from './connection.ts';
 /**
  * Takes orders: publishes `order.created`, asks the payment service for a quote about some of them,
  * and hears of payments. Now and then it publishes `order.archived`, for which nobody ever bound a
- * queue: the kind of mistake that no one notices.
+ * queue: the kind of mistake that no one notices. And some of its questions, those for express delivery, are
+ * never answered.
  */
 const ordersPerSecond = Number(process.env.ORDERS_PER_SECOND ?? 20);
 const QUOTE_EVERY = 5;
 const ARCHIVE_EVERY = 50;
-const QUOTE_TIMEOUT_MS = 5_000;
+const EXPRESS_EVERY = 100;
+const QUOTE_TIMEOUT_MS = 2_000;
 
 type Answers = Map<string, (answer: Buffer) => void>;
 
@@ -24,7 +26,8 @@ await stayConnected('order-service', open, async (channel, over) => {
   const answers = await listenForAnswers(channel);
 
   for (let number = 1; !over.aborted; number++) {
-    const order = { id: randomUUID(), amount: Math.ceil(Math.random() * 500), currency: 'EUR' };
+    const express = number % EXPRESS_EVERY === 0;
+    const order = { id: randomUUID(), amount: Math.ceil(Math.random() * 500), currency: 'EUR', express };
     publish(channel, 'order.created', order);
     if (number % QUOTE_EVERY === 0) {
       askForQuote(channel, answers, order).catch((error: Error) => console.log(`order-service: ${error.message}`));
@@ -62,7 +65,7 @@ async function listenForAnswers(channel: Channel): Promise<Answers> {
   return answers;
 }
 
-async function askForQuote(channel: Channel, answers: Answers, order: object): Promise<void> {
+async function askForQuote(channel: Channel, answers: Answers, order: { id: string }): Promise<void> {
   const correlationId = randomUUID();
   const { promise: answer, resolve } = Promise.withResolvers<Buffer>();
   answers.set(correlationId, resolve);
@@ -75,7 +78,7 @@ async function askForQuote(channel: Channel, answers: Answers, order: object): P
   });
   const late = new AbortController();
   const timeout = pause(QUOTE_TIMEOUT_MS, undefined, { signal: late.signal, ref: false }).then(() => {
-    throw new Error(`no quote within ${QUOTE_TIMEOUT_MS} ms`);
+    throw new Error(`no answer about order ${order.id} within ${QUOTE_TIMEOUT_MS} ms`);
   });
   try {
     await Promise.race([answer, timeout]);

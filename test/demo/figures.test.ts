@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Figures } from '../../demo/figures.ts';
-import { Metrics } from '../../testing/metrics.ts';
+import { Exposition } from '../../src/demo/exposition.ts';
+import { Figures } from '../../src/demo/figures.ts';
 
 function scrape(counts: { publishes: number; deliveries: number; lost?: number; unknown?: number; within?: number[] }) {
   const { publishes, deliveries, lost = 0, unknown = 0, within = [0, 0, 0] } = counts;
@@ -12,7 +12,7 @@ function scrape(counts: { publishes: number; deliveries: number; lost?: number; 
     `event_unknown_total{topic="orders",side="publish",reason="connection_lost"} ${unknown}`,
     ...within.map((count, index) => `event_latency_seconds_bucket{le="${['0.1', '0.2', '+Inf'][index]}"} ${count}`),
   ];
-  return new Metrics(lines.join('\n'));
+  return new Exposition(lines.join('\n'));
 }
 
 test('adds up all sidecars: rates of 5 s, quantiles of 15 s, losses of 60 s, counts since the start', () => {
