@@ -310,13 +310,14 @@ export function sidecars(): Dashboard {
       lines({
         title: 'Telemetry dropped',
         description:
-          'Per minute: spans and events that were dropped because nobody took them in time, and series that had no room. No count depends on spans and events.',
+          'Per minute: spans and events that were dropped because nobody took them in time, series that had no room, and messages of which it was forgotten what they belong to. No count but that of answers depends on any of them.',
         unit: 'cpm',
         bad: { bad: 1 },
         queries: [
           { expr: perMinute('tracehare_spans_dropped_total'), legend: 'spans' },
           { expr: perMinute('tracehare_events_dropped_total'), legend: 'events' },
           { expr: perMinute('tracehare_series_dropped_total'), legend: 'series' },
+          { expr: perMinute('tracehare_correlation_limited_total'), legend: 'correlation' },
           { expr: perMinute('tracehare_observer_failures_total'), legend: 'observer failures' },
         ],
         width: 8,

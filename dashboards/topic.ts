@@ -242,6 +242,36 @@ export function topic(): Dashboard {
       }),
     )
 
+    .withRow(row('Calls over $topic'))
+    .withPanel(
+      lines({
+        title: 'Answers',
+        description:
+          'From the publish of a question (a message with a reply-to) to the delivery of its answer, by the topic of the question.',
+        unit: 's',
+        bad: LATENCY,
+        queries: [
+          { expr: quantile(0.95, 'event_reply_seconds'), legend: 'p95' },
+          { expr: quantile(0.5, 'event_reply_seconds'), legend: 'p50' },
+        ],
+        width: 12,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Answers that are missing or late',
+        description:
+          'Questions per minute whose answer did not come within rpc.timeout, and answers that came after that.',
+        unit: 'mpm',
+        bad: { bad: 1 },
+        queries: [
+          { expr: `60 * sum(${rate('event_replies_missing_total')})`, legend: 'missing' },
+          { expr: `60 * sum(${rate('event_replies_late_total')})`, legend: 'late' },
+        ],
+        width: 12,
+      }),
+    )
+
     .withRow(row('Who publishes and who consumes $topic'))
     .withPanel(
       serviceMap(

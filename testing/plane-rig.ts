@@ -190,7 +190,7 @@ export function createRig({
   const ids = createIdPool();
   const clock = new MovedClock(now);
   let faults = new Faults([]);
-  const settings = ({ tracing, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+  const settings = ({ tracing, rpc, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
     const before = faults;
     const current = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
     faults = current;
@@ -210,6 +210,9 @@ export function createRig({
         windowPerChannel: limits.windowPerChannel,
         connections: limits.connections,
         settleOnClose: loss.settleOnClose,
+        cause: tracing.cause,
+        separateTraces: tracing.consumer === 'link',
+        replyTimeout: rpc.timeout,
         exempt: compileClients(loss.exempt),
         outages: current.partitions,
       },
@@ -252,6 +255,7 @@ export function createRig({
       clock.ahead += ms;
       if (clock.now() - swept < SWEEP_MS) return;
       swept = clock.now();
+      plane.sweep(swept);
       connection.sweep(swept);
     },
     configure(file) {

@@ -22,6 +22,12 @@ export interface Config {
     maxLossSpansPerSecond: number;
     injectUnsampled: boolean;
     consumer: 'parent' | 'link' | 'both';
+    /** what a publish span has of the delivery that it comes of */
+    cause: 'off' | 'link' | 'parent';
+  };
+  rpc: {
+    /** after which an answer is missing */
+    timeout: number;
   };
   metrics: {
     /** values a label may have before the rest goes under __overflow__; 0: no limit */

@@ -137,6 +137,16 @@ export const schema = z
             'parent',
             "how a consumer span refers to the message's context",
           ),
+          cause: setting(
+            oneOf('off', 'link', 'parent'),
+            'link',
+            'what a publish span has of the delivery that it comes of, if that is proven; off: nothing, not even an answer of its request',
+          ),
+        }),
+      ),
+      rpc: reloadable(
+        section('Questions over reply-to, and their answers.', {
+          timeout: setting(duration('1ms'), '30s', 'an answer that has not come after this long is missing'),
         }),
       ),
       metrics: section('What is counted, and how finely.', {

@@ -109,6 +109,10 @@ export class RecordEncoder {
     this.#text(more.replyText);
     this.#text(more.deadLetterQueue);
     this.#text(more.deadLetterReason);
+    this.#text(more.cause);
+    this.#text(more.causeTraceId);
+    this.#text(more.causeSpanId);
+    this.#number(more.isCauseParent ? 1 : 0);
   }
 
   #number(value: number): void {
@@ -210,6 +214,10 @@ export class RecordDecoder {
       replyText: this.#name(),
       deadLetterQueue: this.#name(),
       deadLetterReason: this.#name(),
+      cause: this.#name(),
+      causeTraceId: this.#text(),
+      causeSpanId: this.#text(),
+      isCauseParent: this.#number() === 1,
     };
   }
 

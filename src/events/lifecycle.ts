@@ -146,6 +146,13 @@ export interface PublishEnded extends MessagePassage {
   /** of basic.return, or of the close that left it unknown; 0 without one */
   replyCode: number;
   replyText: string;
+  /** how it is known which delivery it comes of; '' if it is not */
+  cause: string;
+  /** that delivery's span, '' without one */
+  causeTraceId: string;
+  causeSpanId: string;
+  /** the parent of its own span, in place of what `parentSpanId` says */
+  isCauseParent: boolean;
 }
 
 /**

@@ -67,6 +67,10 @@ export interface More {
   readonly replyText: string;
   readonly deadLetterQueue: string;
   readonly deadLetterReason: string;
+  readonly cause: string;
+  readonly causeTraceId: string;
+  readonly causeSpanId: string;
+  readonly isCauseParent: boolean;
 }
 
 export const NOTHING_MORE: More = Object.freeze({
@@ -78,6 +82,10 @@ export const NOTHING_MORE: More = Object.freeze({
   replyText: '',
   deadLetterQueue: '',
   deadLetterReason: '',
+  cause: '',
+  causeTraceId: '',
+  causeSpanId: '',
+  isCauseParent: false,
 });
 
 /** One that is filled anew for each message. */
@@ -142,6 +150,10 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
       confirmed: (bits & CONFIRMED) !== 0,
       replyCode: more.replyCode,
       replyText: more.replyText,
+      cause: more.cause,
+      causeTraceId: more.causeTraceId,
+      causeSpanId: more.causeSpanId,
+      isCauseParent: more.isCauseParent,
     };
   }
   return {

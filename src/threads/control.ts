@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
+import type { CallMemory } from '../proxy/correlation/call-memory.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
 import type { UpstreamSecurity } from '../proxy/stream/dial.ts';
@@ -27,6 +28,8 @@ export interface TrafficOptions extends Omit<Configuration, 'tls'> {
   plugins: Plugins | undefined;
   /** OTEL_* variables that rule sampling */
   env: Record<string, string | undefined>;
+  /** shared by all threads */
+  calls: CallMemory;
   /** memory of the thread's event ring */
   ring: SharedArrayBuffer;
   /** towards the main thread's Exposition */

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { type Bound, leadsTo } from '../config/own-address.ts';
 import { RingWriter } from '../events/ring.ts';
 import { Faults, schedule } from '../faults/faults.ts';
+import { Calls } from '../proxy/correlation/calls.ts';
 import { Listener } from '../proxy/listening/listener.ts';
 import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../proxy/plane/fail-open.ts';
 import type { Middleware } from '../proxy/plane/middleware.ts';
@@ -53,7 +54,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const ids = createIdPool();
   const clock = new Clock();
   let faults = new Faults([]);
-  const settings = ({ tracing, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+  const settings = ({ tracing, rpc, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
     const before = faults;
     const now = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
     faults = now;
@@ -73,6 +74,9 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
         windowPerChannel: limits.windowPerChannel,
         connections: share(limits.connections),
         settleOnClose: loss.settleOnClose,
+        cause: tracing.cause,
+        separateTraces: tracing.consumer === 'link',
+        replyTimeout: rpc.timeout,
         exempt: compileClients(loss.exempt),
         outages: now.partitions,
       },
@@ -80,7 +84,8 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     };
   };
   const { interceptor, rules, options: planeOptions } = settings(config);
-  const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
+  const calls = new Calls(options.calls, options.index, observer.traffic);
+  const plane = new Plane(observer, interceptor, clock, rules, planeOptions, calls);
   plane.bypass = config.bypass;
   // nobody else wants to know
   if (options.threads > 1) plane.facts.onFact = (fact) => report({ type: 'learned', fact });

@@ -9,7 +9,14 @@ test('nothing given: everything is what the documentation says', () => {
     upstream: { servers: [{ host: '127.0.0.1', port: 5672, tls: false }], tls: { verify: true }, connectTimeout: 5000 },
     admin: { host: '127.0.0.1', port: 9673 },
     loss: { mode: 'returns', settleOnClose: 250, exempt: [] },
-    tracing: { maxTracesPerSecond: 50, maxLossSpansPerSecond: 50, injectUnsampled: true, consumer: 'parent' },
+    tracing: {
+      maxTracesPerSecond: 50,
+      maxLossSpansPerSecond: 50,
+      injectUnsampled: true,
+      consumer: 'parent',
+      cause: 'link',
+    },
+    rpc: { timeout: 30_000 },
     metrics: {
       maxTopics: 500,
       maxEdges: 1000,

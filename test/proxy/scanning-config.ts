@@ -106,6 +106,8 @@ export const settings: Readonly<Record<string, readonly unknown[]>> = {
   pipeline: ['p', undefined],
   'tracing.maxTracesPerSecond': [50, 3, 0],
   'tracing.injectUnsampled': [true, false],
+  'tracing.cause': ['link', 'parent', 'off'],
+  'rpc.timeout': ['30s', '100ms'],
   'limits.windowPerChannel': [1000, 4],
   'faults.enabled': [true, true, false],
 };

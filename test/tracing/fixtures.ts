@@ -44,6 +44,10 @@ export function publish(changes: Partial<PublishEnded> = {}): PublishEnded {
     confirmed: true,
     replyCode: 0,
     replyText: '',
+    cause: '',
+    causeTraceId: '',
+    causeSpanId: '',
+    isCauseParent: false,
     ...changes,
   };
 }

@@ -1,8 +1,9 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { readU64 } from '../../amqp/fields.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
-import { IDS } from '../open-messages/run.ts';
+import { IDS, type MessageNames } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail } from '../open-messages/span-detail.ts';
+import type { Correlation } from '../plane/correlation.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, X_DEATH } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
@@ -26,6 +27,7 @@ const DELIVERY_COUNT = Buffer.from('x-delivery-count');
  */
 export class DeliveryReading {
   readonly #plane: Plane;
+  readonly #correlation: Correlation;
   /** of quorum queues that declare none, by what the broker is */
   defaultDeliveryLimit = Number.POSITIVE_INFINITY;
   // of the message at hand
@@ -35,11 +37,13 @@ export class DeliveryReading {
   #marks = 0;
   #latency = Number.NaN;
   #detail: SpanDetail | undefined;
+  #remembered: MessageNames | undefined;
   #deadLetterQueue = '';
   #deadLetterReason = '';
 
-  constructor(plane: Plane) {
+  constructor(plane: Plane, correlation: Correlation) {
     this.#plane = plane;
+    this.#correlation = correlation;
   }
 
   /** Of a message from `run.source`, which goes to the app at `now`, ms of the monotonic clock. `join` follows. */
@@ -65,10 +69,19 @@ export class DeliveryReading {
     context.traced = false;
     context.ratio = route.treatment.sample;
     if (middleware !== undefined) middleware.onDeliver(header, route, scope, context, redelivered);
-    interceptor.onDeliver(header, context, source.noAck, now);
-    if (!context.traced) return;
-    this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent);
+    // what answers it belongs to its trace, sampled or not
+    const isRequest = header.has('replyTo');
+    interceptor.onDeliver(header, context, source.noAck && !isRequest, now);
+    if (context.traced) {
+      this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
+      if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent);
+      if (isRequest) this.#correlation.isAsked(now);
+    }
+    const mayAnswer = header.has('correlationId') || source.isDirectReply;
+    if (mayAnswer && !redelivered) this.#correlation.gets(source.address, route, now);
+    if (this.#detail === undefined && header.isCorrelated && this.#correlation.causes.comparesNames) {
+      this.#remembered = { correlationId: header.property('correlationId'), messageId: header.property('messageId') };
+    }
   }
 
   /** Its header could not be read. `join` follows. */
@@ -95,6 +108,7 @@ export class DeliveryReading {
       run.marks = run.source.number | this.#marks;
       run.latency = this.#latency;
       run.detail = this.#detail;
+      run.remembered = this.#remembered;
       run.deadLetterQueue = this.#deadLetterQueue;
       run.deadLetterReason = this.#deadLetterReason;
     }
@@ -108,6 +122,7 @@ export class DeliveryReading {
       run.isFirst === this.#isFirst &&
       run.marks === (run.source.number | this.#marks) &&
       run.detail === this.#detail &&
+      run.remembered === this.#remembered &&
       run.deadLetterQueue === this.#deadLetterQueue &&
       run.deadLetterReason === this.#deadLetterReason &&
       // messages that were published together have one stamp
@@ -120,7 +135,7 @@ export class DeliveryReading {
     this.#isFirst = false;
     this.#marks = 0;
     this.#latency = Number.NaN;
-    this.#detail = undefined;
+    this.#detail = this.#remembered = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
   }
 

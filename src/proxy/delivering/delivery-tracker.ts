@@ -1,4 +1,5 @@
 import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED } from '../../events/passage.ts';
+import type { Handling } from '../correlation/handling.ts';
 import type { ChannelState } from '../open-messages/channel-state.ts';
 import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
@@ -41,9 +42,11 @@ export class DeliveryTracker implements Flushable {
   readonly #nackCounts: boolean;
   readonly #limit: number;
   readonly #mostUncommitted: number;
-  readonly #open = new OpenMessages<DeliveryTally>();
+  /** deliveries that await their settlement, or their flush under auto-ack */
+  readonly held = new OpenMessages<DeliveryTally>();
+  readonly #handling: Handling;
   readonly #teller: PassageTeller<DeliveryTally>;
-  readonly #tags = new OpenTags(this.#open);
+  readonly #tags = new OpenTags(this.held);
   readonly #lately = new SettledLately();
   /** in tx: settlements wait for the commit */
   #transaction: Transaction | undefined;
@@ -67,7 +70,7 @@ export class DeliveryTracker implements Flushable {
   readonly #autoAcked = (stretch: Stretch<DeliveryTally>): void => {
     const { tally } = stretch.route;
     let bytes = 0;
-    for (let i = 0; i < stretch.count; i++) bytes += this.#open.sizeOf(stretch, i);
+    for (let i = 0; i < stretch.count; i++) bytes += this.held.sizeOf(stretch, i);
     tally.succeeded(0, true, stretch.count);
     this.#inFlight.add(tally, stretch.count, bytes, this.#now);
     this.#tellSampled(stretch, AUTO_ACKED);
@@ -91,16 +94,18 @@ export class DeliveryTracker implements Flushable {
     unflushed: Unflushed,
     inFlight: AutoAckInFlight,
     nackCounts: boolean,
+    handling: Handling,
   ) {
     this.#plane = plane;
     this.#vhost = vhost;
     this.#state = state;
     this.#nackCounts = nackCounts;
+    this.#handling = handling;
     this.#unflushed = unflushed;
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
     this.#mostUncommitted = Math.max(this.#limit, MIN_UNCOMMITTED);
-    this.#teller = new PassageTeller(this.#open, plane.observer, plane.clock, connection, channel);
+    this.#teller = new PassageTeller(this.held, plane.observer, plane.clock, connection, channel);
   }
 
   /** tx.select passed. */
@@ -134,22 +139,25 @@ export class DeliveryTracker implements Flushable {
 
   #awaitSettlement(run: DeliveryRun, from: number): void {
     const { count, tag } = run;
-    const kept = Math.min(count - from, Math.max(0, this.#limit - this.#open.awaiting));
+    const kept = Math.min(count - from, Math.max(0, this.#limit - this.held.awaiting));
     const to = from + kept;
     this.#tags.unfollowed(tag, from);
     this.#tags.unfollowed(tag + to, count - to);
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
+    if (kept < count) this.#handling.hides();
     if (kept === 0) return;
-    this.#open.add(run, from, kept, tag + from, SETTLEMENT);
+    this.held.add(run, from, kept, tag + from, SETTLEMENT);
     run.route.tally.unsettled(kept);
+    this.#handling.opened(kept);
   }
 
   #awaitFlush(run: DeliveryRun, from: number, held: boolean): void {
     const { count } = run;
+    if (!run.source.isDirectReply) this.#handling.hides();
     for (let i = 0; i < from; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (from > 0) run.route.tally.succeeded(0, true, from);
     if (from === count) return;
-    this.#open.add(run, from, count - from, run.tag + from, FLUSH, held);
+    this.held.add(run, from, count - from, run.tag + from, FLUSH, held);
     this.#wait();
   }
 
@@ -163,19 +171,19 @@ export class DeliveryTracker implements Flushable {
   flushed(now: number): void {
     this.#waits = false;
     this.#now = now;
-    this.#open.flush(now, this.#autoAcked);
+    this.held.flush(now, this.#autoAcked);
   }
 
   /** Flushable: auto-ack deliveries are still in our hands when the connection ends; the broker has done with them. */
   unsent(now: number): void {
     this.#waits = false;
     this.#now = now;
-    this.#open.take(0, ALL, FLUSH, this.#undelivered);
+    this.held.take(0, ALL, FLUSH, this.#undelivered);
   }
 
   /** An auto-ack delivery that a fault held back has left for the socket. */
   left(tag: number): void {
-    this.#open.release(tag);
+    this.held.release(tag);
     this.#wait();
   }
 
@@ -187,8 +195,8 @@ export class DeliveryTracker implements Flushable {
     if (this.#firstFollowed(tag, 1) > 0) return;
     this.#lastTag = tag;
     this.#now = now;
-    this.#open.add(run, 0, 1, tag, FLUSH);
-    this.#open.take(tag, tag, FLUSH, this.#undelivered);
+    this.held.add(run, 0, 1, tag, FLUSH);
+    this.held.take(tag, tag, FLUSH, this.#undelivered);
   }
 
   settle(settlement: Settlement, now: number): void {
@@ -245,7 +253,7 @@ export class DeliveryTracker implements Flushable {
     // what `multiple` covers is decided now, not at the commit
     const to = settlement.to === 0 ? this.#lastTag : settlement.to;
     // all, while nothing was delivered yet: at the commit it would read as all there are then
-    if (to === 0 || !this.#open.some(settlement.from, to, SETTLEMENT)) return;
+    if (to === 0 || !this.held.some(settlement.from, to, SETTLEMENT)) return;
     const made = { ...settlement, to };
     // each is of another open delivery, unless the app rolls back again and again without waiting for an answer
     if (this.#transaction.size >= this.#mostUncommitted) this.#plane.observer.traffic.unobserved('window_full');
@@ -288,9 +296,9 @@ export class DeliveryTracker implements Flushable {
   #apply({ how, from, to, requeue }: Settlement): void {
     const last = to === 0 ? this.#lastTag : to;
     this.#tags.closed(from, last);
-    if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
+    if (how === 'ack') this.held.take(from, last, SETTLEMENT, this.#acked);
     else
-      this.#open.take(from, last, SETTLEMENT, (stretch) => {
+      this.held.take(from, last, SETTLEMENT, (stretch) => {
         // a stream keeps its messages and brings none again
         if (requeue && (stretch.marks & STREAM_READ) === 0) this.#requeued(stretch, how);
         else this.#rejected(stretch, how);
@@ -332,14 +340,14 @@ export class DeliveryTracker implements Flushable {
       this.#requeued(stretch, reason);
     };
     if (this.#transaction === undefined || this.#transaction.isEmpty) {
-      this.#open.takeMarked(fits, SETTLEMENT, requeue);
+      this.held.takeMarked(fits, SETTLEMENT, requeue);
       return;
     }
-    const tags = Array.from(this.#open, ({ awaits, first, marks }) =>
+    const tags = Array.from(this.held, ({ awaits, first, marks }) =>
       awaits === SETTLEMENT && fits(marks) ? first : -1,
     );
     for (const tag of tags) {
-      if (tag >= 0 && !this.#tags.isUncommitted(tag)) this.#open.take(tag, tag, SETTLEMENT, requeue);
+      if (tag >= 0 && !this.#tags.isUncommitted(tag)) this.held.take(tag, tag, SETTLEMENT, requeue);
     }
   }
 
@@ -353,7 +361,7 @@ export class DeliveryTracker implements Flushable {
     this.#now = now;
     this.#waiting = undefined;
     this.#transaction?.clear();
-    this.#open.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason));
+    this.held.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason));
   }
 
   #requeued(stretch: Stretch<DeliveryTally>, reason: RequeueReason): void {
@@ -417,6 +425,7 @@ export class DeliveryTracker implements Flushable {
 
   #settled(stretch: Stretch<DeliveryTally>): void {
     stretch.route.tally.unsettled(-stretch.count);
+    this.#handling.settled(stretch.count, this.#now);
   }
 
   #tellSampled(stretch: Stretch<DeliveryTally>, ending: Ending): void {

@@ -4,6 +4,12 @@ import type { SpanDetail } from './span-detail.ts';
 /** Words per message in a column of ids: trace id in words 0–3, own span id in 4–5, parent span id in 6–7. */
 export const IDS = 8;
 
+/** By what other messages name one. '' where it has no such property. */
+export interface MessageNames {
+  readonly correlationId: string;
+  readonly messageId: string;
+}
+
 /**
  * One or more messages of one channel and direction that passed one behind the other and have all of
  * this in common. Scanning fills it, a tracker counts it and keeps what is open of it. It is reused: who
@@ -25,6 +31,8 @@ export class Run<T> {
   latency = Number.NaN;
   /** what is told of each when it ends; undefined: nothing, unless it goes wrong */
   detail: SpanDetail | undefined;
+  /** of a delivery: what later publishes of its app may name; undefined: nothing that `detail` does not have */
+  remembered: MessageNames | undefined;
   count = 0;
   /** of all bodies together */
   bytes = 0;

@@ -1,6 +1,9 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
+import { callMemory } from '../correlation/call-memory.ts';
+import { Calls } from '../correlation/calls.ts';
+import type { CauseUse } from '../correlation/causes.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
@@ -19,6 +22,12 @@ export interface PlaneOptions {
   connections: number;
   /** ms an app's closing waits for outstanding shadow confirms */
   settleOnClose: number;
+  /** what is made of a publish that is known to come of a delivery */
+  cause: CauseUse;
+  /** spans of deliveries are in traces of their own, with links to those of the messages */
+  separateTraces: boolean;
+  /** ms after which the answer to a question is missing */
+  replyTimeout: number;
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
   /** times at which the broker is out of reach on purpose */
@@ -75,6 +84,8 @@ export class Plane {
     hasParent: false,
     sampled: false,
     ratio: undefined,
+    cause: undefined,
+    adopted: false,
   };
   /** frames that are changed and not sent at once; empty between messages */
   readonly capture = new Output(new Scratch());
@@ -85,6 +96,7 @@ export class Plane {
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
   readonly facts: Facts;
+  readonly calls: Calls;
   /** names take too much memory: `age` is to be called soon, but not within a message */
   onCrowded: () => void = () => {};
   /** every new connection is a plain pipe */
@@ -92,8 +104,16 @@ export class Plane {
   /** code of the user's; undefined: there is none */
   middleware: Middleware | undefined;
 
-  constructor(observer: Observer, interceptor: Interceptor, clock: Clock, rules: Rules, options: PlaneOptions) {
+  constructor(
+    observer: Observer,
+    interceptor: Interceptor,
+    clock: Clock,
+    rules: Rules,
+    options: PlaneOptions,
+    calls = new Calls(callMemory(), 0, observer.traffic),
+  ) {
     this.observer = observer;
+    this.calls = calls;
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
     this.#names.onSpent = () => this.onCrowded();
@@ -201,6 +221,11 @@ export class Plane {
   shadowing(client: Client): LossMode {
     if (this.options.exempt(client)) return 'off';
     return this.facts.isTransactional(client) ? 'returns' : 'confirms';
+  }
+
+  /** Call it every quarter of a second, for what ends because time passes. */
+  sweep(now: number): void {
+    this.calls.questions.sweep(this.clock.micros(now), this.options.replyTimeout);
   }
 
   /** Reading a frame failed: it passes unread, and this is counted. */

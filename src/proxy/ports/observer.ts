@@ -72,6 +72,12 @@ export interface PublishTally extends PacedTally {
   confirmed(seconds: number, count?: number): void;
   /** Unroutable where configuration expects it: no outcome, no loss, counted apart. */
   unroutedAsExpected(): void;
+  /** A question: its answer was delivered `seconds` after it passed. */
+  replied(seconds: number): void;
+  /** A question: nobody answered in time. */
+  replyMissing(): void;
+  /** Its answer came all the same, after it was told as missing. */
+  repliedLate(): void;
   /** First deliveries configuration expects of each publish of this topic; told once per route. */
   fanout(deliveries: number): void;
 }
@@ -165,6 +171,8 @@ export interface TrafficTally {
   /** a client that selected tx after our confirm.select: it is not shadowed again */
   shadowConflict(): void;
   clockReanchored(): void;
+  /** what would have been needed to tell how messages belong together was forgotten, or not looked at: there was too much */
+  correlationLimited(what: 'question' | 'request' | 'cause'): void;
   /** a fault of configuration struck a message, a dial or a connection */
   faultInjected(type: string): void;
 }

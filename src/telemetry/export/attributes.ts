@@ -53,6 +53,7 @@ export const KEY = {
   redelivered: own('tracehare.redelivered'),
   latency: own('tracehare.latency'),
   faultType: own('tracehare.fault.type'),
+  cause: own('tracehare.cause'),
 };
 
 /** Our keys in the events of a span. */
@@ -96,6 +97,7 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
   if (event.type === 'publish.ended') {
     to.number(KEY.sequence, event.sequence);
     to.flag(KEY.confirmed, event.confirmed);
+    if (event.cause !== '') to.text(KEY.cause, event.cause);
   } else {
     to.number(KEY.deliveryTag, event.deliveryTag);
     to.text(KEY.settlement, event.settlement);

@@ -10,7 +10,7 @@ import {
   TraceFlags,
   type TraceState,
 } from '@opentelemetry/api';
-import { cleanAttributes, type InstrumentationScope } from '@opentelemetry/core';
+import type { InstrumentationScope } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { hexOf } from '../../events/hex.ts';
@@ -18,8 +18,9 @@ import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import { eventOf, HAS_PARENT, HAS_SPAN, type Passage, TRACED } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
 import { CONTEXT_WORDS, createIdPool, SPAN_WORDS, TRACE_WORDS } from '../traces/ids.ts';
-import { type AttributeWriter, type Key, OWN, writeMessage, writeRoute } from './attributes.ts';
+import { type AttributeWriter, KEY, type Key, writeMessage, writeRoute } from './attributes.ts';
 import { LimitedAttributes, type SpanLimits } from './limits.ts';
+import { eventsOf, hrTime, limitEvent } from './span-events.ts';
 
 /** What a consumer's span is to the message's own context. */
 export type ConsumerSpans = 'parent' | 'link' | 'both';
@@ -54,9 +55,6 @@ export function identify({ names, bits, ids, idsAt }: Passage, consumer: Consume
 
 const pool = createIdPool(64);
 
-const NO_ROUTE = 312;
-const NO_CONSUMERS = 313;
-
 /**
  * A passage as a span that has ended, for any exporter of the SDK. It keeps the event, and makes
  * everything else when it is asked for: what waits in a queue lives long enough to be dear.
@@ -80,6 +78,7 @@ export class PassageSpan implements ReadableSpan {
 
   /** '' for a root */
   get parentSpanId(): string {
+    if (isCauseParent(this.#event)) return this.#event.causeSpanId;
     return this.#child ? this.#event.parentSpanId : '';
   }
 
@@ -97,16 +96,16 @@ export class PassageSpan implements ReadableSpan {
 
   /** Undefined for a root, whatever the type says: it knows a property that is not there, but no getter. */
   get parentSpanContext(): SpanContext {
+    if (isCauseParent(this.#event)) return causeOf(this.#event);
     return (this.#child ? contextOf(this.#event) : undefined) as SpanContext;
   }
 
   get links(): Link[] {
-    const linked = this.#linked;
-    return linked === undefined || this.#origin.limits?.links === 0 ? [] : [{ context: linked }];
+    return this.#origin.limits?.links === 0 || this.#link === undefined ? [] : [this.#link];
   }
 
   get droppedLinksCount(): number {
-    return this.#linked !== undefined && this.#origin.limits?.links === 0 ? 1 : 0;
+    return this.#link !== undefined && this.#origin.limits?.links === 0 ? 1 : 0;
   }
 
   get name(): string {
@@ -198,8 +197,15 @@ export class PassageSpan implements ReadableSpan {
     return this.#event.type === 'publish.ended' || this.#consumer !== 'link';
   }
 
-  get #linked(): SpanContext | undefined {
-    return this.#event.type === 'publish.ended' || this.#consumer === 'parent' ? undefined : contextOf(this.#event);
+  /** To what a publish comes of, if that is not its parent; to what a delivery was published with. */
+  get #link(): Link | undefined {
+    const event = this.#event;
+    if (event.type === 'publish.ended') {
+      if (event.causeSpanId === '' || event.isCauseParent) return undefined;
+      return { context: causeOf(event), attributes: { [KEY.cause.name]: event.cause } };
+    }
+    const context = this.#consumer === 'parent' ? undefined : contextOf(event);
+    return context && { context };
   }
 
   get #operation(): keyof typeof KINDS {
@@ -239,46 +245,12 @@ function contextOf(event: Event): SpanContext | undefined {
   };
 }
 
-function eventsOf(event: Event): TimedEvent[] {
-  const start = hrTime(Math.round(event.startedAt));
-  const end = hrTime(Math.round(Math.max(event.startedAt, event.endedAt)));
-  const events: TimedEvent[] = [];
-  // Faults strike when the message comes.
-  if (event.fault !== '') {
-    for (const type of event.fault.split(',')) {
-      events.push({ name: 'tracehare.fault', time: start, attributes: { [OWN.faultType]: type } });
-    }
-  }
-  if (event.type === 'publish.ended') {
-    const { replyCode, replyText } = event;
-    // Other reply codes are those of the close that ended the channel or connection.
-    if (replyCode === NO_ROUTE || replyCode === NO_CONSUMERS) {
-      const attributes = { [OWN.replyCode]: replyCode, [OWN.replyText]: replyText };
-      events.push({ name: 'basic.return', time: end, attributes });
-    }
-    if (event.reason === 'nacked') events.push({ name: 'basic.nack', time: end });
-    return events;
-  }
-  if (event.redelivered) events.push({ name: 'redelivered', time: start });
-  if (event.deadLetterQueue !== '') {
-    const { deadLetterQueue, deadLetterReason } = event;
-    const attributes = { [OWN.deadLetterQueue]: deadLetterQueue, [OWN.deadLetterReason]: deadLetterReason };
-    events.push({ name: 'dead-lettered', time: start, attributes });
-  }
-  if (event.settlement === 'nack' || event.settlement === 'reject') {
-    const attributes = { [OWN.requeue]: event.outcome === 'requeued' };
-    events.push({ name: `basic.${event.settlement}`, time: end, attributes });
-  }
-  return events;
-}
+const isCauseParent = (event: Event): event is PublishEnded => event.type === 'publish.ended' && event.isCauseParent;
 
-function limitEvent(event: TimedEvent, { eventAttributes, valueLength }: SpanLimits): TimedEvent {
-  const limits = { attributeCountLimit: eventAttributes, attributeValueLengthLimit: valueLength };
-  return { ...event, ...cleanAttributes(event.attributes, limits) };
-}
-
-/** Microseconds as the SDK's pair of seconds and nanoseconds. */
-function hrTime(microseconds: number): HrTime {
-  const seconds = Math.floor(microseconds / 1e6);
-  return [seconds, (microseconds - seconds * 1e6) * 1000];
-}
+/** The delivery that a publish comes of. */
+const causeOf = ({ causeTraceId, causeSpanId }: PublishEnded): SpanContext => ({
+  traceId: causeTraceId,
+  spanId: causeSpanId,
+  traceFlags: TraceFlags.SAMPLED,
+  isRemote: true,
+});

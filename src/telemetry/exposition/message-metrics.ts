@@ -88,6 +88,28 @@ export function messageMetrics({ buckets }: Shape): CellMetric[] {
       from: [{ family: 'processing', labels: ({ error: _, ...labels }) => labels }],
     },
     {
+      name: 'event_reply_seconds',
+      help: 'Publish of a question (a message with a reply-to) to the delivery of its answer, by the topic of the question.',
+      type: 'histogram',
+      labels: TOPIC,
+      bounds: buckets.latency,
+      from: [{ family: 'replies' }],
+    },
+    {
+      name: 'event_replies_missing_total',
+      help: 'Questions without an answer within rpc.timeout, though somebody listens where it should go.',
+      type: 'counter',
+      labels: TOPIC,
+      from: [{ family: 'replies_missing' }],
+    },
+    {
+      name: 'event_replies_late_total',
+      help: 'Answers that came after rpc.timeout: counted as missing before, and not in event_reply_seconds.',
+      type: 'counter',
+      labels: TOPIC,
+      from: [{ family: 'replies_late' }],
+    },
+    {
       name: 'event_redelivered_total',
       help: 'Deliveries the broker marked as redelivered.',
       type: 'counter',

@@ -104,6 +104,12 @@ export const SIDECAR_METRICS: readonly CellMetric[] = [
     'Times a client selected tx after our confirm.select and its channel was closed: no client like it gets one again.',
     'shadow_conflicts',
   ),
+  counter(
+    'tracehare_correlation_limited_total',
+    'Times there was too much to tell how messages belong together: questions and requests forgotten before their answer, causes not found among what is open.',
+    'correlation_limited',
+    'of',
+  ),
   counter('tracehare_clock_reanchored_total', 'Steps of the wall clock that were followed.', 'clock_reanchored'),
   counter(
     'tracehare_faults_injected_total',

@@ -31,6 +31,9 @@ export const FAMILY_LABELS = {
   /** publish to outcome; `error` is the loss reason, '' on success */
   sent: ['topic', 'pipeline', 'error'],
   processing: ['topic', 'pipeline', 'queue', 'error'],
+  replies: ['topic', 'pipeline'],
+  replies_missing: ['topic', 'pipeline'],
+  replies_late: ['topic', 'pipeline'],
   edge_messages: ['pipeline', 'kind', 'edge'],
   edge_lost: ['pipeline', 'kind', 'edge'],
   connections: [],
@@ -49,6 +52,7 @@ export const FAMILY_LABELS = {
   implausible_stamps: ['reason'],
   clock_reanchored: [],
   shadow_conflicts: [],
+  correlation_limited: ['of'],
   faults_injected: ['type'],
   values_folded: ['label'],
   series_dropped: [],
@@ -85,6 +89,7 @@ export function familyBounds({ buckets, openTelemetryNames }: Shape): FamilyBoun
     confirm: buckets.confirm,
     sent: OTEL_BOUNDS,
     processing: openTelemetryNames ? union(buckets.processing, OTEL_BOUNDS) : buckets.processing,
+    replies: buckets.latency,
     added: ADDED_BOUNDS,
   };
 }

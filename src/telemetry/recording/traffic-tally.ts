@@ -45,6 +45,7 @@ export class TrafficCells implements TrafficTally {
     this.#shadowConflicts = store.allocate('shadow_conflicts', []);
     this.#bytes = directions('relay_bytes');
     this.#added = directions('added');
+    for (const what of ['question', 'request', 'cause']) this.#labelledCell('correlation_limited', what);
   }
 
   connections(change: 1 | -1): void {
@@ -111,6 +112,10 @@ export class TrafficCells implements TrafficTally {
 
   clockReanchored(): void {
     this.#cells[this.#clockReanchored] += 1;
+  }
+
+  correlationLimited(what: 'question' | 'request' | 'cause'): void {
+    this.#count('correlation_limited', what);
   }
 
   faultInjected(type: string): void {
