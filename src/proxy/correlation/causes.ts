@@ -1,6 +1,8 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { HAS_PARENT, SAMPLED, TRACED } from '../../events/passage.ts';
 import { type OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
+import type { MessageNames } from '../open-messages/run.ts';
+import { makeRoom } from '../ports/bounded.ts';
 import { type Cause, type Evidence, type Interceptor, TRACEPARENT, type TraceContext } from '../ports/interceptor.ts';
 import type { DeliveryTally, PublishTally } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
@@ -21,6 +23,10 @@ export interface Holder {
   readonly requester: Hash;
 }
 
+/** Correlation ids of one connection that are remembered, of either kind. */
+const MOST_IDS = 4096;
+/** ms for which a delivery that was settled may still be worked on. */
+const WORKED_ON_MS = 60_000;
 /** Rows of open deliveries that are looked at for one publish. */
 const MOST_ROWS = 1024;
 
@@ -30,6 +36,11 @@ interface Found {
   readonly ids: Uint32Array;
   /** HAS_PARENT, SAMPLED and TRACED */
   bits: number;
+}
+
+interface OnlyOne {
+  readonly queue: string;
+  readonly cause: Cause | undefined;
 }
 
 const found = (): Found => ({ count: 0, ids: new Uint32Array(8), bits: 0 });
@@ -42,13 +53,19 @@ export class Causes {
   readonly #limited: () => void;
   /** the app names messages in what it publishes: from when on deliveries are remembered by their names, ms of the clock */
   #comparesSince = Number.POSITIVE_INFINITY;
+  /** what it settled before that had names too */
+  #settledBefore = false;
+  /** correlation ids that it published with since a delivery that had them was settled */
+  readonly #published = new Set<string>();
+  /** those of deliveries that were settled before anything was published with them */
+  readonly #quiet = new Set<string>();
   readonly #own = new Uint32Array(8);
   readonly #byContext = found();
   readonly #byCorrelation = found();
   readonly #byMessage = found();
-  readonly #only = found();
-  /** of the only open delivery, as long as nothing has changed */
-  #onlyCause: Cause | undefined;
+  readonly #byBeingAlone = found();
+  /** as it was found last, as long as nothing has changed */
+  #only: OnlyOne | undefined;
   #onlyVersion = -1;
   #onlyUse: CauseUse = 'off';
 
@@ -87,14 +104,16 @@ export class Causes {
       if (reply === undefined) handling.publishedAlone(route.topic);
       return reply;
     }
-    const isAlone = handling.publishedWithin(route.topic, now);
+    handling.publishes(route.topic);
+    const only = handling.open === 1 ? this.#onlyOne(use, isSeparate) : undefined;
+    const proven = only !== undefined && handling.isWithin(route.topic, only.queue, now) ? only.cause : undefined;
     if (reply?.evidence === 'reply') return reply;
     const hasContext = header.value(TRACEPARENT) >= 0;
-    if (!hasContext && !header.isCorrelated) return isAlone ? this.#onlyOne(use, isSeparate) : undefined;
+    if (!hasContext && !header.isCorrelated) return proven;
     this.#look(header, hasContext, interceptor, context, handling.isOutside(route.topic), now);
     // of several that are open with the correlation id of the request, it may come of any
     if (reply !== undefined && this.#byCorrelation.count < 2) return reply;
-    return this.#named(use, isSeparate) ?? (isAlone ? this.#onlyOne(use, isSeparate) : undefined);
+    return this.#named(use, isSeparate) ?? proven;
   }
 
   #named(use: CauseUse, isSeparate: boolean): Cause | undefined {
@@ -104,10 +123,24 @@ export class Causes {
     return undefined;
   }
 
-  /**
-   * Looks among what is open for what the publish at hand names. `isOutside`: it may come of a delivery that is not open
-   * any more, and that had the same correlation id.
-   */
+  #compare(now: number): void {
+    this.#comparesSince = now;
+    this.#settledBefore = this.handling.hasSettled;
+  }
+
+  /** A delivery with this correlation id was settled before anything was published with it: that may still be to come. */
+  #isQuiet(correlationId: string, now: number): boolean {
+    if (this.#settledBefore && now - this.#comparesSince < WORKED_ON_MS) return true;
+    return this.#quiet.has(correlationId);
+  }
+
+  /** A delivery with these names was settled. */
+  settled({ correlationId }: MessageNames): void {
+    if (correlationId === '' || !this.comparesNames) return;
+    if (!this.#published.delete(correlationId)) remember(this.#quiet, correlationId);
+  }
+
+  /** Looks among what is open for what the publish at hand names. `isOutside`: it may come of nothing that is. */
   #look(
     header: ContentHeader,
     hasContext: boolean,
@@ -123,7 +156,9 @@ export class Causes {
     const correlationId = header.property('correlationId');
     const messageId = header.property('messageId');
     const names = correlationId !== '' || messageId !== '';
-    if (names && !this.comparesNames) this.#comparesSince = now;
+    if (names && !this.comparesNames) this.#compare(now);
+    // a delivery that is not open any more may be meant, which had the same correlation id
+    const isShared = isOutside || this.#isQuiet(correlationId, now);
     let isComplete = names;
     let rows = MOST_ROWS;
     for (const open of this.#holder.held()) {
@@ -134,13 +169,14 @@ export class Causes {
         if (message.detail === undefined && message.time < this.#comparesSince) isComplete = false;
         if (!names || named === undefined) return;
         const { correlationId: theirs, messageId: id } = named;
-        if (correlationId !== '' && (id === correlationId || (theirs === correlationId && !isOutside)))
+        if (correlationId !== '' && (id === correlationId || (theirs === correlationId && !isShared)))
           note(this.#byCorrelation, open, message);
         if (messageId !== '' && id === messageId) note(this.#byMessage, open, message);
       });
       if (rows === 0) break;
     }
     if (rows === 0) this.#limited();
+    if (correlationId !== '') remember(this.#published, correlationId);
     // what was not seen may be meant as well
     if (rows === 0) this.#byContext.count = 0;
     if (rows === 0 || !isComplete) this.#byCorrelation.count = this.#byMessage.count = 0;
@@ -154,21 +190,31 @@ export class Causes {
     return true;
   }
 
-  #onlyOne(use: CauseUse, isSeparate: boolean): Cause | undefined {
+  /** The delivery that is held while it is the only one; undefined: it is not found among what else is kept. */
+  #onlyOne(use: CauseUse, isSeparate: boolean): OnlyOne | undefined {
     const { version } = this.handling;
-    if (version === this.#onlyVersion && use === this.#onlyUse) return this.#onlyCause;
-    const only = this.#only;
+    if (version === this.#onlyVersion && use === this.#onlyUse) return this.#only;
+    const only = this.#byBeingAlone;
     only.count = 0;
+    let queue = '';
     let rows = MOST_ROWS;
     for (const open of this.#holder.held()) {
-      rows = open.newest(SETTLEMENT, rows, (message) => note(only, open, message));
+      rows = open.newest(SETTLEMENT, rows, (message) => {
+        note(only, open, message);
+        queue = message.route.queue;
+      });
       if (rows === 0 || only.count > 0) break;
     }
     this.#onlyVersion = version;
     this.#onlyUse = use;
-    this.#onlyCause = only.count === 1 ? causeOf(only, 'only_open_delivery', use, isSeparate) : undefined;
-    return this.#onlyCause;
+    this.#only = only.count === 1 ? { queue, cause: causeOf(only, 'only_open_delivery', use, isSeparate) } : undefined;
+    return this.#only;
   }
+}
+
+function remember(ids: Set<string>, id: string): void {
+  if (!ids.has(id)) makeRoom(ids, MOST_IDS);
+  ids.add(id);
 }
 
 function note(of: Found, open: Open, message: Stretch<DeliveryTally>): void {

@@ -1,10 +1,10 @@
 import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED } from '../../events/passage.ts';
-import type { Handling } from '../correlation/handling.ts';
 import type { ChannelState } from '../open-messages/channel-state.ts';
 import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
 import type { SpanDetail } from '../open-messages/span-detail.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
+import type { Correlation } from '../plane/correlation.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
@@ -44,7 +44,7 @@ export class DeliveryTracker implements Flushable {
   readonly #mostUncommitted: number;
   /** deliveries that await their settlement, or their flush under auto-ack */
   readonly held = new OpenMessages<DeliveryTally>();
-  readonly #handling: Handling;
+  readonly #correlation: Correlation;
   readonly #teller: PassageTeller<DeliveryTally>;
   readonly #tags = new OpenTags(this.held);
   readonly #lately = new SettledLately();
@@ -94,13 +94,13 @@ export class DeliveryTracker implements Flushable {
     unflushed: Unflushed,
     inFlight: AutoAckInFlight,
     nackCounts: boolean,
-    handling: Handling,
+    correlation: Correlation,
   ) {
     this.#plane = plane;
     this.#vhost = vhost;
     this.#state = state;
     this.#nackCounts = nackCounts;
-    this.#handling = handling;
+    this.#correlation = correlation;
     this.#unflushed = unflushed;
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
@@ -144,16 +144,16 @@ export class DeliveryTracker implements Flushable {
     this.#tags.unfollowed(tag, from);
     this.#tags.unfollowed(tag + to, count - to);
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
-    if (kept < count) this.#handling.hides();
+    if (kept < count) this.#correlation.handling.hides();
     if (kept === 0) return;
     this.held.add(run, from, kept, tag + from, SETTLEMENT);
     run.route.tally.unsettled(kept);
-    this.#handling.opened(kept);
+    this.#correlation.handling.opened(kept, run.time);
   }
 
   #awaitFlush(run: DeliveryRun, from: number, held: boolean): void {
     const { count } = run;
-    if (!run.source.isDirectReply) this.#handling.hides();
+    if (!run.source.isDirectReply) this.#correlation.handling.hides();
     for (let i = 0; i < from; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (from > 0) run.route.tally.succeeded(0, true, from);
     if (from === count) return;
@@ -425,7 +425,10 @@ export class DeliveryTracker implements Flushable {
 
   #settled(stretch: Stretch<DeliveryTally>): void {
     stretch.route.tally.unsettled(-stretch.count);
-    this.#handling.settled(stretch.count, this.#now);
+    const { causes } = this.#correlation;
+    causes.handling.settled(stretch.count, stretch.route.queue, this.#now);
+    const names = stretch.detail?.more ?? stretch.remembered;
+    if (names !== undefined) causes.settled(names);
   }
 
   #tellSampled(stretch: Stretch<DeliveryTally>, ending: Ending): void {

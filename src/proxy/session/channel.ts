@@ -125,7 +125,7 @@ export class Channel implements Scope {
       downstreamUnflushed,
       inFlight,
       nackCounts,
-      context.correlation.handling,
+      context.correlation,
     );
     this.publishing = new PublishFrames(plane, context, id, this.upstreamDetours, context.injection);
     this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
