@@ -60,7 +60,14 @@ export function passageOf(event: Ended): Passage {
         causeSpanId: event.causeSpanId,
         isCauseParent: event.isCauseParent,
       }
-    : { deadLetterQueue: event.deadLetterQueue, deadLetterReason: event.deadLetterReason };
+    : {
+        deadLetterQueue: event.deadLetterQueue,
+        deadLetterReason: event.deadLetterReason,
+        attempt: event.attempt,
+        firstPublished: event.firstPublished,
+        // of a first delivery its latency says the same
+        queuedAt: event.queuedAt === Math.round(startedAt - event.latency * 1e6) ? 0 : event.queuedAt,
+      };
   const more: More = { ...NOTHING_MORE, traceState, messageId, correlationId, fault, ...own };
   return {
     names: namesOf(event),

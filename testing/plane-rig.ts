@@ -190,7 +190,16 @@ export function createRig({
   const ids = createIdPool();
   const clock = new MovedClock(now);
   let faults = new Faults([]);
-  const settings = ({ tracing, rpc, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+  const settings = ({
+    tracing,
+    rpc,
+    rounds,
+    rules,
+    loss,
+    pipeline,
+    limits,
+    faults: { enabled },
+  }: Config): PlaneSettings => {
     const before = faults;
     const current = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
     faults = current;
@@ -213,6 +222,7 @@ export function createRig({
         cause: tracing.cause,
         separateTraces: tracing.consumer === 'link',
         replyTimeout: rpc.timeout,
+        poison: rounds.poison,
         exempt: compileClients(loss.exempt),
         outages: current.partitions,
       },

@@ -96,6 +96,7 @@ function router(sources: AdminSources, access: Access): (request: IncomingMessag
     ],
     ['/api/state', guarded(() => json(sources.state()))],
     ['/api/losses', guarded((_, query) => json(sources.losses(lossQuery(query, sources.lossReasons))))],
+    ['/api/poison', guarded(() => json(sources.poison()))],
     ['/api/topology', guarded((_, query) => json(sources.topology(topologyQuery(query))))],
   ]);
   const missing: Handler = () => ({

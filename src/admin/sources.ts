@@ -9,6 +9,7 @@ export interface AdminSources {
   state(): SidecarState;
   losses(query: LossQuery): LossAnswer;
   topology(query: TopologyQuery): TopologyAnswer;
+  poison(): PoisonAnswer;
   /** what LossQuery.reason can be */
   readonly lossReasons: readonly string[];
 }
@@ -60,6 +61,14 @@ export interface LossAnswer {
   dropped: number;
   /** lifecycle events of any kind that were dropped on their way: losses may be among them, counted but not logged */
   eventsDropped: number;
+}
+
+/** `GET /api/poison`: messages that were delivered more often than rounds.poison. */
+export interface PoisonAnswer {
+  /** told of last, first */
+  messages: object[];
+  /** others that had to make room since the start */
+  dropped: number;
 }
 
 /** What `GET /api/topology` is asked for: every key given must match. */

@@ -14,6 +14,7 @@ import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
+import { observePoison, PoisonList } from '../telemetry/loss/poison-list.ts';
 import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
@@ -98,8 +99,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   // the SDK takes longest to load: it must not hold up the traffic
   const sinkLoading = createSpanSink({
     env: process.env,
-    consumer: config.tracing.consumer,
-    maxLossSpansPerSecond: config.tracing.maxLossSpansPerSecond,
+    ...config.tracing,
     version,
     log,
   });
@@ -141,6 +141,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   logLifecycle(bus, log);
   const losses = new LossLog(config.limits.losses);
   observeLosses(bus, losses);
+  const poison = new PoisonList(config.limits.poison);
+  observePoison(bus, poison);
   observeExemplars(bus, exposition);
   observeSpans(bus, sink);
   plugins?.observe(bus);
@@ -195,6 +197,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     upstreamReachable: () => upstreams.reachable(),
     losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
     topology: (query) => exposition.topology(query),
+    poison: () => poison.find(),
     lossReasons: LOSS_REASONS,
     state: look,
   }).catch(async (error) => {

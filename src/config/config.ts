@@ -24,6 +24,12 @@ export interface Config {
     consumer: 'parent' | 'link' | 'both';
     /** what a publish span has of the delivery that it comes of */
     cause: 'off' | 'link' | 'parent';
+    /** how the time that a message was in queues shows */
+    queue: 'off' | 'event' | 'span';
+  };
+  rounds: {
+    /** attempts after which a message is poisonous */
+    poison: number;
   };
   rpc: {
     /** after which an answer is missing */
@@ -48,6 +54,8 @@ export interface Config {
     windowPerChannel: number;
     /** newest losses kept for /api/losses */
     losses: number;
+    /** poisonous messages kept for /api/poison */
+    poison: number;
   };
   /** threads that move traffic; auto: one per processor */
   workers: number | 'auto';

@@ -137,11 +137,21 @@ export const schema = z
             'parent',
             "how a consumer span refers to the message's context",
           ),
+          queue: setting(
+            oneOf('off', 'event', 'span'),
+            'event',
+            "how the time that a message was in queues shows: not, as an event of its consumer's span, or as a span of its own",
+          ),
           cause: setting(
             oneOf('off', 'link', 'parent'),
             'link',
             'what a publish span has of the delivery that it comes of, if that is proven; off: nothing, not even an answer of its request',
           ),
+        }),
+      ),
+      rounds: reloadable(
+        section('Messages that are delivered again and again.', {
+          poison: setting(count(1), 5, 'a message that was delivered more often is named as poisonous'),
         }),
       ),
       rpc: reloadable(
@@ -191,6 +201,7 @@ export const schema = z
           'new channels',
         ),
         losses: setting(count(1), 1000, 'newest losses kept for /api/losses'),
+        poison: setting(count(1), 1000, 'poisonous messages kept for /api/poison'),
       }),
       workers: setting(workers, 1, 'threads that move traffic; auto: one per processor'),
       log: section('JSON lines on stderr.', {

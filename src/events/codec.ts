@@ -113,6 +113,9 @@ export class RecordEncoder {
     this.#text(more.causeTraceId);
     this.#text(more.causeSpanId);
     this.#number(more.isCauseParent ? 1 : 0);
+    this.#number(more.attempt);
+    this.#number(more.firstPublished);
+    this.#number(more.queuedAt);
   }
 
   #number(value: number): void {
@@ -218,6 +221,9 @@ export class RecordDecoder {
       causeTraceId: this.#text(),
       causeSpanId: this.#text(),
       isCauseParent: this.#number() === 1,
+      attempt: this.#number(),
+      firstPublished: this.#number(),
+      queuedAt: this.#number(),
     };
   }
 

@@ -17,6 +17,7 @@ export type LifecycleEvent =
   | ConsumerCancelled
   | PublishEnded
   | MessageLost
+  | MessagePoisonous
   | DeliveryEnded;
 
 export type LifecycleEventType = LifecycleEvent['type'];
@@ -177,6 +178,24 @@ export interface MessageLost {
   traceId: string;
 }
 
+/** A message is delivered once more that has been tried too often (`rounds.poison`). */
+export interface MessagePoisonous {
+  type: 'message.poisonous';
+  at: number;
+  connection: number;
+  exchange: string;
+  routingKey: string;
+  topic: string;
+  pipeline: string;
+  queue: string;
+  /** at least so many */
+  attempt: number;
+  /** when it was first published, microseconds since the epoch; 0 if it is not known */
+  firstPublished: number;
+  messageId: string;
+  traceId: string;
+}
+
 /** A delivery (basic.deliver) or a get-ok was settled, or never will be. */
 export interface DeliveryEnded extends MessagePassage {
   type: 'delivery.ended';
@@ -206,4 +225,10 @@ export interface DeliveryEnded extends MessagePassage {
   /** newest x-death entry; '' when the message was not dead-lettered */
   deadLetterQueue: string;
   deadLetterReason: string;
+  /** how often it has been delivered, this time included: 1 for the first, at least so many for others */
+  attempt: number;
+  /** when it was published; 0 unless this is another attempt, or if it is not known */
+  firstPublished: number;
+  /** since when it has been in queues; 0 if it is not known */
+  queuedAt: number;
 }

@@ -71,6 +71,10 @@ export interface More {
   readonly causeTraceId: string;
   readonly causeSpanId: string;
   readonly isCauseParent: boolean;
+  /** of a delivery, 1 for others; with the two that follow as in DeliveryEnded */
+  readonly attempt: number;
+  readonly firstPublished: number;
+  readonly queuedAt: number;
 }
 
 export const NOTHING_MORE: More = Object.freeze({
@@ -86,6 +90,9 @@ export const NOTHING_MORE: More = Object.freeze({
   causeTraceId: '',
   causeSpanId: '',
   isCauseParent: false,
+  attempt: 1,
+  firstPublished: 0,
+  queuedAt: 0,
 });
 
 /** One that is filled anew for each message. */
@@ -117,6 +124,12 @@ const NO_NAMES: Names = {
   queue: '',
   consumerTag: '',
 };
+
+/** Since when a delivered message has been in queues, microseconds since the epoch; 0 if it is not known. */
+export function queuedAt({ more, latency, startedAt }: Passage): number {
+  if (more.queuedAt > 0) return more.queuedAt;
+  return Number.isNaN(latency) ? 0 : Math.round(startedAt - latency * 1e6);
+}
 
 /** The event that tells of it. */
 export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
@@ -171,5 +184,8 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     latency: passage.latency,
     deadLetterQueue: more.deadLetterQueue,
     deadLetterReason: more.deadLetterReason,
+    attempt: more.attempt,
+    firstPublished: more.firstPublished,
+    queuedAt: queuedAt(passage),
   };
 }

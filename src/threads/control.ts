@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
-import type { CallMemory } from '../proxy/correlation/call-memory.ts';
+import type { CorrelationMemory } from '../proxy/correlation/correlation-memory.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
 import type { UpstreamSecurity } from '../proxy/stream/dial.ts';
@@ -29,7 +29,7 @@ export interface TrafficOptions extends Omit<Configuration, 'tls'> {
   /** OTEL_* variables that rule sampling */
   env: Record<string, string | undefined>;
   /** shared by all threads */
-  calls: CallMemory;
+  calls: CorrelationMemory;
   /** memory of the thread's event ring */
   ring: SharedArrayBuffer;
   /** towards the main thread's Exposition */

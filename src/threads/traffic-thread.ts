@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { extname } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { RingReader, ringMemory } from '../events/ring.ts';
-import { callMemory } from '../proxy/correlation/call-memory.ts';
+import { correlationMemory } from '../proxy/correlation/correlation-memory.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 
@@ -54,7 +54,7 @@ export async function startTraffic(
   if (shared) await probe(options.listen.host, options.listen.port);
   const workers = [first, ...Array.from({ length: threads - 1 }, loadTraffic)];
   const started: TrafficThread[] = [];
-  const calls = callMemory();
+  const calls = correlationMemory();
   let { port } = options.listen;
   for (const [index, worker] of workers.entries()) {
     const settings = { ...options, listen: { ...options.listen, port, shared }, calls, index, threads };

@@ -54,7 +54,16 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const ids = createIdPool();
   const clock = new Clock();
   let faults = new Faults([]);
-  const settings = ({ tracing, rpc, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+  const settings = ({
+    tracing,
+    rpc,
+    rounds,
+    rules,
+    loss,
+    pipeline,
+    limits,
+    faults: { enabled },
+  }: Config): PlaneSettings => {
     const before = faults;
     const now = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
     faults = now;
@@ -77,6 +86,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
         cause: tracing.cause,
         separateTraces: tracing.consumer === 'link',
         replyTimeout: rpc.timeout,
+        poison: rounds.poison,
         exempt: compileClients(loss.exempt),
         outages: now.partitions,
       },

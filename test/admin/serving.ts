@@ -39,6 +39,7 @@ export async function start(sources: Partial<AdminSources> = {}, options: Partia
       state: () => STATE,
       losses: () => ({ losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 }),
       topology: () => ({ nodes: [], edges: [] }),
+      poison: () => ({ messages: [], dropped: 0 }),
       lossReasons: ['nacked', 'unroutable'],
       ...sources,
     },

@@ -86,6 +86,7 @@ async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
     cause: 'link',
     separateTraces: false,
     replyTimeout: 30_000,
+    poison: 5,
     exempt: () => false,
   });
   const dialer = new Dialer({

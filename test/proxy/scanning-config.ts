@@ -108,6 +108,7 @@ export const settings: Readonly<Record<string, readonly unknown[]>> = {
   'tracing.injectUnsampled': [true, false],
   'tracing.cause': ['link', 'parent', 'off'],
   'rpc.timeout': ['30s', '100ms'],
+  'rounds.poison': [5, 1],
   'limits.windowPerChannel': [1000, 4],
   'faults.enabled': [true, true, false],
 };
@@ -125,6 +126,8 @@ export const notOfMessages: readonly string[] = [
   'limits.connections',
   // what the main thread does with events
   'limits.losses',
+  'limits.poison',
+  'tracing.queue',
   'tracing.consumer',
   'tracing.maxLossSpansPerSecond',
   // how finely is counted, not what

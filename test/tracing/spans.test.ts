@@ -73,6 +73,7 @@ const processAttributes = {
   'tracehare.channel': 3,
   'tracehare.settlement': 'ack',
   'tracehare.redelivered': false,
+  'tracehare.attempt': 1,
   'tracehare.latency': 0.25,
 };
 

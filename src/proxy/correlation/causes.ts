@@ -1,7 +1,7 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { HAS_PARENT, SAMPLED, TRACED } from '../../events/passage.ts';
 import { type OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
-import type { MessageNames } from '../open-messages/run.ts';
+import type { Remembered } from '../open-messages/run.ts';
 import { makeRoom } from '../ports/bounded.ts';
 import { type Cause, type Evidence, type Interceptor, TRACEPARENT, type TraceContext } from '../ports/interceptor.ts';
 import type { DeliveryTally, PublishTally } from '../ports/observer.ts';
@@ -135,7 +135,7 @@ export class Causes {
   }
 
   /** A delivery with these names was settled. */
-  settled({ correlationId }: MessageNames): void {
+  settled({ correlationId }: Pick<Remembered, 'correlationId'>): void {
     if (correlationId === '' || !this.comparesNames) return;
     if (!this.#published.delete(correlationId)) remember(this.#quiet, correlationId);
   }

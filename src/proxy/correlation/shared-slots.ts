@@ -1,4 +1,4 @@
-import { BUCKETS, LOCKS, PLACES, SEED, USED, WORDS } from './call-memory.ts';
+import { BUCKETS, LOCKS, PLACES, SEED, USED, WORDS } from './correlation-memory.ts';
 import type { Hash } from './key-hash.ts';
 
 /** Words of a slot. Two keys that are 0 stand for an empty one. */

@@ -64,6 +64,7 @@ export class DeliveryTracker implements Flushable {
     this.#settled(stretch);
     const { tally } = stretch.route;
     tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    this.#done(stretch);
     this.#sent(stretch);
     this.#tellSampled(stretch, ACKED);
   };
@@ -72,6 +73,7 @@ export class DeliveryTracker implements Flushable {
     let bytes = 0;
     for (let i = 0; i < stretch.count; i++) bytes += this.held.sizeOf(stretch, i);
     tally.succeeded(0, true, stretch.count);
+    this.#done(stretch);
     this.#inFlight.add(tally, stretch.count, bytes, this.#now);
     this.#tellSampled(stretch, AUTO_ACKED);
   };
@@ -372,7 +374,10 @@ export class DeliveryTracker implements Flushable {
     this.#settled(stretch);
     // what was not settled stays in a stream, as what was
     const isStreamRead = (stretch.marks & STREAM_READ) !== 0;
-    if (!isStreamRead) stretch.route.tally.requeued(reason, stretch.count);
+    if (!isStreamRead) {
+      stretch.route.tally.requeued(reason, stretch.count);
+      this.#correlation.roundEnded(this.held, stretch, this.#now);
+    }
     this.#tellSampled(stretch, { settlement: reason, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 });
   }
 
@@ -415,6 +420,8 @@ export class DeliveryTracker implements Flushable {
     const { tally, hop } = stretch.route;
     const seconds = (this.#now - stretch.time) / 1000;
     const lost = !this.#goesOn(stretch);
+    // whether its queue dead-letters it is not always known before it comes again
+    if ((stretch.marks & STREAM_READ) === 0) this.#correlation.roundEnded(this.held, stretch, this.#now);
     this.#tellEnded(stretch, { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 });
     for (let i = 0; i < stretch.count; i++) {
       tally.failed(reason, seconds, lost);
@@ -429,6 +436,18 @@ export class DeliveryTracker implements Flushable {
     causes.handling.settled(stretch.count, stretch.route.queue, this.#now);
     const names = stretch.detail?.more ?? stretch.remembered;
     if (names !== undefined) causes.settled(names);
+  }
+
+  /** Messages succeeded: with how many attempts, and how long after their publish. */
+  #done({ route, remembered, latency, time, marks, count }: Stretch<DeliveryTally>): void {
+    if ((marks & STREAM_READ) !== 0) return;
+    if (remembered === undefined || remembered.attempt === 1) {
+      route.tally.done(1, latency + (this.#now - time) / 1000, count);
+      return;
+    }
+    const { attempt, firstPublished } = remembered;
+    const seconds = (this.#plane.clock.micros(this.#now) - firstPublished) / 1e6;
+    route.tally.done(attempt, firstPublished > 0 ? seconds : Number.NaN, count);
   }
 
   #tellSampled(stretch: Stretch<DeliveryTally>, ending: Ending): void {

@@ -1,6 +1,6 @@
 import { NO_BITS, NO_FLOATS, NO_WORDS } from '../../amqp/bytes.ts';
 import type { Route } from '../routing/routes.ts';
-import { IDS, type MessageNames } from './run.ts';
+import { IDS, type Remembered } from './run.ts';
 import type { SpanDetail } from './span-detail.ts';
 
 /** What the open messages of a run have in common, a row for each run; rows are used as a ring. */
@@ -8,7 +8,7 @@ export class RunColumns<T> {
   readonly routes: (Route<T> | undefined)[];
   readonly details: (SpanDetail | undefined)[];
   readonly replaced: (Uint8Array | undefined)[];
-  readonly remembered: (MessageNames | undefined)[];
+  readonly remembered: (Remembered | undefined)[];
   readonly times: Float64Array;
   /** when the kernel had taken them, ms of the monotonic clock; NaN: not yet; Infinity: a fault holds them back */
   readonly flushed: Float64Array;

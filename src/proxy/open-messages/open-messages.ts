@@ -1,7 +1,7 @@
 import { TRACED } from '../../events/passage.ts';
 import type { Route } from '../routing/routes.ts';
 import { GONE, MessageColumns, OPEN, RETURNED, RunColumns } from './columns.ts';
-import { IDS, type MessageNames, type Run } from './run.ts';
+import { IDS, type Remembered, type Run } from './run.ts';
 import type { SpanDetail } from './span-detail.ts';
 
 /** What ends a message, as far as its channel can tell when it passes: a bit each, so that several can be asked for. */
@@ -29,7 +29,7 @@ export interface Stretch<T> {
   latency: number;
   detail: SpanDetail | undefined;
   replaced: Uint8Array | undefined;
-  remembered: MessageNames | undefined;
+  remembered: Remembered | undefined;
   passageBits: number;
   marks: number;
   /** FLUSH and so on */

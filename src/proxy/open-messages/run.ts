@@ -4,10 +4,14 @@ import type { SpanDetail } from './span-detail.ts';
 /** Words per message in a column of ids: trace id in words 0–3, own span id in 4–5, parent span id in 6–7. */
 export const IDS = 8;
 
-/** By what other messages name one. '' where it has no such property. */
-export interface MessageNames {
+/** What is kept of few deliveries: names by which other messages name it, '' for none, and which attempt it is. */
+export interface Remembered {
   readonly correlationId: string;
   readonly messageId: string;
+  /** as in events/lifecycle.ts */
+  readonly attempt: number;
+  readonly firstPublished: number;
+  readonly queuedAt: number;
 }
 
 /**
@@ -31,8 +35,8 @@ export class Run<T> {
   latency = Number.NaN;
   /** what is told of each when it ends; undefined: nothing, unless it goes wrong */
   detail: SpanDetail | undefined;
-  /** of a delivery: what later publishes of its app may name; undefined: nothing that `detail` does not have */
-  remembered: MessageNames | undefined;
+  /** of a delivery; undefined: the first one, and its names are in `detail` or are not wanted */
+  remembered: Remembered | undefined;
   count = 0;
   /** of all bodies together */
   bytes = 0;

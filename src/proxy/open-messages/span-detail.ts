@@ -3,6 +3,7 @@ import { text } from '../../amqp/fields.ts';
 import { hexOf } from '../../events/hex.ts';
 import { type More, type Names, NOTHING_MORE } from '../../events/passage.ts';
 import { type Cause, TRACESTATE } from '../ports/interceptor.ts';
+import type { Remembered } from './run.ts';
 
 /** What is told of a message when its passage ends, besides figures. Most messages share one object. */
 export interface SpanDetail {
@@ -35,6 +36,14 @@ export const withCause = (more: More, { evidence, ids }: Cause, isCauseParent: b
   causeTraceId: hexOf(ids, 0, 4),
   causeSpanId: hexOf(ids, 4, 2),
   isCauseParent,
+});
+
+/** What is told of a delivery that is not the first of its message. */
+export const withRound = (more: More, { attempt, firstPublished, queuedAt }: Remembered): More => ({
+  ...more,
+  attempt,
+  firstPublished,
+  queuedAt,
 });
 
 /** The same message with the reply that returned it. */

@@ -1,9 +1,9 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
-import { callMemory } from '../correlation/call-memory.ts';
 import { Calls } from '../correlation/calls.ts';
 import type { CauseUse } from '../correlation/causes.ts';
+import { correlationMemory } from '../correlation/correlation-memory.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
@@ -28,6 +28,8 @@ export interface PlaneOptions {
   separateTraces: boolean;
   /** ms after which the answer to a question is missing */
   replyTimeout: number;
+  /** attempts after which a message is poisonous */
+  poison: number;
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
   /** times at which the broker is out of reach on purpose */
@@ -110,7 +112,7 @@ export class Plane {
     clock: Clock,
     rules: Rules,
     options: PlaneOptions,
-    calls = new Calls(callMemory(), 0, observer.traffic),
+    calls = new Calls(correlationMemory(), 0, observer.traffic),
   ) {
     this.observer = observer;
     this.calls = calls;

@@ -106,6 +106,10 @@ export interface DeliveryTally extends PacedTally {
   requeued(reason: RequeueReason, count?: number): void;
   unknown(reason: UnknownReason, count?: number): void;
   deadLettered(fromQueue: string, reason: string): void;
+  /** A message succeeded with so many attempts, `seconds` after its publish; NaN where that is not known. */
+  done(attempts: number, seconds: number, count?: number): void;
+  /** A message has been tried more often than it should. */
+  poisonous(): void;
   /** Change of the number of deliveries awaiting settlement. */
   unsettled(change: number): void;
 }

@@ -54,6 +54,9 @@ export const KEY = {
   latency: own('tracehare.latency'),
   faultType: own('tracehare.fault.type'),
   cause: own('tracehare.cause'),
+  attempt: own('tracehare.attempt'),
+  firstPublished: own('tracehare.first_published'),
+  queueSeconds: own('tracehare.queue.seconds'),
 };
 
 /** Our keys in the events of a span. */
@@ -64,6 +67,7 @@ export const OWN = {
   faultType: KEY.faultType.name,
   deadLetterQueue: 'tracehare.dead_letter.queue',
   deadLetterReason: 'tracehare.dead_letter.reason',
+  queueSeconds: KEY.queueSeconds.name,
 } as const;
 
 type Passage = PublishEnded | DeliveryEnded;
@@ -92,6 +96,18 @@ export function writeRoute(event: Passage, connection: Connection | undefined, t
   if (connection !== undefined) writeConnection(connection, to);
 }
 
+/** All attributes of the time that a message was in queues, before it was delivered. */
+export function writeQueue(event: DeliveryEnded, connection: Connection | undefined, to: AttributeWriter): void {
+  to.text(KEY.systemName, 'rabbitmq');
+  to.text(KEY.destinationName, event.queue);
+  if (isServerNamed(event.queue)) writeServerNamed(to);
+  to.text(KEY.destinationTemplate, event.topic);
+  to.text(KEY.pipeline, event.pipeline);
+  to.number(KEY.attempt, event.attempt);
+  if (event.messageId !== '') to.text(KEY.messageId, event.messageId);
+  if (connection !== undefined) writeConnection(connection, to);
+}
+
 /** The attributes of the message at hand. */
 export function writeMessage(event: Passage, to: AttributeWriter): void {
   if (event.type === 'publish.ended') {
@@ -102,6 +118,8 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
     to.number(KEY.deliveryTag, event.deliveryTag);
     to.text(KEY.settlement, event.settlement);
     to.flag(KEY.redelivered, event.redelivered);
+    to.number(KEY.attempt, event.attempt);
+    if (event.firstPublished > 0) to.number(KEY.firstPublished, event.firstPublished / 1e6);
     if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
   }
   to.number(KEY.bodySize, event.bodySize);

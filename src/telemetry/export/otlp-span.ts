@@ -1,7 +1,9 @@
 import { type Link, type SpanStatus, TraceFlags } from '@opentelemetry/api';
 import type { TimedEvent } from '@opentelemetry/sdk-trace';
-import type { AttributeWriter, Key } from './attributes.ts';
+import { type Passage, queuedAt } from '../../events/passage.ts';
+import { type AttributeWriter, KEY, type Key } from './attributes.ts';
 import { bytesField, fixed32Field, fixed64Field, type ProtobufWriter, varintField } from './protobuf.ts';
+import { QUEUED, secondsInQueue } from './span-events.ts';
 import type { PassageSpan } from './spans.ts';
 
 // Fields of OTLP's messages (opentelemetry/proto/trace/v1/trace.proto).
@@ -71,6 +73,16 @@ function writeEvent(
   to.string(EVENT.name, name);
   for (const [key, value] of Object.entries(attributes ?? {})) to.attribute(EVENT.attributes, key, value);
   to.number(EVENT.dropped, droppedAttributesCount ?? 0);
+  to.close(start);
+}
+
+/** The event of a plain passage of which it is known how long its message was in the queue. */
+export function writeQueued(passage: Passage, to: ProtobufWriter): void {
+  const at = queuedAt(passage);
+  const start = to.open(SPAN.events);
+  to.nanoseconds(EVENT.time, at);
+  to.string(EVENT.name, QUEUED);
+  to.numberAttribute(EVENT.attributes, KEY.queueSeconds.encoded, secondsInQueue(passage.startedAt, at));
   to.close(start);
 }
 

@@ -2,7 +2,7 @@ import { viewOf } from '../../amqp/bytes.ts';
 import { CONFIRMED, HAS_PARENT, type Names, NOTHING_MORE, type Passage, REDELIVERED } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
 import { type AttributeWriter, KEY, type Key } from './attributes.ts';
-import { SPAN, SpanAttributes, spanFlags, writeStatus } from './otlp-span.ts';
+import { SPAN, SpanAttributes, spanFlags, writeQueued, writeStatus } from './otlp-span.ts';
 import { ProtobufWriter, setNanoseconds } from './protobuf.ts';
 import { PassageSpan, type SpanOrigin, type SpanSource } from './spans.ts';
 
@@ -27,9 +27,10 @@ const OWN: readonly Key[] = [
 ];
 
 /** Nothing about it but what `PlainSpans` knows. */
-export function isPlain({ passage, consumer }: SpanSource): boolean {
+export function isPlain({ passage, consumer, part }: SpanSource): boolean {
   const { outcome, settlement, reason, bits, more, names } = passage;
   return (
+    part === 'passage' &&
     outcome === 'success' &&
     reason === '' &&
     settlement !== 'nack' &&
@@ -40,8 +41,8 @@ export function isPlain({ passage, consumer }: SpanSource): boolean {
   );
 }
 
-const saysIdsAlone = ({ traceState, fault, replyCode, deadLetterQueue, cause }: Passage['more']): boolean =>
-  traceState === '' && fault === '' && replyCode === 0 && deadLetterQueue === '' && cause === '';
+const saysIdsAlone = ({ traceState, fault, replyCode, deadLetterQueue, cause, attempt }: Passage['more']): boolean =>
+  traceState === '' && fault === '' && replyCode === 0 && deadLetterQueue === '' && cause === '' && attempt === 1;
 
 /**
  * Spans of messages with which all is well: they have most of their bytes in common with those of the same route
@@ -78,7 +79,10 @@ export class PlainSpans {
     else {
       to.numberAttribute(SPAN.attributes, KEY.deliveryTag.encoded, passage.number);
       const { latency } = passage;
-      if (!Number.isNaN(latency)) to.numberAttribute(SPAN.attributes, KEY.latency.encoded, latency);
+      if (!Number.isNaN(latency)) {
+        to.numberAttribute(SPAN.attributes, KEY.latency.encoded, latency);
+        if (source.queue === 'event') writeQueued(passage, to);
+      }
     }
     to.numberAttribute(SPAN.attributes, KEY.bodySize.encoded, passage.bodySize);
     const { messageId, correlationId } = passage.more;
@@ -128,6 +132,7 @@ class Template {
     scratch.string(SPAN.name, span.name);
     scratch.number(SPAN.kind, span.kind + 1);
     span.writeRoute(attributes);
+    // its events are of the message at hand
     span.writeMessage(new AllBut(OWN, attributes));
     writeStatus(span.status, scratch);
     scratch.fixed32(SPAN.flags, spanFlags(span));

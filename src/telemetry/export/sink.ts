@@ -1,11 +1,11 @@
 import type { EventListener } from '../../events/bus.ts';
-import { type Passage, SAMPLED } from '../../events/passage.ts';
+import { type Passage, queuedAt, SAMPLED } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
 import { type Environment, wantedExporters } from '../traces/environment.ts';
-import { CONTEXT_WORDS } from '../traces/ids.ts';
+import { CONTEXT_WORDS, createIdPool, TRACE_WORDS } from '../traces/ids.ts';
 import { RateLimit } from '../traces/rate.ts';
 import type { TracingLog } from './diagnostics.ts';
-import type { ConsumerSpans } from './spans.ts';
+import type { ConsumerSpans, QueueTime, SpanSource } from './spans.ts';
 
 /** Counts of spans since the start; with several exporters a span counts once for each. */
 export interface SpanFigures {
@@ -29,7 +29,7 @@ export interface SpanSink extends EventListener {
   free(): number;
   figures(): SpanFigures;
   /** For the passages to come. */
-  configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'maxLossSpansPerSecond'>>): void;
+  configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'queue' | 'maxLossSpansPerSecond'>>): void;
   /** Flushes for at most `shutdownTimeout`; what is left then counts as dropped. Never rejects. */
   shutdown(): Promise<void>;
 }
@@ -39,6 +39,8 @@ export interface SpanSinkOptions {
   env: Environment;
   /** What a consumer's span is to the message's own context. */
   consumer: ConsumerSpans;
+  /** How the time that a message was in queues shows. */
+  queue: QueueTime;
   /** Tracehare's, for service.version. */
   version: string;
   log: TracingLog;
@@ -61,12 +63,13 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   const [{ startProvider }, { identify }] = await Promise.all([import('./provider.ts'), import('./spans.ts')]);
   const provider = await startProvider(exporterNames, env, options.version, log);
   const connections = new ConnectionTable();
-  let { consumer } = options;
+  let { consumer, queue: queueTime } = options;
   const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
   const { queues } = provider;
   let limited = 0;
 
   const ids = new Uint32Array(CONTEXT_WORDS);
+  const spanIds = createIdPool(64);
 
   function takesLoss({ names, outcome }: Passage): boolean {
     if (names.via !== 'publish' || outcome !== 'failed') return false;
@@ -80,10 +83,15 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
     passage(passage) {
       if ((passage.bits & SAMPLED) === 0 && !takesLoss(passage)) return;
       identify(passage, consumer, ids);
-      const source = { passage, connection: connections.get(passage.names.connection), consumer, ids };
+      const connection = connections.get(passage.names.connection);
+      const source: SpanSource = { passage, connection, consumer, queue: queueTime, part: 'passage', ids };
       for (const queue of queues) queue.add(source);
+      if (queueTime !== 'span' || passage.names.via === 'publish' || queuedAt(passage) === 0) return;
+      spanIds.spanId(ids, TRACE_WORDS);
+      for (const queue of queues) queue.add({ ...source, part: 'queue' });
     },
-    free: () => Math.min(...queues.map((queue) => queue.free())),
+    // a delivery may take two places
+    free: () => Math.floor(Math.min(...queues.map((queue) => queue.free())) / (queueTime === 'span' ? 2 : 1)),
     figures: () => ({
       exported: sum(queues.map((queue) => queue.exported)),
       dropped: sum(queues.map((queue) => queue.dropped)),
@@ -92,6 +100,7 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
     }),
     configure(options) {
       consumer = options.consumer;
+      queueTime = options.queue;
       losses.set(options.maxLossSpansPerSecond);
     },
     async shutdown() {

@@ -5,11 +5,17 @@ import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import { OWN } from './attributes.ts';
 import type { SpanLimits } from './limits.ts';
 
+/** The message came into queues, in front of the span that has this event. */
+export const QUEUED = 'queued';
+
+export const secondsInQueue = (startedAt: number, queuedAt: number): number =>
+  Math.max(0, Math.round(startedAt) - queuedAt) / 1e6;
+
 const NO_ROUTE = 312;
 const NO_CONSUMERS = 313;
 
 /** What happened to the message while its span lasted. */
-export function eventsOf(event: PublishEnded | DeliveryEnded): TimedEvent[] {
+export function eventsOf(event: PublishEnded | DeliveryEnded, showsQueue: boolean): TimedEvent[] {
   const start = hrTime(Math.round(event.startedAt));
   const end = hrTime(Math.round(Math.max(event.startedAt, event.endedAt)));
   const events: TimedEvent[] = [];
@@ -28,6 +34,10 @@ export function eventsOf(event: PublishEnded | DeliveryEnded): TimedEvent[] {
     }
     if (event.reason === 'nacked') events.push({ name: 'basic.nack', time: end });
     return events;
+  }
+  if (showsQueue && event.queuedAt > 0) {
+    const attributes = { [OWN.queueSeconds]: secondsInQueue(event.startedAt, event.queuedAt) };
+    events.push({ name: QUEUED, time: hrTime(event.queuedAt), attributes });
   }
   if (event.redelivered) events.push({ name: 'redelivered', time: start });
   if (event.deadLetterQueue !== '') {

@@ -18,12 +18,15 @@ import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import { eventOf, HAS_PARENT, HAS_SPAN, type Passage, TRACED } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
 import { CONTEXT_WORDS, createIdPool, SPAN_WORDS, TRACE_WORDS } from '../traces/ids.ts';
-import { type AttributeWriter, KEY, type Key, writeMessage, writeRoute } from './attributes.ts';
+import { type AttributeWriter, KEY, type Key, writeMessage, writeQueue, writeRoute } from './attributes.ts';
 import { LimitedAttributes, type SpanLimits } from './limits.ts';
 import { eventsOf, hrTime, limitEvent } from './span-events.ts';
 
 /** What a consumer's span is to the message's own context. */
 export type ConsumerSpans = 'parent' | 'link' | 'both';
+
+/** How the time that a message was in queues shows: not, as an event of its consumer's span, or as a span of its own. */
+export type QueueTime = 'off' | 'event' | 'span';
 
 /** What all spans have in common. */
 export interface SpanOrigin {
@@ -37,6 +40,9 @@ export interface SpanSource {
   readonly passage: Passage;
   readonly connection: Connection | undefined;
   readonly consumer: ConsumerSpans;
+  readonly queue: QueueTime;
+  /** of a delivery: its own span, or that of the time which its message was in queues */
+  readonly part: 'passage' | 'queue';
   /** its own trace id in words 0–3, span id in 4–5 */
   readonly ids: Uint32Array;
 }
@@ -66,9 +72,14 @@ export class PassageSpan implements ReadableSpan {
   readonly #connection: Connection | undefined;
   readonly #consumer: ConsumerSpans;
   readonly #origin: SpanOrigin;
+  readonly #showsQueue: boolean;
+  /** it is of the time in the queue */
+  readonly #isQueue: boolean;
 
-  constructor({ passage, connection, consumer, ids }: SpanSource, origin: SpanOrigin) {
+  constructor({ passage, connection, consumer, queue, part, ids }: SpanSource, origin: SpanOrigin) {
     this.#event = eventOf(passage);
+    this.#showsQueue = queue === 'event';
+    this.#isQueue = part === 'queue';
     this.#connection = connection;
     this.#consumer = consumer;
     this.#origin = origin;
@@ -109,20 +120,23 @@ export class PassageSpan implements ReadableSpan {
   }
 
   get name(): string {
+    if (this.#isQueue && this.#event.type === 'delivery.ended') return `queue ${this.#event.queue}`;
     return `${this.#operation} ${this.#event.topic}`;
   }
 
   get kind(): SpanKind {
-    return KINDS[this.#operation];
+    return this.#isQueue ? SpanKind.INTERNAL : KINDS[this.#operation];
   }
 
   /** Microseconds since the epoch. */
   get startMicros(): number {
-    return Math.round(this.#event.startedAt);
+    const event = this.#event;
+    return Math.round(this.#isQueue && event.type === 'delivery.ended' ? event.queuedAt : event.startedAt);
   }
 
   get endMicros(): number {
-    return Math.max(this.startMicros, Math.round(this.#event.endedAt));
+    const { startedAt, endedAt } = this.#event;
+    return Math.max(this.startMicros, Math.round(this.#isQueue ? startedAt : endedAt));
   }
 
   get startTime(): HrTime {
@@ -142,7 +156,7 @@ export class PassageSpan implements ReadableSpan {
   }
 
   get status(): SpanStatus {
-    if (this.#event.outcome !== 'failed') return UNSET;
+    if (this.#isQueue || this.#event.outcome !== 'failed') return UNSET;
     const message = this.#event.type === 'publish.ended' ? this.#event.replyText : '';
     return { code: SpanStatusCode.ERROR, ...(message && { message }) };
   }
@@ -157,15 +171,20 @@ export class PassageSpan implements ReadableSpan {
 
   /** Attributes that it shares with every span of its route and channel. With limits there are none. */
   writeRoute(to: AttributeWriter): void {
-    if (this.#origin.limits === undefined) writeRoute(this.#event, this.#connection, to);
+    if (this.#origin.limits === undefined) this.#writeRoute(to);
+  }
+
+  #writeRoute(to: AttributeWriter): void {
+    if (this.#isQueue && this.#event.type === 'delivery.ended') writeQueue(this.#event, this.#connection, to);
+    else writeRoute(this.#event, this.#connection, to);
   }
 
   /** All others. Returns how many the limits left out. */
   writeMessage(to: AttributeWriter): number {
     const { limits } = this.#origin;
     const limited = limits && new LimitedAttributes(to, limits.attributes, limits.valueLength);
-    if (limited !== undefined) writeRoute(this.#event, this.#connection, limited);
-    writeMessage(this.#event, limited ?? to);
+    if (limited !== undefined) this.#writeRoute(limited);
+    if (!this.#isQueue) writeMessage(this.#event, limited ?? to);
     return limited?.dropped ?? 0;
   }
 
@@ -181,7 +200,7 @@ export class PassageSpan implements ReadableSpan {
   }
 
   get events(): TimedEvent[] {
-    const events = eventsOf(this.#event);
+    const events = this.#events;
     const { limits } = this.#origin;
     if (limits === undefined) return events;
     return events.slice(this.droppedEventsCount).map((event) => limitEvent(event, limits));
@@ -189,7 +208,11 @@ export class PassageSpan implements ReadableSpan {
 
   get droppedEventsCount(): number {
     const { limits } = this.#origin;
-    return limits === undefined ? 0 : Math.max(0, eventsOf(this.#event).length - limits.events);
+    return limits === undefined ? 0 : Math.max(0, this.#events.length - limits.events);
+  }
+
+  get #events(): TimedEvent[] {
+    return this.#isQueue ? [] : eventsOf(this.#event, this.#showsQueue);
   }
 
   /** Below the message's own context, if it came with one. */

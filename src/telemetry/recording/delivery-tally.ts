@@ -1,5 +1,6 @@
 import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../proxy/ports/observer.ts';
 import { NONE, observe } from '../metrics/cells.ts';
+import { ATTEMPT_BOUNDS } from '../metrics/families.ts';
 import { foldName } from '../metrics/fold.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
@@ -12,6 +13,7 @@ const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
 export class DeliveryCells extends Tally implements DeliveryTally {
   readonly #latencyBounds: readonly number[];
   readonly #processingBounds: readonly number[];
+  readonly #successBounds: readonly number[];
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -22,6 +24,9 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #streamReads = NONE;
   #latency = NONE;
   #processing = NONE;
+  #attempts = NONE;
+  #timeToSuccess = NONE;
+  #poison = NONE;
   #unsettled = NONE;
   #overRate = NONE;
   #heldBack = NONE;
@@ -32,6 +37,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     super(owner, 'messages', LABELS, [topic, pipeline, queue]);
     this.#latencyBounds = owner.store.bounds.latency ?? [];
     this.#processingBounds = owner.store.bounds.processing ?? [];
+    this.#successBounds = owner.store.bounds.time_to_success ?? [];
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -116,6 +122,19 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.cells[cell] += 1;
   }
 
+  done(attempts: number, seconds: number, count = 1): void {
+    if (this.#attempts === NONE) this.#attempts = this.claim('attempts', this.#topic());
+    observe(this.cells, this.#attempts, ATTEMPT_BOUNDS, attempts, count);
+    if (Number.isNaN(seconds)) return;
+    if (this.#timeToSuccess === NONE) this.#timeToSuccess = this.claim('time_to_success', this.#topic());
+    observe(this.cells, this.#timeToSuccess, this.#successBounds, seconds, count);
+  }
+
+  poisonous(): void {
+    if (this.#poison === NONE) this.#poison = this.claim('poison', this.names);
+    this.cells[this.#poison] += 1;
+  }
+
   unsettled(change: number): void {
     if (this.#unsettled === NONE) this.#unsettled = this.claim('unsettled', this.names);
     this.cells[this.#unsettled] += change;
@@ -141,6 +160,9 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#streamReads =
       this.#latency =
       this.#processing =
+      this.#attempts =
+      this.#timeToSuccess =
+      this.#poison =
       this.#unsettled =
       this.#overRate =
       this.#heldBack =

@@ -13,15 +13,21 @@ export const PLACES = 4;
 export const WORDS = 16;
 const BYTES = 4 * (LOCKS + BUCKETS + BUCKETS * PLACES * WORDS);
 
-/** What all traffic threads know of calls: a question and its answer may take connections of different threads. */
-export interface CallMemory {
+/** What all traffic threads know of messages: a question and its answer, and two rounds of a message, may take different ones. */
+export interface CorrelationMemory {
   readonly questions: SharedArrayBuffer;
   readonly listeners: SharedArrayBuffer;
   readonly requests: SharedArrayBuffer;
+  readonly rounds: SharedArrayBuffer;
 }
 
-/** Three tables of 512 KiB, of which what is not used costs nothing. */
-export const callMemory = (): CallMemory => ({ questions: memory(), listeners: memory(), requests: memory() });
+/** Four tables of 512 KiB, of which what is not used costs nothing. */
+export const correlationMemory = (): CorrelationMemory => ({
+  questions: memory(),
+  listeners: memory(),
+  requests: memory(),
+  rounds: memory(),
+});
 
 function memory(): SharedArrayBuffer {
   const shared = new SharedArrayBuffer(BYTES);
