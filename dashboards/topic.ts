@@ -242,6 +242,49 @@ export function topic(): Dashboard {
       }),
     )
 
+    .withRow(row('Until $topic succeeds'))
+    .withPanel(
+      lines({
+        title: 'Deliveries until success',
+        description:
+          'How often a message is delivered until it succeeds; 1 where the first consumer to get it acks it.',
+        unit: 'short',
+        bad: { warn: 3, bad: 5 },
+        queries: [
+          { expr: quantile(0.99, 'event_attempts'), legend: 'p99' },
+          {
+            expr: `sum(${rate('event_attempts_sum')}) / sum(${rate('event_attempts_count')})`,
+            legend: 'mean',
+          },
+        ],
+        width: 8,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Time to success',
+        description: 'From publish to the settlement with which a message succeeded, however often it was delivered.',
+        unit: 's',
+        bad: LATENCY,
+        queries: [
+          { expr: quantile(0.99, 'event_time_to_success_seconds'), legend: 'p99' },
+          { expr: quantile(0.5, 'event_time_to_success_seconds'), legend: 'p50' },
+        ],
+        width: 8,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Poisonous messages by queue',
+        description:
+          'Messages that were delivered more often than rounds.poison allows, since the sidecars started. /api/poison names them.',
+        unit: 'short',
+        bad: { bad: 1 },
+        queries: [{ expr: `sum by (queue) (event_poison_total{${CHOSEN}})`, legend: '{{queue}}' }],
+        width: 8,
+      }),
+    )
+
     .withRow(row('Calls over $topic'))
     .withPanel(
       lines({
