@@ -14,7 +14,7 @@ import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
-import { observePoison, PoisonList } from '../telemetry/loss/poison-list.ts';
+import { observePoison } from '../telemetry/loss/poison-list.ts';
 import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
@@ -141,8 +141,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   logLifecycle(bus, log);
   const losses = new LossLog(config.limits.losses);
   observeLosses(bus, losses);
-  const poison = new PoisonList(config.limits.poison);
-  observePoison(bus, poison);
+  const poison = observePoison(bus, config.limits.poison);
   observeExemplars(bus, exposition);
   observeSpans(bus, sink);
   plugins?.observe(bus);
@@ -152,6 +151,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
   exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
   exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
+  exposition.register(REGISTERED.keptSpansLimited, () => sink.figures().keepLimited);
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
   exposition.register(REGISTERED.tracesLimited, () => sum(limited));
   exposition.register(REGISTERED.faultsActive, () => faults.counts());

@@ -24,6 +24,12 @@ export interface Config {
     consumer: 'parent' | 'link' | 'both';
     /** what a publish span has of the delivery that it comes of */
     cause: 'off' | 'link' | 'parent';
+    /** unsampled messages that are exported all the same */
+    keep: {
+      /** longer than this; auto: by the queue's own past */
+      slow: number | 'auto';
+      maxPerSecond: number;
+    };
     /** how the time that a message was in queues shows */
     queue: 'off' | 'event' | 'span';
   };

@@ -12,6 +12,7 @@ import {
   lossMode,
   oneOf,
   onOff,
+  slowness,
   text,
   token,
   upstreams,
@@ -137,6 +138,14 @@ export const schema = z
             'parent',
             "how a consumer span refers to the message's context",
           ),
+          keep: section('Unsampled messages that are exported all the same, as traces of their own.', {
+            slow: setting(
+              slowness,
+              'auto',
+              "how long a message may take from its publish to its settlement; auto: as its queue's 99th percentile of the last ten minutes, at least 100ms",
+            ),
+            maxPerSecond: setting(count(0), 50, 'at most so many messages per second; 0: none'),
+          }),
           queue: setting(
             oneOf('off', 'event', 'span'),
             'event',

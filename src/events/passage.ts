@@ -131,6 +131,12 @@ export function queuedAt({ more, latency, startedAt }: Passage): number {
   return Number.isNaN(latency) ? 0 : Math.round(startedAt - latency * 1e6);
 }
 
+/** When a delivered message was published, microseconds since the epoch; 0 if it is not known. */
+export function publishedAt({ more, latency, startedAt }: Passage): number {
+  if (more.firstPublished > 0) return more.firstPublished;
+  return Number.isNaN(latency) ? 0 : Math.round(startedAt - latency * 1e6);
+}
+
 /** The event that tells of it. */
 export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
   const { names, bits, ids, idsAt, more } = passage;

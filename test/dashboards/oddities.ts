@@ -14,7 +14,7 @@ metrics: { maxTopics: 6 }
 faults: { enabled: true }
 loss: confirms
 rpc: { timeout: 100ms }
-tracing: { maxTracesPerSecond: 1, maxLossSpansPerSecond: 0 }
+tracing: { maxTracesPerSecond: 1, maxLossSpansPerSecond: 0, keep: { slow: 1ms, maxPerSecond: 0 } }
 rules:
   - match: { exchange: prices }
     loss: { unroutable: expected }

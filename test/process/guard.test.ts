@@ -87,6 +87,8 @@ async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
     separateTraces: false,
     replyTimeout: 30_000,
     poison: 5,
+    slowAfter: undefined,
+    keepPerSecond: 50,
     exempt: () => false,
   });
   const dialer = new Dialer({

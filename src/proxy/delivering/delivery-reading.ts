@@ -77,7 +77,9 @@ export class DeliveryReading {
     if (middleware !== undefined) middleware.onDeliver(header, route, scope, context, redelivered);
     // what answers it belongs to its trace, sampled or not
     const isRequest = header.has('replyTo');
-    interceptor.onDeliver(header, context, source.noAck && !isRequest && !isAgain, now);
+    // it may be kept for it
+    const isSlow = this.#latency > (this.#plane.options.slowAfter ?? route.slowness?.over ?? Number.POSITIVE_INFINITY);
+    interceptor.onDeliver(header, context, source.noAck && !isRequest && !isAgain && !isSlow, now);
     if (isAgain) this.#isAgain(run, deliveries, redelivered, stamp, now);
     if (context.traced) {
       this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);

@@ -1,8 +1,8 @@
-import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED } from '../../events/passage.ts';
+import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED, TRACED } from '../../events/passage.ts';
 import type { ChannelState } from '../open-messages/channel-state.ts';
 import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
-import type { SpanDetail } from '../open-messages/span-detail.ts';
+import { named, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Correlation } from '../plane/correlation.ts';
 import type { Plane } from '../plane/plane.ts';
@@ -20,6 +20,8 @@ const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason:
 const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
 /** Of one of which nothing was to be told. */
 const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
+/** Of one that is delivered more often, the whole story is of interest. */
+const MOST_ATTEMPTS = 2;
 /** Settlements in a transaction that are remembered, however few deliveries are. */
 const MIN_UNCOMMITTED = 1024;
 /** Settlements kept for the case that the broker takes them all the same; most brokers never do. */
@@ -67,6 +69,7 @@ export class DeliveryTracker implements Flushable {
     this.#done(stretch);
     this.#sent(stretch);
     this.#tellSampled(stretch, ACKED);
+    if (stretch.detail === undefined) this.#keep(stretch, ACKED);
   };
   readonly #autoAcked = (stretch: Stretch<DeliveryTally>): void => {
     const { tally } = stretch.route;
@@ -76,6 +79,7 @@ export class DeliveryTracker implements Flushable {
     this.#done(stretch);
     this.#inFlight.add(tally, stretch.count, bytes, this.#now);
     this.#tellSampled(stretch, AUTO_ACKED);
+    if (stretch.detail === undefined) this.#keep(stretch, AUTO_ACKED);
   };
   readonly #undelivered = (stretch: Stretch<DeliveryTally>): void => {
     const { tally, hop } = stretch.route;
@@ -378,7 +382,9 @@ export class DeliveryTracker implements Flushable {
       stretch.route.tally.requeued(reason, stretch.count);
       this.#correlation.roundEnded(this.held, stretch, this.#now);
     }
-    this.#tellSampled(stretch, { settlement: reason, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 });
+    const ending = { settlement: reason, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 } as const;
+    this.#tellSampled(stretch, ending);
+    if (stretch.detail === undefined) this.#keep(stretch, ending);
   }
 
   #countsDelivery(reason: RequeueReason): boolean {
@@ -422,11 +428,13 @@ export class DeliveryTracker implements Flushable {
     const lost = !this.#goesOn(stretch);
     // whether its queue dead-letters it is not always known before it comes again
     if ((stretch.marks & STREAM_READ) === 0) this.#correlation.roundEnded(this.held, stretch, this.#now);
+    const { remembered } = stretch;
+    const detail = remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };
     this.#tellEnded(stretch, { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 });
     for (let i = 0; i < stretch.count; i++) {
       tally.failed(reason, seconds, lost);
       if (lost) hop.lost();
-      this.#teller.tell(stretch, i, stretch.detail ?? UNTOLD, stretch.first + i);
+      this.#teller.tell(stretch, i, stretch.detail ?? detail, stretch.first + i);
     }
   }
 
@@ -436,6 +444,20 @@ export class DeliveryTracker implements Flushable {
     causes.handling.settled(stretch.count, stretch.route.queue, this.#now);
     const names = stretch.detail?.more ?? stretch.remembered;
     if (names !== undefined) causes.settled(names);
+  }
+
+  /** Unsampled messages that were slow, or came again and again, are told of all the same. */
+  #keep(stretch: Stretch<DeliveryTally>, ending: Ending): void {
+    const { route, remembered, latency, time, passageBits, marks, count } = stretch;
+    const isAgain = remembered !== undefined && remembered.attempt > MOST_ATTEMPTS;
+    const over = this.#plane.options.slowAfter ?? route.slowness?.over ?? Number.POSITIVE_INFINITY;
+    const isSlow = latency + (this.#now - time) / 1000 > over && (marks & STREAM_READ) === 0;
+    if (!(isSlow || isAgain) || (passageBits & TRACED) === 0) return;
+    const kept = this.#plane.keeping.take(count, this.#now);
+    if (kept === 0) return;
+    const detail = remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };
+    this.#tellEnded(stretch, ending);
+    for (let i = 0; i < kept; i++) this.#teller.tell(stretch, i, detail, stretch.first + i);
   }
 
   /** Messages succeeded: with how many attempts, and how long after their publish. */

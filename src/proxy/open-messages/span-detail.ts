@@ -38,6 +38,13 @@ export const withCause = (more: More, { evidence, ids }: Cause, isCauseParent: b
   isCauseParent,
 });
 
+/** What is told of a delivery of which only that was kept. */
+export const named = ({ messageId, correlationId }: Remembered): More => ({
+  ...NOTHING_MORE,
+  messageId,
+  correlationId,
+});
+
 /** What is told of a delivery that is not the first of its message. */
 export const withRound = (more: More, { attempt, firstPublished, queuedAt }: Remembered): More => ({
   ...more,

@@ -13,6 +13,7 @@ import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/r
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
 import { Facts } from './facts.ts';
+import { Keeping } from './keeping.ts';
 import type { Middleware } from './middleware.ts';
 
 export interface PlaneOptions {
@@ -28,6 +29,10 @@ export interface PlaneOptions {
   separateTraces: boolean;
   /** ms after which the answer to a question is missing */
   replyTimeout: number;
+  /** seconds from publish to settlement, of messages that are kept though unsampled; undefined: as their route says */
+  slowAfter: number | undefined;
+  /** of those, in a second */
+  keepPerSecond: number;
   /** attempts after which a message is poisonous */
   poison: number;
   /** clients that are never shadowed */
@@ -99,6 +104,7 @@ export class Plane {
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
   readonly facts: Facts;
   readonly calls: Calls;
+  readonly keeping: Keeping;
   /** names take too much memory: `age` is to be called soon, but not within a message */
   onCrowded: () => void = () => {};
   /** every new connection is a plain pipe */
@@ -116,6 +122,10 @@ export class Plane {
   ) {
     this.observer = observer;
     this.calls = calls;
+    this.keeping = new Keeping(
+      () => this.options.keepPerSecond,
+      () => observer.traffic.keepLimited(),
+    );
     this.clock = clock;
     this.#settings = { interceptor, rules, options };
     this.#names.onSpent = () => this.onCrowded();
@@ -182,6 +192,7 @@ export class Plane {
           treatment,
           variants: undefined,
           isPlain: isPlain(treatment),
+          slowness: undefined,
           shadow,
         };
       });
@@ -200,6 +211,7 @@ export class Plane {
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.deliveries(topic, label, queue);
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const slowness = this.observer.slowness(topic, label, queue);
         return {
           ...names,
           topic,
@@ -207,6 +219,7 @@ export class Plane {
           tally,
           hop,
           treatment,
+          slowness,
           variants: undefined,
           isPlain: isPlain(treatment),
         };

@@ -13,6 +13,8 @@ export interface Observer {
   publishes(topic: string, pipeline: string): PublishTally;
   /** The tally of one topic's deliveries out of one queue. */
   deliveries(topic: string, pipeline: string, queue: string): DeliveryTally;
+  /** How long messages of one topic out of one queue take when they are slow. The object changes as traffic does. */
+  slowness(topic: string, pipeline: string, queue: string): Slowness;
   /** The tally of one step of the service map; asked once per route and then kept. */
   hop(hop: Hop): HopTally;
   /** Details of what happened. They go through a bounded ring: when it is full they are dropped and counted. */
@@ -20,6 +22,11 @@ export interface Observer {
   /** The end of a message's passage, told the same way. The object is reused: it is valid until this returns. */
   ended(passage: Passage): void;
   readonly traffic: TrafficTally;
+}
+
+export interface Slowness {
+  /** seconds from publish to settlement; Infinity as long as nothing is known */
+  over: number;
 }
 
 /** Definite losses and unknowns by reason; docs/loss.md says what each means. */
@@ -177,6 +184,8 @@ export interface TrafficTally {
   clockReanchored(): void;
   /** what would have been needed to tell how messages belong together was forgotten, or not looked at: there was too much */
   correlationLimited(what: 'question' | 'request' | 'cause'): void;
+  /** an unsampled message was not kept because too many were in that second */
+  keepLimited(): void;
   /** a fault of configuration struck a message, a dial or a connection */
   faultInjected(type: string): void;
 }

@@ -55,6 +55,7 @@ export const KEY = {
   faultType: own('tracehare.fault.type'),
   cause: own('tracehare.cause'),
   attempt: own('tracehare.attempt'),
+  kept: own('tracehare.kept'),
   firstPublished: own('tracehare.first_published'),
   queueSeconds: own('tracehare.queue.seconds'),
 };
@@ -91,8 +92,10 @@ export function writeRoute(event: Passage, connection: Connection | undefined, t
   to.text(KEY.destinationTemplate, event.topic);
   if (event.routingKey !== '') to.text(KEY.routingKey, event.routingKey);
   to.text(KEY.pipeline, event.pipeline);
-  to.number(KEY.connection, event.connection);
-  to.number(KEY.channel, event.channel);
+  if (event.connection > 0) {
+    to.number(KEY.connection, event.connection);
+    to.number(KEY.channel, event.channel);
+  }
   if (connection !== undefined) writeConnection(connection, to);
 }
 
@@ -111,7 +114,7 @@ export function writeQueue(event: DeliveryEnded, connection: Connection | undefi
 /** The attributes of the message at hand. */
 export function writeMessage(event: Passage, to: AttributeWriter): void {
   if (event.type === 'publish.ended') {
-    to.number(KEY.sequence, event.sequence);
+    if (event.sequence > 0) to.number(KEY.sequence, event.sequence);
     to.flag(KEY.confirmed, event.confirmed);
     if (event.cause !== '') to.text(KEY.cause, event.cause);
   } else {
@@ -119,6 +122,7 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
     to.text(KEY.settlement, event.settlement);
     to.flag(KEY.redelivered, event.redelivered);
     to.number(KEY.attempt, event.attempt);
+    if (!event.sampled) to.text(KEY.kept, keptFor(event));
     if (event.firstPublished > 0) to.number(KEY.firstPublished, event.firstPublished / 1e6);
     if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
   }
@@ -129,6 +133,12 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
   if (event.fault !== '') to.text(KEY.faultType, event.fault);
   if (event.reason !== '') to.text(KEY.reason, event.reason);
   if (event.outcome === 'failed') to.text(KEY.errorType, event.reason);
+}
+
+/** Why an unsampled delivery is exported. */
+function keptFor({ outcome, attempt }: DeliveryEnded): 'failed' | 'repeated' | 'slow' {
+  if (outcome === 'failed') return 'failed';
+  return attempt > 2 ? 'repeated' : 'slow';
 }
 
 function writeConnection({ brokerHost, brokerPort, clientId }: Connection, to: AttributeWriter): void {

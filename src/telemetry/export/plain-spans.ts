@@ -1,5 +1,13 @@
 import { viewOf } from '../../amqp/bytes.ts';
-import { CONFIRMED, HAS_PARENT, type Names, NOTHING_MORE, type Passage, REDELIVERED } from '../../events/passage.ts';
+import {
+  CONFIRMED,
+  HAS_PARENT,
+  type Names,
+  NOTHING_MORE,
+  type Passage,
+  REDELIVERED,
+  SAMPLED,
+} from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
 import { type AttributeWriter, KEY, type Key } from './attributes.ts';
 import { SPAN, SpanAttributes, spanFlags, writeQueued, writeStatus } from './otlp-span.ts';
@@ -31,6 +39,7 @@ export function isPlain({ passage, consumer, part }: SpanSource): boolean {
   const { outcome, settlement, reason, bits, more, names } = passage;
   return (
     part === 'passage' &&
+    (bits & SAMPLED) !== 0 &&
     outcome === 'success' &&
     reason === '' &&
     settlement !== 'nack' &&

@@ -6,6 +6,7 @@ import { CONTEXT_WORDS, createIdPool, TRACE_WORDS } from '../traces/ids.ts';
 import { RateLimit } from '../traces/rate.ts';
 import type { TracingLog } from './diagnostics.ts';
 import type { ConsumerSpans, QueueTime, SpanSource } from './spans.ts';
+import { publishOf } from './told-publish.ts';
 
 /** Counts of spans since the start; with several exporters a span counts once for each. */
 export interface SpanFigures {
@@ -17,6 +18,8 @@ export interface SpanFigures {
   queued: number;
   /** unsampled losses that got no span because of `maxLossSpansPerSecond` */
   limited: number;
+  /** unsampled deliveries that got none because of `keep.maxPerSecond` */
+  keepLimited: number;
 }
 
 /** Learns of connections, and exports a span of each passage that should have one. Never waits. */
@@ -29,7 +32,7 @@ export interface SpanSink extends EventListener {
   free(): number;
   figures(): SpanFigures;
   /** For the passages to come. */
-  configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'queue' | 'maxLossSpansPerSecond'>>): void;
+  configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'queue' | 'maxLossSpansPerSecond' | 'keep'>>): void;
   /** Flushes for at most `shutdownTimeout`; what is left then counts as dropped. Never rejects. */
   shutdown(): Promise<void>;
 }
@@ -46,6 +49,8 @@ export interface SpanSinkOptions {
   log: TracingLog;
   /** Failed publishes a second that get a span though unsampled. */
   maxLossSpansPerSecond?: number;
+  /** Unsampled deliveries that went wrong or took long are exported all the same, so many a second. */
+  keep?: { readonly maxPerSecond: number };
   /** Milliseconds. */
   shutdownTimeout?: number;
 }
@@ -65,14 +70,22 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   const connections = new ConnectionTable();
   let { consumer, queue: queueTime } = options;
   const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
+  const kept = new RateLimit(options.keep?.maxPerSecond ?? 50);
   const { queues } = provider;
   let limited = 0;
+  let keepLimited = 0;
 
   const ids = new Uint32Array(CONTEXT_WORDS);
   const spanIds = createIdPool(64);
 
-  function takesLoss({ names, outcome }: Passage): boolean {
-    if (names.via !== 'publish' || outcome !== 'failed') return false;
+  /** Of an unsampled passage. */
+  function isKept({ names, outcome }: Passage): boolean {
+    if (names.via !== 'publish') {
+      if (kept.take(performance.now())) return true;
+      keepLimited++;
+      return false;
+    }
+    if (outcome !== 'failed') return false;
     if (losses.take(performance.now())) return true;
     limited++;
     return false;
@@ -81,27 +94,35 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   return {
     event: (event) => connections.observe(event),
     passage(passage) {
-      if ((passage.bits & SAMPLED) === 0 && !takesLoss(passage)) return;
+      const isSampled = (passage.bits & SAMPLED) !== 0;
+      if (!isSampled && !isKept(passage)) return;
       identify(passage, consumer, ids);
       const connection = connections.get(passage.names.connection);
       const source: SpanSource = { passage, connection, consumer, queue: queueTime, part: 'passage', ids };
       for (const queue of queues) queue.add(source);
+      const published = isSampled || passage.names.via === 'publish' ? undefined : publishOf(passage);
+      if (published !== undefined) {
+        const { ids } = published;
+        for (const queue of queues) queue.add({ ...source, passage: published, connection: undefined, ids });
+      }
       if (queueTime !== 'span' || passage.names.via === 'publish' || queuedAt(passage) === 0) return;
       spanIds.spanId(ids, TRACE_WORDS);
       for (const queue of queues) queue.add({ ...source, part: 'queue' });
     },
-    // a delivery may take two places
+    // a delivery may take two places, and three if it is kept
     free: () => Math.floor(Math.min(...queues.map((queue) => queue.free())) / (queueTime === 'span' ? 2 : 1)),
     figures: () => ({
       exported: sum(queues.map((queue) => queue.exported)),
       dropped: sum(queues.map((queue) => queue.dropped)),
       queued: sum(queues.map((queue) => queue.queued)),
       limited,
+      keepLimited,
     }),
     configure(options) {
       consumer = options.consumer;
       queueTime = options.queue;
       losses.set(options.maxLossSpansPerSecond);
+      kept.set(options.keep.maxPerSecond);
     },
     async shutdown() {
       // Failures on the way out are counted and reported like any other.
@@ -116,7 +137,7 @@ const quiet: SpanSink = {
   event() {},
   passage() {},
   free: () => Number.POSITIVE_INFINITY,
-  figures: () => ({ exported: 0, dropped: 0, queued: 0, limited: 0 }),
+  figures: () => ({ exported: 0, dropped: 0, queued: 0, limited: 0, keepLimited: 0 }),
   configure() {},
   shutdown: async () => {},
 };

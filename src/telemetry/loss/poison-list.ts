@@ -31,7 +31,7 @@ export class PoisonList {
   readonly #capacity: number;
   readonly #messages = new Map<string, Poison>();
 
-  constructor(capacity = 1000) {
+  constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
@@ -72,8 +72,11 @@ export class PoisonList {
   }
 }
 
-export function observePoison(bus: EventBus, list: PoisonList): void {
+/** The list of those that are told of from now on. */
+export function observePoison(bus: EventBus, capacity: number): PoisonList {
+  const list = new PoisonList(capacity);
   bus.on('message.poisonous', (event) => list.note(event));
+  return list;
 }
 
 const iso = (micros: number): string => new Date(micros / 1000).toISOString();

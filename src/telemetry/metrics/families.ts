@@ -56,6 +56,7 @@ export const FAMILY_LABELS = {
   clock_reanchored: [],
   shadow_conflicts: [],
   correlation_limited: ['of'],
+  keep_limited: [],
   faults_injected: ['type'],
   values_folded: ['label'],
   series_dropped: [],

@@ -2,6 +2,7 @@ import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '..
 import { NONE, observe } from '../metrics/cells.ts';
 import { ATTEMPT_BOUNDS } from '../metrics/families.ts';
 import { foldName } from '../metrics/fold.ts';
+import { OwnPast } from './slowness.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
 const LABELS = ['topic', 'pipeline', 'queue'] as const;
@@ -14,6 +15,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   readonly #latencyBounds: readonly number[];
   readonly #processingBounds: readonly number[];
   readonly #successBounds: readonly number[];
+  readonly past: OwnPast;
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -38,6 +40,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.#latencyBounds = owner.store.bounds.latency ?? [];
     this.#processingBounds = owner.store.bounds.processing ?? [];
     this.#successBounds = owner.store.bounds.time_to_success ?? [];
+    this.past = new OwnPast(this.#successBounds);
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -130,6 +133,11 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     observe(this.cells, this.#timeToSuccess, this.#successBounds, seconds, count);
   }
 
+  /** Call it once a second. */
+  advance(nowMs: number): void {
+    if (this.#timeToSuccess !== NONE) this.past.advance(nowMs, this.cells, this.#timeToSuccess);
+  }
+
   poisonous(): void {
     if (this.#poison === NONE) this.#poison = this.claim('poison', this.names);
     this.cells[this.#poison] += 1;
@@ -168,6 +176,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#heldBack =
         NONE;
     this.#dead = undefined;
+    this.past.forget();
   }
 
   /** Label values of a series without a queue. */
