@@ -97,12 +97,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   // before anything listens: a plugin that can't be used is a reason not to start
   const plugins = await loadPlugins(loaded, workers, log);
   // the SDK takes longest to load: it must not hold up the traffic
-  const sinkLoading = createSpanSink({
-    env: process.env,
-    ...config.tracing,
-    version,
-    log,
-  });
+  const sinkLoading = createSpanSink({ env: process.env, ...config.tracing, version, log });
   sinkLoading.catch(() => {});
   threads.push(
     ...(await startTraffic(
@@ -208,14 +203,14 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   async function apply({ config: next }: Loaded, files: ReadFiles): Promise<void> {
     const inForce = () => (bypassed ? { ...next, bypass: true } : next);
     const config = inForce();
-    const { listen, upstream, tracing } = config;
+    const { listen, upstream } = config;
     const tls = listen.tls && listenerSecurity(listen.tls, files);
     const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream.tls, files) };
     await Promise.all(threads.map((thread) => thread.configure(configuration)));
     running = inForce();
     faults.update(config.rules, config.faults.enabled);
     log.level = config.log.level;
-    sink.configure(tracing);
+    sink.configure(config.tracing);
     upstreams.configure(upstream);
     admin.configure(config.admin);
   }

@@ -50,8 +50,14 @@ export function isPlain({ passage, consumer, part }: SpanSource): boolean {
   );
 }
 
-const saysIdsAlone = ({ traceState, fault, replyCode, deadLetterQueue, cause, attempt }: Passage['more']): boolean =>
-  traceState === '' && fault === '' && replyCode === 0 && deadLetterQueue === '' && cause === '' && attempt === 1;
+const saysIdsAlone = (more: Passage['more']): boolean =>
+  more.traceState === '' &&
+  more.fault === '' &&
+  more.replyCode === 0 &&
+  more.deadLetterQueue === '' &&
+  more.cause === '' &&
+  more.attempt === 1 &&
+  more.queuedAt === 0;
 
 /**
  * Spans of messages with which all is well: they have most of their bytes in common with those of the same route
@@ -84,8 +90,9 @@ export class PlainSpans {
     if ((passage.bits & HAS_PARENT) !== 0) {
       for (let i = 0; i < 2; i++) view.setUint32(start + PARENT_ID + i * 4, passage.ids[passage.idsAt + 6 + i]);
     }
-    if (passage.names.via === 'publish') to.numberAttribute(SPAN.attributes, KEY.sequence.encoded, passage.number);
-    else {
+    if (passage.names.via === 'publish') {
+      if (passage.number > 0) to.numberAttribute(SPAN.attributes, KEY.sequence.encoded, passage.number);
+    } else {
       to.numberAttribute(SPAN.attributes, KEY.deliveryTag.encoded, passage.number);
       const { latency } = passage;
       if (!Number.isNaN(latency)) {
