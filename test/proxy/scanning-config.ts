@@ -130,6 +130,8 @@ export const notOfMessages: readonly string[] = [
   'limits.losses',
   'limits.poison',
   'tracing.queue',
+  'page.traces',
+  'peers',
   'tracing.consumer',
   'tracing.maxLossSpansPerSecond',
   // how finely is counted, not what

@@ -15,6 +15,7 @@ import { Output, Scratch } from '../stream/output.ts';
 import { Facts } from './facts.ts';
 import { Keeping } from './keeping.ts';
 import type { Middleware } from './middleware.ts';
+import { Watch } from './watch.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -105,6 +106,7 @@ export class Plane {
   readonly facts: Facts;
   readonly calls: Calls;
   readonly keeping: Keeping;
+  readonly watch: Watch;
   /** names take too much memory: `age` is to be called soon, but not within a message */
   onCrowded: () => void = () => {};
   /** every new connection is a plain pipe */
@@ -118,6 +120,7 @@ export class Plane {
     clock: Clock,
     rules: Rules,
     options: PlaneOptions,
+    watch = new Watch(),
     calls = new Calls(correlationMemory(), 0, observer.traffic),
   ) {
     this.observer = observer;
@@ -127,6 +130,7 @@ export class Plane {
       () => observer.traffic.keepLimited(),
     );
     this.clock = clock;
+    this.watch = watch;
     this.#settings = { interceptor, rules, options };
     this.#names.onSpent = () => this.onCrowded();
     this.facts = new Facts(clock, (vhost, exchange) => {

@@ -1,11 +1,14 @@
 import type { EventListener } from '../../events/bus.ts';
-import { type Passage, queuedAt, SAMPLED } from '../../events/passage.ts';
+import { type Passage, queuedAt, SAMPLED, WATCHED } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
 import { type Environment, wantedExporters } from '../traces/environment.ts';
 import { CONTEXT_WORDS, createIdPool, TRACE_WORDS } from '../traces/ids.ts';
 import { RateLimit } from '../traces/rate.ts';
 import type { TracingLog } from './diagnostics.ts';
-import type { ConsumerSpans, QueueTime, SpanSource } from './spans.ts';
+import { type ConsumerSpans, identify } from './identity.ts';
+import { KeptTraces } from './kept-traces.ts';
+import type { Provider } from './provider.ts';
+import type { QueueTime, SpanSource } from './spans.ts';
 import { publishOf } from './told-publish.ts';
 
 /** Counts of spans since the start; with several exporters a span counts once for each. */
@@ -31,6 +34,10 @@ export interface SpanSink extends EventListener {
    */
   free(): number;
   figures(): SpanFigures;
+  /** for the live page */
+  readonly kept: KeptTraces;
+  /** of OTEL_TRACES_EXPORTER; none: nothing is exported */
+  readonly exporters: readonly string[];
   /** For the passages to come. */
   configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'queue' | 'maxLossSpansPerSecond' | 'keep'>>): void;
   /** Flushes for at most `shutdownTimeout`; what is left then counts as dropped. Never rejects. */
@@ -46,11 +53,15 @@ export interface SpanSinkOptions {
   queue: QueueTime;
   /** Tracehare's, for service.version. */
   version: string;
+  /** service.instance.id, unless OTEL_RESOURCE_ATTRIBUTES say another; default: a new one */
+  instance?: string;
   log: TracingLog;
   /** Failed publishes a second that get a span though unsampled. */
   maxLossSpansPerSecond?: number;
   /** Unsampled deliveries that went wrong or took long are exported all the same, so many a second. */
   keep?: { readonly maxPerSecond: number };
+  /** Memory for traces that the live page shows, bytes; default 0: none are kept. */
+  keepBytes?: number;
   /** Milliseconds. */
   shutdownTimeout?: number;
 }
@@ -63,14 +74,12 @@ export interface SpanSinkOptions {
 export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink> {
   const { env, log } = options;
   const exporterNames = wantedExporters(env, log);
-  if (exporterNames.length === 0) return quiet;
-
-  const [{ startProvider }, { identify }] = await Promise.all([import('./provider.ts'), import('./spans.ts')]);
-  const provider = await startProvider(exporterNames, env, options.version, log);
+  const provider = exporterNames.length === 0 ? nowhere : await exporting(exporterNames, options);
+  const kept = new KeptTraces(options.keepBytes ?? 0);
   const connections = new ConnectionTable();
   let { consumer, queue: queueTime } = options;
   const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
-  const kept = new RateLimit(options.keep?.maxPerSecond ?? 50);
+  const keeping = new RateLimit(options.keep?.maxPerSecond ?? 50);
   const { queues } = provider;
   let limited = 0;
   let keepLimited = 0;
@@ -78,33 +87,41 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   const ids = new Uint32Array(CONTEXT_WORDS);
   const spanIds = createIdPool(64);
 
-  /** Of an unsampled passage. */
-  function isKept({ names, outcome }: Passage): boolean {
-    if (names.via !== 'publish') {
-      if (kept.take(performance.now())) return true;
-      keepLimited++;
-      return false;
-    }
-    if (outcome !== 'failed') return false;
+  /** An unsampled delivery is told of if something was the matter with it, or because somebody watches. */
+  function isKeptWhole({ names, bits }: Passage): boolean {
+    if (names.via === 'publish' || (bits & WATCHED) !== 0) return false;
+    if (keeping.take(performance.now())) return true;
+    keepLimited++;
+    return false;
+  }
+
+  function takesLoss({ names, outcome }: Passage): boolean {
+    if (names.via !== 'publish' || outcome !== 'failed') return false;
     if (losses.take(performance.now())) return true;
     limited++;
     return false;
   }
 
   return {
-    event: (event) => connections.observe(event),
+    event(event) {
+      connections.observe(event);
+      if (event.type === 'message.lost') kept.lost(event);
+    },
     passage(passage) {
       const isSampled = (passage.bits & SAMPLED) !== 0;
-      if (!isSampled && !isKept(passage)) return;
+      const isWhole = !isSampled && isKeptWhole(passage);
+      const isExported = queues.length > 0 && (isSampled || isWhole || takesLoss(passage));
+      const isShown = kept.takes(passage, isWhole);
+      if (!isExported && !isShown) return;
       identify(passage, consumer, ids);
       const connection = connections.get(passage.names.connection);
       const source: SpanSource = { passage, connection, consumer, queue: queueTime, part: 'passage', ids };
+      const published = isWhole ? publishOf(passage) : undefined;
+      if (isShown) kept.add(source);
+      if (isShown && published !== undefined) kept.add(publishSource(source, published));
+      if (!isExported) return;
       for (const queue of queues) queue.add(source);
-      const published = isSampled || passage.names.via === 'publish' ? undefined : publishOf(passage);
-      if (published !== undefined) {
-        const { ids } = published;
-        for (const queue of queues) queue.add({ ...source, passage: published, connection: undefined, ids });
-      }
+      if (published !== undefined) for (const queue of queues) queue.add(publishSource(source, published));
       if (queueTime !== 'span' || passage.names.via === 'publish' || queuedAt(passage) === 0) return;
       spanIds.spanId(ids, TRACE_WORDS);
       for (const queue of queues) queue.add({ ...source, part: 'queue' });
@@ -118,11 +135,13 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
       limited,
       keepLimited,
     }),
+    kept,
+    exporters: exporterNames,
     configure(options) {
       consumer = options.consumer;
       queueTime = options.queue;
       losses.set(options.maxLossSpansPerSecond);
-      kept.set(options.keep.maxPerSecond);
+      keeping.set(options.keep.maxPerSecond);
     },
     async shutdown() {
       // Failures on the way out are counted and reported like any other.
@@ -132,15 +151,23 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   };
 }
 
+type Exporting = Pick<Provider, 'queues' | 'shutdown'>;
+
 /** Nothing is exported. */
-const quiet: SpanSink = {
-  event() {},
-  passage() {},
-  free: () => Number.POSITIVE_INFINITY,
-  figures: () => ({ exported: 0, dropped: 0, queued: 0, limited: 0, keepLimited: 0 }),
-  configure() {},
-  shutdown: async () => {},
-};
+const nowhere: Exporting = { queues: [], shutdown: async () => {} };
+
+/** Of the publish of the same message, of which no more is known than that tells. */
+const publishSource = (source: SpanSource, passage: Passage): SpanSource => ({
+  ...source,
+  passage,
+  connection: undefined,
+  ids: passage.ids.subarray(0, CONTEXT_WORDS),
+});
+
+async function exporting(names: string[], { env, version, instance, log }: SpanSinkOptions): Promise<Exporting> {
+  const { startProvider } = await import('./provider.ts');
+  return startProvider(names, env, { version, ...(instance !== undefined && { instance }) }, log);
+}
 
 function sum(counts: number[]): number {
   return counts.reduce((total, count) => total + count, 0);

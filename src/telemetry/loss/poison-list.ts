@@ -1,22 +1,8 @@
+import type { PoisonMessage } from '../../api.ts';
 import type { EventBus } from '../../events/bus.ts';
 import type { MessagePoisonous } from '../../events/lifecycle.ts';
 
-/** A message that has been delivered more often than it should, as /api/poison has it. */
-export interface Poison {
-  queue: string;
-  topic: string;
-  pipeline: string;
-  exchange: string;
-  routingKey: string;
-  messageId: string;
-  traceId: string;
-  /** at least so many */
-  attempts: number;
-  /** ISO 8601; null if it is not known */
-  firstPublished: string | null;
-  firstTold: string;
-  lastTold: string;
-}
+type Poison = Omit<PoisonMessage, 'sidecar'>;
 
 export interface FoundPoison {
   /** told of last, first */
