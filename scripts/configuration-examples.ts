@@ -49,6 +49,23 @@ export const examples: Record<string, Example> = {
   maxTracesPerSecond: 200
   consumer: link`,
   },
+  'tracing.keep': {
+    when: 'What counts as slow is a matter of your objectives rather than of each queue’s own past, or 50 kept messages a second are too few. See [tracing.md](tracing.md#kept-though-unsampled).',
+    yaml: `tracing:
+  keep:
+    slow: 2s
+    maxPerSecond: 200`,
+  },
+  rounds: {
+    when: 'Retry loops that try more than five times on purpose.',
+    yaml: `rounds:
+  poison: 20`,
+  },
+  rpc: {
+    when: 'Answers that take longer than 30 s, or that are missing long before. See [tracing.md](tracing.md#calls).',
+    yaml: `rpc:
+  timeout: 5s`,
+  },
   metrics: {
     when: 'More than 500 topics, latencies that the default buckets are too coarse for, or a Prometheus that should not get OpenTelemetry’s names beside ours.',
     yaml: `metrics:
