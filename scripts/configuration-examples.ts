@@ -44,17 +44,12 @@ export const examples: Record<string, Example> = {
     - { connectionName: legacy-importer, user: batch }`,
   },
   tracing: {
-    when: 'More or fewer new traces than 50 a second; consumers whose own SDK should decide on sampling (`injectUnsampled: false`); long chains that should be linked instead of one trace.',
+    when: 'More or fewer new traces than 50 a second; consumers whose own SDK should decide on sampling (`injectUnsampled: false`); long chains that should be linked instead of one trace; what counts as slow by your objectives ([tracing.md](tracing.md#kept-though-unsampled)).',
     yaml: `tracing:
   maxTracesPerSecond: 200
-  consumer: link`,
-  },
-  'tracing.keep': {
-    when: 'What counts as slow is a matter of your objectives rather than of each queue’s own past, or 50 kept messages a second are too few. See [tracing.md](tracing.md#kept-though-unsampled).',
-    yaml: `tracing:
+  consumer: link
   keep:
-    slow: 2s
-    maxPerSecond: 200`,
+    slow: 2s`,
   },
   rounds: {
     when: 'Retry loops that try more than five times on purpose.',

@@ -23,6 +23,7 @@ import type {
 import { type DetailPart, type LinesPart, rowKey, type TopicsPart } from '../parts.ts';
 import { NotFound, QueryError } from './parameters.ts';
 import type { PeerAnswer, Peers } from './peers.ts';
+import { poisonAnswer } from './poison-answer.ts';
 import type { AdminSources } from './sources.ts';
 import { lineTimes, topicDetail, topicLines, topicRows } from './topic-answers.ts';
 
@@ -208,15 +209,8 @@ export class Answers {
   }
 
   async poison(own: boolean): Promise<PoisonAnswer> {
-    const { messages, dropped } = this.#sources.poison();
-    const mine = { messages: messages.map((message) => ({ ...message, sidecar: this.own.id })), dropped };
     const answers = own ? [] : await this.#peers.ask<PoisonAnswer>('/api/poison');
-    const all = [mine, ...got(answers)];
-    return {
-      messages: all.flatMap(({ messages }) => messages).sort((a, b) => (a.lastTold < b.lastTold ? 1 : -1)),
-      dropped: all.reduce((sum, { dropped }) => sum + dropped, 0),
-      ...this.#sidecars(answers),
-    };
+    return { ...poisonAnswer(this.own.id, this.#sources.poison(), got(answers)), ...this.#sidecars(answers) };
   }
 
   async losses(query: LossQuery, own: boolean): Promise<LossAnswer> {

@@ -69,8 +69,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   /** SIGUSR2 came */
   let bypassed = false;
   const upstreams = new Upstreams(config.upstream, log);
-  let draining = false;
-  let descriptorsTold = false;
+  let [draining, descriptorsTold] = [false, false];
   /** traces that maxTracesPerSecond left unsampled, by thread */
   const limited: number[] = [];
   const threads: TrafficThread[] = [];

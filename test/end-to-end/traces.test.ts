@@ -45,6 +45,13 @@ afterAll(async () => {
   await vhost?.remove();
 });
 
+/** When the message came into its queue. */
+const QUEUED = {
+  name: 'queued',
+  time: expect.any(BigInt),
+  attributes: { 'tracehare.queue.seconds': expect.any(Number) },
+};
+
 const place = (channel: number) => ({
   'messaging.system.name': 'rabbitmq',
   'server.address': '127.0.0.1',
@@ -128,7 +135,7 @@ describe('across two sidecars', () => {
         'tracehare.attempt': 1,
         'tracehare.latency': expect.any(Number),
       },
-      events: [],
+      events: [QUEUED],
       links: [],
       status: { code: 'UNSET', message: '' },
       resource: expect.objectContaining({ 'service.name': 'back' }),
@@ -178,7 +185,7 @@ describe('across two sidecars', () => {
         'tracehare.attempt': 1,
         'tracehare.latency': expect.any(Number),
       },
-      events: [],
+      events: [QUEUED],
       links: [],
       status: { code: 'UNSET', message: '' },
       resource: expect.objectContaining({ 'service.name': 'back' }),
