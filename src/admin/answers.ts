@@ -42,6 +42,8 @@ const texts = (query: object): Record<string, string> =>
 /**
  * What is answered under /api: of this sidecar and, unless `own` alone is asked for, of its peers. Counts of several
  * are added up, and never their rates of loss or quantiles.
+ *
+ * One file because a peer is asked for just what is answered here: who changes an answer changes what peers are sent.
  */
 export class Answers {
   readonly #sources: AdminSources;

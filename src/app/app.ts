@@ -68,8 +68,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   let running = config;
   /** SIGUSR2 came */
   let bypassed = false;
-  const upstreams = new Upstreams(config.upstream, log);
   let [draining, descriptorsTold] = [false, false];
+  const upstreams = new Upstreams(config.upstream, log);
   /** traces that maxTracesPerSecond left unsampled, by thread */
   const limited: number[] = [];
   const threads: TrafficThread[] = [];
@@ -145,8 +145,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   );
   for (const { events } of threads) bus.attach(events);
   logLifecycle(bus, log);
-  const losses = new LossLog(config.limits.losses);
-  observeLosses(bus, losses);
+  const losses = observeLosses(bus, new LossLog(config.limits.losses));
   const poison = observePoison(bus, config.limits.poison);
   observeExemplars(bus, exposition);
   const blocked = new Blocked(bus);
