@@ -311,13 +311,18 @@ export function sidecars(): Dashboard {
       lines({
         title: 'Telemetry dropped',
         description:
-          'Per minute: spans and events that were dropped because nobody took them in time, and series that had no room. No count depends on spans and events.',
+          'Per minute: spans and events that were dropped because nobody took them in time, series that had no room, messages of which it was forgotten what they belong to, and slow or failed ones beyond tracing.keep.maxPerSecond. No count but that of answers depends on any of them.',
         unit: 'cpm',
         bad: { bad: 1 },
         queries: [
           { expr: perMinute('tracehare_spans_dropped_total'), legend: 'spans' },
           { expr: perMinute('tracehare_events_dropped_total'), legend: 'events' },
           { expr: perMinute('tracehare_series_dropped_total'), legend: 'series' },
+          { expr: perMinute('tracehare_correlation_limited_total'), legend: 'correlation' },
+          {
+            expr: `${perMinute('tracehare_keep_limited_total')} + ${perMinute('tracehare_kept_spans_limited_total')}`,
+            legend: 'traces of slow and failed messages',
+          },
           { expr: perMinute('tracehare_observer_failures_total'), legend: 'observer failures' },
         ],
         width: 8,

@@ -242,6 +242,79 @@ export function topic(): Dashboard {
       }),
     )
 
+    .withRow(row('Until $topic succeeds'))
+    .withPanel(
+      lines({
+        title: 'Deliveries until success',
+        description:
+          'How often a message is delivered until it succeeds; 1 where the first consumer to get it acks it.',
+        unit: 'short',
+        bad: { warn: 3, bad: 5 },
+        queries: [
+          { expr: quantile(0.99, 'event_attempts'), legend: 'p99' },
+          {
+            expr: `sum(${rate('event_attempts_sum')}) / sum(${rate('event_attempts_count')})`,
+            legend: 'mean',
+          },
+        ],
+        width: 8,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Time to success',
+        description: 'From publish to the settlement with which a message succeeded, however often it was delivered.',
+        unit: 's',
+        bad: LATENCY,
+        queries: [
+          { expr: quantile(0.99, 'event_time_to_success_seconds'), legend: 'p99' },
+          { expr: quantile(0.5, 'event_time_to_success_seconds'), legend: 'p50' },
+        ],
+        width: 8,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Poisonous messages by queue',
+        description:
+          'Messages that were delivered more often than rounds.poison allows, since the sidecars started. /api/poison names them.',
+        unit: 'short',
+        bad: { bad: 1 },
+        queries: [{ expr: `sum by (queue) (event_poison_total{${CHOSEN}})`, legend: '{{queue}}' }],
+        width: 8,
+      }),
+    )
+
+    .withRow(row('Calls over $topic'))
+    .withPanel(
+      lines({
+        title: 'Answers',
+        description:
+          'From the publish of a question (a message with a reply-to) to the delivery of its answer, by the topic of the question.',
+        unit: 's',
+        bad: LATENCY,
+        queries: [
+          { expr: quantile(0.95, 'event_reply_seconds'), legend: 'p95' },
+          { expr: quantile(0.5, 'event_reply_seconds'), legend: 'p50' },
+        ],
+        width: 12,
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Answers that are missing or late',
+        description:
+          'Questions per minute whose answer did not come within rpc.timeout, and answers that came after that.',
+        unit: 'mpm',
+        bad: { bad: 1 },
+        queries: [
+          { expr: `60 * sum(${rate('event_replies_missing_total')})`, legend: 'missing' },
+          { expr: `60 * sum(${rate('event_replies_late_total')})`, legend: 'late' },
+        ],
+        width: 12,
+      }),
+    )
+
     .withRow(row('Who publishes and who consumes $topic'))
     .withPanel(
       serviceMap(

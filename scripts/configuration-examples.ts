@@ -44,10 +44,22 @@ export const examples: Record<string, Example> = {
     - { connectionName: legacy-importer, user: batch }`,
   },
   tracing: {
-    when: 'More or fewer new traces than 50 a second; consumers whose own SDK should decide on sampling (`injectUnsampled: false`); long chains that should be linked instead of one trace.',
+    when: 'More or fewer new traces than 50 a second; consumers whose own SDK should decide on sampling (`injectUnsampled: false`); long chains that should be linked instead of one trace; what counts as slow by your objectives ([tracing.md](tracing.md#kept-though-unsampled)).',
     yaml: `tracing:
   maxTracesPerSecond: 200
-  consumer: link`,
+  consumer: link
+  keep:
+    slow: 2s`,
+  },
+  rounds: {
+    when: 'Retry loops that try more than five times on purpose.',
+    yaml: `rounds:
+  poison: 20`,
+  },
+  rpc: {
+    when: 'Answers that take longer than 30 s, or that are missing long before. See [tracing.md](tracing.md#calls).',
+    yaml: `rpc:
+  timeout: 5s`,
   },
   metrics: {
     when: 'More than 500 topics, latencies that the default buckets are too coarse for, or a Prometheus that should not get OpenTelemetry’s names beside ours.',

@@ -590,3 +590,33 @@ export interface MessageEnded {
 export interface MessagesSkipped {
   count: number;
 }
+
+/** `GET /api/poison`: messages that were delivered more often than rounds.poison. */
+export interface PoisonAnswer {
+  /** told of last, first */
+  messages: PoisonMessage[];
+  /** others that had to make room since the start */
+  dropped: number;
+  sidecars: SidecarRef[];
+}
+
+export interface PoisonMessage {
+  queue: string;
+  topic: string;
+  pipeline: string;
+  exchange: string;
+  routingKey: string;
+  /** '' if it has none, or if it is not known */
+  messageId: string;
+  /** 32 hex digits, '' if it has none */
+  traceId: string;
+  /** at least so many */
+  attempts: number;
+  /** ISO 8601; null if it is not known */
+  firstPublished: string | null;
+  /** ISO 8601 */
+  firstTold: string;
+  lastTold: string;
+  /** SidecarRef.id */
+  sidecar: string;
+}

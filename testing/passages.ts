@@ -51,17 +51,24 @@ export function passageOf(event: Ended): Passage {
     [TRACED]: traceId !== '',
     [SAMPLED]: event.sampled,
   };
-  const more: More = {
-    ...{ traceState, messageId, correlationId, fault },
-    ...(isPublish
-      ? { replyCode: event.replyCode, replyText: event.replyText, deadLetterQueue: '', deadLetterReason: '' }
-      : {
-          replyCode: 0,
-          replyText: '',
-          deadLetterQueue: event.deadLetterQueue,
-          deadLetterReason: event.deadLetterReason,
-        }),
-  };
+  const own = isPublish
+    ? {
+        replyCode: event.replyCode,
+        replyText: event.replyText,
+        cause: event.cause,
+        causeTraceId: event.causeTraceId,
+        causeSpanId: event.causeSpanId,
+        isCauseParent: event.isCauseParent,
+      }
+    : {
+        deadLetterQueue: event.deadLetterQueue,
+        deadLetterReason: event.deadLetterReason,
+        attempt: event.attempt,
+        firstPublished: event.firstPublished,
+        // of a first delivery its latency says the same
+        queuedAt: event.queuedAt === Math.round(startedAt - event.latency * 1e6) ? 0 : event.queuedAt,
+      };
+  const more: More = { ...NOTHING_MORE, traceState, messageId, correlationId, fault, ...own };
   return {
     names: namesOf(event),
     bits: Object.entries(bits).reduce((all, [bit, is]) => (is ? all | Number(bit) : all), 0),

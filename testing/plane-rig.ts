@@ -182,6 +182,7 @@ export function createRig({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
+    slowness: (topic, pipeline, queue) => recorder.slowness(topic, pipeline, queue),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),
@@ -190,7 +191,16 @@ export function createRig({
   const ids = createIdPool();
   const clock = new MovedClock(now);
   let faults = new Faults([]);
-  const settings = ({ tracing, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+  const settings = ({
+    tracing,
+    rpc,
+    rounds,
+    rules,
+    loss,
+    pipeline,
+    limits,
+    faults: { enabled },
+  }: Config): PlaneSettings => {
     const before = faults;
     const current = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
     faults = current;
@@ -210,6 +220,12 @@ export function createRig({
         windowPerChannel: limits.windowPerChannel,
         connections: limits.connections,
         settleOnClose: loss.settleOnClose,
+        cause: tracing.cause,
+        separateTraces: tracing.consumer === 'link',
+        replyTimeout: rpc.timeout,
+        poison: rounds.poison,
+        slowAfter: tracing.keep.slow === 'auto' ? undefined : tracing.keep.slow / 1000,
+        keepPerSecond: tracing.keep.maxPerSecond,
         exempt: compileClients(loss.exempt),
         outages: current.partitions,
       },
@@ -252,6 +268,7 @@ export function createRig({
       clock.ahead += ms;
       if (clock.now() - swept < SWEEP_MS) return;
       swept = clock.now();
+      plane.sweep(swept);
       connection.sweep(swept);
     },
     configure(file) {

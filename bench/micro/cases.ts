@@ -251,7 +251,7 @@ function exporting(routes: number): Step {
       const request = new SpanRequest(origin, writer, plain);
       for (const passage of passages) {
         identify(passage, 'parent', ids);
-        request.add({ passage, connection, consumer: 'parent', ids });
+        request.add({ passage, connection, consumer: 'parent', queue: 'event', part: 'passage', ids });
       }
       request.bytes();
     },

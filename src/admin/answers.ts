@@ -3,6 +3,7 @@ import type {
   ConnectionsQuery,
   LossAnswer,
   LossQuery,
+  PoisonAnswer,
   SidecarRef,
   StateAnswer,
   TopicDetail,
@@ -22,6 +23,7 @@ import type {
 import { type DetailPart, type LinesPart, rowKey, type TopicsPart } from '../parts.ts';
 import { NotFound, QueryError } from './parameters.ts';
 import type { PeerAnswer, Peers } from './peers.ts';
+import { poisonAnswer } from './poison-answer.ts';
 import type { AdminSources } from './sources.ts';
 import { lineTimes, topicDetail, topicLines, topicRows } from './topic-answers.ts';
 
@@ -40,6 +42,8 @@ const texts = (query: object): Record<string, string> =>
 /**
  * What is answered under /api: of this sidecar and, unless `own` alone is asked for, of its peers. Counts of several
  * are added up, and never their rates of loss or quantiles.
+ *
+ * One file because a peer is asked for just what is answered here: who changes an answer changes what peers are sent.
  */
 export class Answers {
   readonly #sources: AdminSources;
@@ -204,6 +208,11 @@ export class Answers {
       connections: rows.slice(offset, offset + limit),
       ...this.#sidecars(answers),
     };
+  }
+
+  async poison(own: boolean): Promise<PoisonAnswer> {
+    const answers = own ? [] : await this.#peers.ask<PoisonAnswer>('/api/poison');
+    return { ...poisonAnswer(this.own.id, this.#sources.poison(), got(answers)), ...this.#sidecars(answers) };
   }
 
   async losses(query: LossQuery, own: boolean): Promise<LossAnswer> {

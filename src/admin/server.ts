@@ -176,6 +176,13 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
     ['/api/traces', api((query, own) => answers.traces(tracesQuery(query), own))],
     ['/api/connections', api((query, own) => answers.connections(connectionsQuery(query), own))],
     ['/api/losses', api((query, own) => answers.losses(lossQuery(query, sources.lossReasons), own))],
+    [
+      '/api/poison',
+      api((query, own) => {
+        parameters(query, {});
+        return answers.poison(own);
+      }),
+    ],
     ['/api/topology', api((query, own) => answers.topology(topologyQuery(query), own))],
     [
       '/api/faults',

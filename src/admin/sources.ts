@@ -7,6 +7,7 @@ import type {
   LossAnswer,
   LossQuery,
   MessageEnded,
+  PoisonMessage,
   SidecarState,
   TopologyAnswer,
   TopologyQuery,
@@ -43,6 +44,7 @@ export interface AdminSources {
   ): Promise<{ matching: number; connections: Omit<ConnectionRow, 'sidecar'>[] }>;
   losses(query: LossQuery): Omit<LossAnswer, 'sidecars' | 'losses'> & { losses: Omit<Loss, 'sidecar'>[] };
   topology(query: TopologyQuery): Omit<TopologyAnswer, 'sidecars'>;
+  poison(): { messages: Omit<PoisonMessage, 'sidecar'>[]; dropped: number };
   /** what LossQuery.reason can be */
   readonly lossReasons: readonly string[];
   readonly changes: AdminChanges;

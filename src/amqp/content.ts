@@ -11,6 +11,9 @@ const FLAG = Object.fromEntries(properties.map(([name], i) => [name, 0x8000 >>> 
 /** Occurrences of known and marked headers remembered per message; the rest of them is treated as unknown. */
 const MAX_FOUND = 64;
 
+/** Properties by which messages name each other. */
+const CORRELATED = FLAG.correlationId | FLAG.replyTo | FLAG.messageId;
+
 const NONE = -1;
 /** The bit of marked headers in a set of known ones; there are fewer known names than that. */
 const MARKED_NAME = 30;
@@ -278,23 +281,34 @@ export class ContentHeader {
     return (this.#flags & FLAG[name]) !== 0;
   }
 
+  /** It has a correlation-id, a reply-to or a message-id. */
+  get isCorrelated(): boolean {
+    return (this.#flags & CORRELATED) !== 0;
+  }
+
   /** A short-string property of the message, '' if absent. Makes a string: not for every message. */
   property(name: PropertyName): string {
+    const at = this.propertyAt(name);
+    return at < 0 ? '' : text(this.buf, at, at + this.buf[at - 1]);
+  }
+
+  /** Where the bytes of a short-string property start, or -1; how many there are says the octet in front of them. */
+  propertyAt(wanted: PropertyName): number {
     let p = this.#properties;
     const stop = this.#end - 1;
     for (let i = 0; i < properties.length; i++) {
       if ((this.#flags & (0x8000 >>> i)) === 0) continue;
-      const type = properties[i][1];
+      const [name, type] = properties[i];
       let next: number;
       if (type === 'octet') next = p + 1;
       else if (type === 'longlong') next = p + 8;
       else if (type === 'table') next = this.#tableEnd;
       else next = p + 1 + (this.buf[p] ?? 0);
-      if (next > stop) return '';
-      if (properties[i][0] === name) return type === 'shortstr' ? text(this.buf, p + 1, next) : '';
+      if (next > stop) return NONE;
+      if (name === wanted) return type === 'shortstr' ? p + 1 : NONE;
       p = next;
     }
-    return '';
+    return NONE;
   }
 
   /** Bytes the frame has after `splice`, so that the caller can hold it against frame_max first. */

@@ -13,6 +13,7 @@ import { variableMistakes } from '../telemetry/export/variables.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
+import { observePoison } from '../telemetry/loss/poison-list.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
 import { adminSources } from './admin-sources.ts';
@@ -97,8 +98,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   for (const mistake of variableMistakes(process.env, didYouMean)) log.warn(mistake);
   const sinkLoading = createSpanSink({
     env: process.env,
-    consumer: config.tracing.consumer,
-    maxLossSpansPerSecond: config.tracing.maxLossSpansPerSecond,
+    ...config.tracing,
     version,
     instance,
     keepBytes: config.page.traces,
@@ -141,8 +141,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   );
   for (const { events } of threads) bus.attach(events);
   logLifecycle(bus, log);
-  const losses = new LossLog(config.limits.losses);
-  observeLosses(bus, losses);
+  const losses = observeLosses(bus, new LossLog(config.limits.losses));
+  const poison = observePoison(bus, config.limits.poison);
   observeExemplars(bus, exposition);
   const blocked = new Blocked(bus);
   const messages = new MessageWatch(bus, threads);
@@ -181,6 +181,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     state: look,
     threads,
     losses,
+    poison,
     messages,
     upstreams,
     isDraining: () => draining,
@@ -194,7 +195,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
 
   async function apply({ config: next }: Loaded, files: ReadFiles): Promise<void> {
     const config = overlay.over(next);
-    const { listen, upstream, tracing } = config;
+    const { listen, upstream } = config;
     const tls = listen.tls && listenerSecurity(listen.tls, files);
     const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream, files) };
     await Promise.all(threads.map((thread) => thread.configure(configuration)));
@@ -203,7 +204,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     running = overlay.over(base);
     faults.update(config.rules, config.faults.enabled);
     log.level = config.log.level;
-    sink.configure(tracing);
+    sink.configure(config.tracing);
     upstreams.configure(upstream);
     certificates.configure(config, files);
     admin.configure({ ...config.admin, peers: config.peers });

@@ -41,6 +41,7 @@ export function registerFigures(exposition: Exposition, sources: FigureSources):
   exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
   exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
   exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
+  exposition.register(REGISTERED.keptSpansLimited, () => sink.figures().keepLimited);
   exposition.register(REGISTERED.eventsDropped, () => sources.eventsDropped());
   exposition.register(REGISTERED.tracesLimited, () => reports.limited);
   exposition.register(REGISTERED.faultsActive, () => faults.counts());

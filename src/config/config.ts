@@ -22,6 +22,24 @@ export interface Config {
     maxLossSpansPerSecond: number;
     injectUnsampled: boolean;
     consumer: 'parent' | 'link' | 'both';
+    /** what a publish span has of the delivery that it comes of */
+    cause: 'off' | 'link' | 'parent';
+    /** unsampled messages that are exported all the same */
+    keep: {
+      /** longer than this; auto: by the queue's own past */
+      slow: number | 'auto';
+      maxPerSecond: number;
+    };
+    /** how the time that a message was in queues shows */
+    queue: 'off' | 'event' | 'span';
+  };
+  rounds: {
+    /** attempts after which a message is poisonous */
+    poison: number;
+  };
+  rpc: {
+    /** after which an answer is missing */
+    timeout: number;
   };
   metrics: {
     /** values a label may have before the rest goes under __overflow__; 0: no limit */
@@ -48,6 +66,8 @@ export interface Config {
     windowPerChannel: number;
     /** newest losses kept for /api/losses */
     losses: number;
+    /** poisonous messages kept for /api/poison */
+    poison: number;
   };
   /** threads that move traffic; auto: one per processor */
   workers: number | 'auto';

@@ -14,6 +14,7 @@ import {
   onOff,
   peers,
   size,
+  slowness,
   text,
   token,
   upstreams,
@@ -152,6 +153,34 @@ export const schema = z
             'parent',
             "how a consumer span refers to the message's context",
           ),
+          keep: section('Unsampled messages that are exported all the same, as traces of their own.', {
+            slow: setting(
+              slowness,
+              'auto',
+              "how long a message may take from its publish to its settlement; auto: as its queue's 99th percentile of the last ten minutes, at least 100ms",
+            ),
+            maxPerSecond: setting(count(0), 50, 'at most so many messages per second; 0: none'),
+          }),
+          queue: setting(
+            oneOf('off', 'event', 'span'),
+            'event',
+            "how the time that a message was in queues shows: not, as an event of its consumer's span, or as a span of its own",
+          ),
+          cause: setting(
+            oneOf('off', 'link', 'parent'),
+            'link',
+            'what a publish span has of the delivery that it comes of, if that is proven; off: nothing, not even an answer of its request',
+          ),
+        }),
+      ),
+      rounds: reloadable(
+        section('Messages that are delivered again and again.', {
+          poison: setting(count(1), 5, 'a message that was delivered more often is named as poisonous'),
+        }),
+      ),
+      rpc: reloadable(
+        section('Questions over reply-to, and their answers.', {
+          timeout: setting(duration('1ms'), '30s', 'an answer that has not come after this long is missing'),
         }),
       ),
       metrics: section('What is counted, and how finely.', {
@@ -196,6 +225,7 @@ export const schema = z
           'new channels',
         ),
         losses: setting(count(1), 1000, 'newest losses kept for /api/losses'),
+        poison: setting(count(1), 1000, 'poisonous messages kept for /api/poison'),
       }),
       workers: setting(workers, 1, 'threads that move traffic; auto: one per processor'),
       log: section('JSON lines on stderr, readable ones on a terminal.', {

@@ -86,6 +86,20 @@ export function duration(least: '0s' | '1ms') {
     .register(placeholders, { text: 'DURATION' });
 }
 
+/** A duration, `auto` or `off`; off is never reached. */
+export const slowness = z
+  .string({ error: 'expects auto, off, or a number with a unit, such as 250ms' })
+  .regex(/^(auto|off|\d+(\.\d+)?(ms|s|m|h))$/, {
+    error: 'expects auto, off, or a number with a unit, such as 250ms',
+  })
+  .transform((text) => {
+    if (text === 'auto') return 'auto' as const;
+    if (text === 'off') return Number.POSITIVE_INFINITY;
+    const unit = text.replace(/^[\d.]+/, '') as keyof typeof milliseconds;
+    return Number.parseFloat(text) * milliseconds[unit];
+  })
+  .register(placeholders, { text: 'DURATION|auto|off' });
+
 export function count(least: number) {
   const error = `expects a whole number, ${least} or more`;
   return z.int({ error }).min(least, { error }).register(placeholders, { text: 'NUMBER' });

@@ -111,6 +111,13 @@ export class RecordEncoder {
     this.#text(more.replyText);
     this.#text(more.deadLetterQueue);
     this.#text(more.deadLetterReason);
+    this.#text(more.cause);
+    this.#text(more.causeTraceId);
+    this.#text(more.causeSpanId);
+    this.#number(more.isCauseParent ? 1 : 0);
+    this.#number(more.attempt);
+    this.#number(more.firstPublished);
+    this.#number(more.queuedAt);
   }
 
   #number(value: number): void {
@@ -213,6 +220,13 @@ export class RecordDecoder {
       replyText: this.#name(),
       deadLetterQueue: this.#name(),
       deadLetterReason: this.#name(),
+      cause: this.#name(),
+      causeTraceId: this.#text(),
+      causeSpanId: this.#text(),
+      isCauseParent: this.#number() === 1,
+      attempt: this.#number(),
+      firstPublished: this.#number(),
+      queuedAt: this.#number(),
     };
   }
 

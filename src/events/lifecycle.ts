@@ -17,6 +17,7 @@ export type LifecycleEvent =
   | ConsumerCancelled
   | PublishEnded
   | MessageLost
+  | MessagePoisonous
   | DeliveryEnded;
 
 export type LifecycleEventType = LifecycleEvent['type'];
@@ -148,6 +149,13 @@ export interface PublishEnded extends MessagePassage {
   /** of basic.return, or of the close that left it unknown; 0 without one */
   replyCode: number;
   replyText: string;
+  /** how it is known which delivery it comes of; '' if it is not */
+  cause: string;
+  /** that delivery's span, '' without one */
+  causeTraceId: string;
+  causeSpanId: string;
+  /** the parent of its own span, in place of what `parentSpanId` says */
+  isCauseParent: boolean;
 }
 
 /**
@@ -169,6 +177,24 @@ export interface MessageLost {
   /** label of event_lost_total */
   reason: string;
   /** '' if unknown */
+  traceId: string;
+}
+
+/** A message is delivered once more that has been tried too often (`rounds.poison`). */
+export interface MessagePoisonous {
+  type: 'message.poisonous';
+  at: number;
+  connection: number;
+  exchange: string;
+  routingKey: string;
+  topic: string;
+  pipeline: string;
+  queue: string;
+  /** at least so many */
+  attempt: number;
+  /** when it was first published, microseconds since the epoch; 0 if it is not known */
+  firstPublished: number;
+  messageId: string;
   traceId: string;
 }
 
@@ -201,4 +227,10 @@ export interface DeliveryEnded extends MessagePassage {
   /** newest x-death entry; '' when the message was not dead-lettered */
   deadLetterQueue: string;
   deadLetterReason: string;
+  /** how often it has been delivered, this time included: 1 for the first, at least so many for others */
+  attempt: number;
+  /** when it was published; 0 unless this is another attempt, or if it is not known */
+  firstPublished: number;
+  /** since when it has been in queues; 0 if it is not known */
+  queuedAt: number;
 }

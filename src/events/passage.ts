@@ -69,6 +69,14 @@ export interface More {
   readonly replyText: string;
   readonly deadLetterQueue: string;
   readonly deadLetterReason: string;
+  readonly cause: string;
+  readonly causeTraceId: string;
+  readonly causeSpanId: string;
+  readonly isCauseParent: boolean;
+  /** of a delivery, 1 for others; with the two that follow as in DeliveryEnded */
+  readonly attempt: number;
+  readonly firstPublished: number;
+  readonly queuedAt: number;
 }
 
 export const NOTHING_MORE: More = Object.freeze({
@@ -80,6 +88,13 @@ export const NOTHING_MORE: More = Object.freeze({
   replyText: '',
   deadLetterQueue: '',
   deadLetterReason: '',
+  cause: '',
+  causeTraceId: '',
+  causeSpanId: '',
+  isCauseParent: false,
+  attempt: 1,
+  firstPublished: 0,
+  queuedAt: 0,
 });
 
 /** One that is filled anew for each message. */
@@ -111,6 +126,18 @@ const NO_NAMES: Names = {
   queue: '',
   consumerTag: '',
 };
+
+/** Since when a delivered message has been in queues, microseconds since the epoch; 0 if it is not known. */
+export function queuedAt({ more, latency, startedAt }: Passage): number {
+  if (more.queuedAt > 0) return more.queuedAt;
+  return Number.isNaN(latency) ? 0 : Math.round(startedAt - latency * 1e6);
+}
+
+/** When a delivered message was published, microseconds since the epoch; 0 if it is not known. */
+export function publishedAt({ more, latency, startedAt }: Passage): number {
+  if (more.firstPublished > 0) return more.firstPublished;
+  return Number.isNaN(latency) ? 0 : Math.round(startedAt - latency * 1e6);
+}
 
 /** The event that tells of it. */
 export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
@@ -144,6 +171,10 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
       confirmed: (bits & CONFIRMED) !== 0,
       replyCode: more.replyCode,
       replyText: more.replyText,
+      cause: more.cause,
+      causeTraceId: more.causeTraceId,
+      causeSpanId: more.causeSpanId,
+      isCauseParent: more.isCauseParent,
     };
   }
   return {
@@ -161,5 +192,8 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     latency: passage.latency,
     deadLetterQueue: more.deadLetterQueue,
     deadLetterReason: more.deadLetterReason,
+    attempt: more.attempt,
+    firstPublished: more.firstPublished,
+    queuedAt: queuedAt(passage),
   };
 }

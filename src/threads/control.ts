@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionRow } from '../api.ts';
 import type { Config } from '../config/config.ts';
+import type { CorrelationMemory } from '../proxy/correlation/correlation-memory.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
 import type { CertificateLife, UpstreamSecurity } from '../proxy/stream/dial.ts';
@@ -28,6 +29,8 @@ export interface TrafficOptions extends Omit<Configuration, 'tls'> {
   plugins: Plugins | undefined;
   /** OTEL_* variables that rule sampling */
   env: Record<string, string | undefined>;
+  /** shared by all threads */
+  calls: CorrelationMemory;
   /** memory of the thread's event ring */
   ring: SharedArrayBuffer;
   /** towards the main thread's Exposition */

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { RingReader, ringMemory } from '../events/ring.ts';
+import { correlationMemory } from '../proxy/correlation/correlation-memory.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
 import type { Command, Configuration, FoundConnections, Report, TrafficOptions } from './control.ts';
 
@@ -30,7 +31,7 @@ export interface TrafficThread {
   drain(timeout: number): Promise<void>;
 }
 
-export type ThreadOptions = Omit<TrafficOptions, 'metrics' | 'ring' | 'index' | 'threads'>;
+export type ThreadOptions = Omit<TrafficOptions, 'metrics' | 'ring' | 'calls' | 'index' | 'threads'>;
 
 /**
  * Has a thread of its own load what a traffic thread runs. It does nothing before `startTraffic`, and
@@ -63,9 +64,10 @@ export async function startTraffic(
   if (shared) await probe(options.listen.host, options.listen.port);
   const workers = [first, ...Array.from({ length: threads - 1 }, loadTraffic)];
   const started: TrafficThread[] = [];
+  const calls = correlationMemory();
   let { port } = options.listen;
   for (const [index, worker] of workers.entries()) {
-    const settings = { ...options, listen: { ...options.listen, port, shared }, index, threads };
+    const settings = { ...options, listen: { ...options.listen, port, shared }, calls, index, threads };
     const thread = await startThread(worker, settings, (message) => report(message, index), died);
     // port 0: the others join the first one's
     port = thread.port;

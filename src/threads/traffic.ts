@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { type Bound, leadsTo } from '../config/own-address.ts';
 import { RingWriter } from '../events/ring.ts';
 import { Faults, schedule } from '../faults/faults.ts';
+import { Calls } from '../proxy/correlation/calls.ts';
 import { Listener } from '../proxy/listening/listener.ts';
 import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../proxy/plane/fail-open.ts';
 import type { Middleware } from '../proxy/plane/middleware.ts';
@@ -43,6 +44,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
+    slowness: (topic, pipeline, queue) => recorder.slowness(topic, pipeline, queue),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),
@@ -55,7 +57,16 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const ids = createIdPool();
   const clock = new Clock();
   let faults = new Faults([]);
-  const settings = ({ tracing, rules, loss, pipeline, limits, faults: { enabled } }: Config): PlaneSettings => {
+  const settings = ({
+    tracing,
+    rpc,
+    rounds,
+    rules,
+    loss,
+    pipeline,
+    limits,
+    faults: { enabled },
+  }: Config): PlaneSettings => {
     const before = faults;
     const now = new Faults(schedule(rules, enabled, clock.now(), before.scheduled), before);
     faults = now;
@@ -75,6 +86,12 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
         windowPerChannel: limits.windowPerChannel,
         connections: share(limits.connections),
         settleOnClose: loss.settleOnClose,
+        cause: tracing.cause,
+        separateTraces: tracing.consumer === 'link',
+        replyTimeout: rpc.timeout,
+        poison: rounds.poison,
+        slowAfter: tracing.keep.slow === 'auto' ? undefined : tracing.keep.slow / 1000,
+        keepPerSecond: share(tracing.keep.maxPerSecond),
         exempt: compileClients(loss.exempt),
         outages: now.partitions,
       },
@@ -83,7 +100,8 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   };
   const { interceptor, rules, options: planeOptions } = settings(config);
   const watch = new Watch(options.threads);
-  const plane = new Plane(observer, interceptor, clock, rules, planeOptions, watch);
+  const calls = new Calls(options.calls, options.index, observer.traffic);
+  const plane = new Plane(observer, interceptor, clock, rules, planeOptions, watch, calls);
   plane.bypass = config.bypass;
   // nobody else wants to know
   if (options.threads > 1) plane.facts.onFact = (fact) => report({ type: 'learned', fact });

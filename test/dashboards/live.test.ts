@@ -12,6 +12,7 @@ import { type Oddities, startOddities } from './oddities.ts';
 const NEVER = [
   'tracehare_events_dropped_total',
   'tracehare_series_dropped_total',
+  'tracehare_correlation_limited_total',
   'tracehare_observer_failures_total',
   'tracehare_clock_reanchored_total',
 ];

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
 import { temporaryFolder } from '../../testing/folder.ts';
 import type { RabbitMQ } from '../../testing/rabbitmq.ts';
 import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
@@ -13,7 +13,8 @@ limits: { connections: 2, windowPerChannel: 5 }
 metrics: { maxTopics: 6 }
 faults: { enabled: true }
 loss: confirms
-tracing: { maxTracesPerSecond: 1, maxLossSpansPerSecond: 0 }
+rpc: { timeout: 100ms }
+tracing: { maxTracesPerSecond: 1, maxLossSpansPerSecond: 0, keep: { slow: 1ms, maxPerSecond: 0 } }
 rules:
   - match: { exchange: prices }
     loss: { unroutable: expected }
@@ -55,6 +56,7 @@ export async function startOddities(broker: RabbitMQ): Promise<Oddities> {
       await tooManyUnsettled(url);
       await fromTheFuture(vhost, url);
       await oneMoreName(url, `name-${names++}`);
+      await asks(url, sidecar);
       await reload(sidecar, file);
     },
     block: () => block(broker, url),
@@ -151,6 +153,30 @@ async function fromTheFuture(vhost: Vhost, url: string): Promise<void> {
     for (let message = await channel.get('future'); message; message = await channel.get('future')) {
       channel.ack(message);
     }
+  });
+}
+
+/** One question is answered at once, and one when its answer is missing. */
+function asks(url: string, sidecar: Tracehare): Promise<void> {
+  return during(url, async (channel) => {
+    await channel.assertQueue('asked', { exclusive: true });
+    let answered = 0;
+    await channel.consume('amq.rabbitmq.reply-to', () => answered++, { noAck: true });
+    const missing = async () => (await sidecar.metrics()).sum('event_replies_missing_total');
+    const before = await missing();
+    await channel.consume(
+      'asked',
+      async (message) => {
+        const { replyTo, correlationId } = (message as ConsumeMessage).properties;
+        if (correlationId === 'late') await until(async () => (await missing()) > before, 'an answer is missing');
+        channel.sendToQueue(replyTo, Buffer.from('odd'), { correlationId });
+      },
+      { noAck: true },
+    );
+    for (const correlationId of ['in time', 'late']) {
+      channel.sendToQueue('asked', Buffer.from('odd'), { replyTo: 'amq.rabbitmq.reply-to', correlationId });
+    }
+    await until(() => answered === 2, 'both are answered');
   });
 }
 

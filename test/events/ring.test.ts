@@ -69,6 +69,8 @@ const event = fc.constantFrom(...others, publish(), delivery()).chain((like) =>
     Object.fromEntries(
       Object.entries(like).map(([name, value]) => {
         if (name === 'type') return [name, fc.constant(value)];
+        // with a latency it is known
+        if (name === 'queuedAt') return [name, fc.nat().map((micros) => micros + 1)];
         if (name in FIXED) return [name, fc.constantFrom(...FIXED[name])];
         if (ids.includes(name)) return [name, id(value as string)];
         if (typeof value === 'string') return [name, text];

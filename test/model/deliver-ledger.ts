@@ -45,8 +45,11 @@ interface Open {
   settled: { how: How; requeue: boolean } | undefined;
 }
 
-/** What is compared of a delivery.ended event. */
-export type Told = Omit<DeliveryEnded, 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault'> & {
+/** Not compared of a delivery.ended event. The rounds of a message are those of the broker's, and the model has none. */
+type Left = 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault';
+type Rounds = 'attempt' | 'firstPublished' | 'queuedAt';
+
+export type Told = Omit<DeliveryEnded, Left | Rounds> & {
   /** ms since the start */
   from: number;
   to: number;

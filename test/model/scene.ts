@@ -444,6 +444,11 @@ export class Scene {
           confirmed: end.confirmed,
           replyCode: end.code,
           replyText: end.text,
+          // no app of the model consumes and publishes
+          cause: '',
+          causeTraceId: '',
+          causeSpanId: '',
+          isCauseParent: false,
           startedAt: this.#startedAt.get(publish),
           isInTime: true,
         };

@@ -83,6 +83,12 @@ async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
     windowPerChannel: 1000,
     connections: 10,
     settleOnClose: 250,
+    cause: 'link',
+    separateTraces: false,
+    replyTimeout: 30_000,
+    poison: 5,
+    slowAfter: undefined,
+    keepPerSecond: 50,
     exempt: () => false,
   });
   const dialer = new Dialer({

@@ -106,6 +106,11 @@ export const settings: Readonly<Record<string, readonly unknown[]>> = {
   pipeline: ['p', undefined],
   'tracing.maxTracesPerSecond': [50, 3, 0],
   'tracing.injectUnsampled': [true, false],
+  'tracing.cause': ['link', 'parent', 'off'],
+  'rpc.timeout': ['30s', '100ms'],
+  'rounds.poison': [5, 1],
+  'tracing.keep.slow': ['auto', 'off', '50ms'],
+  'tracing.keep.maxPerSecond': [50, 2],
   'limits.windowPerChannel': [1000, 4],
   'faults.enabled': [true, true, false],
 };
@@ -123,6 +128,8 @@ export const notOfMessages: readonly string[] = [
   'limits.connections',
   // what the main thread does with events
   'limits.losses',
+  'limits.poison',
+  'tracing.queue',
   'page.traces',
   'peers',
   'tracing.consumer',
@@ -140,9 +147,13 @@ export interface Scenery {
 export function fileOf({ rules, settings }: Scenery): string {
   const root: Record<string, unknown> = { rules };
   for (const [name, value] of Object.entries(settings)) {
-    const [section, key] = name.split('.');
-    if (key === undefined) root[section] = value;
-    else root[section] = { ...(root[section] as object), [key]: value };
+    let at = root;
+    const path = name.split('.');
+    for (const key of path.slice(0, -1)) {
+      at[key] ??= {};
+      at = at[key] as Record<string, unknown>;
+    }
+    at[path.at(-1) as string] = value;
   }
   return JSON.stringify(root);
 }

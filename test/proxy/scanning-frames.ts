@@ -30,6 +30,8 @@ export const CHANNELS = [1, 2];
 export const CONSUMERS = ['c1', 'another-consumer'];
 const QUEUES = ['jobs', 'mails'];
 const REPLY_TO = 'amq.rabbitmq.reply-to.g1h2';
+/** of every property that is a text: where answers go, and what names them */
+const ADDRESS = 'value';
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0';
 const HEADERS: Record<string, Entry[] | undefined> = {
@@ -83,7 +85,7 @@ export interface Content {
 const contents: fc.Arbitrary<Content> = fc.record({
   channel: fc.constantFrom(1, 1, 1, 2),
   exchange: fc.constantFrom('', 'orders', 'orders', 'orders', 'events'),
-  routingKey: fc.constantFrom('a', 'a', 'b', 'a.longer.c', REPLY_TO),
+  routingKey: fc.constantFrom('a', 'a', 'b', 'a.longer.c', REPLY_TO, ADDRESS),
   size: fc.oneof(fc.constantFrom(0, 1, 100), fc.nat(300)),
   frames: fc.constantFrom(1, 1, 1, 2, 3),
   headers: fc.oneof(fc.constantFrom('none', 'empty', 'own', 'tenant'), fc.constantFrom(...Object.keys(HEADERS))),
@@ -111,7 +113,7 @@ export const deliver =
 const series = <T>(each: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   fc.tuple(each, fc.constantFrom(1, 1, 2, 4)).map(([one, times]) => Array.from({ length: times }, () => one));
 
-const PROPERTY_VALUES = { shortstr: short('value'), octet: u8(2), longlong: u64(1_700_000_000) };
+const PROPERTY_VALUES = { shortstr: short(ADDRESS), octet: u8(2), longlong: u64(1_700_000_000) };
 
 function contentFrames({ channel, size, frames, headers, properties: set }: Content, classId = 60): Buffer[] {
   const entries = HEADERS[headers];

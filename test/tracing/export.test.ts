@@ -71,7 +71,7 @@ describe('more than the queue holds', () => {
       await turn();
     }
     await sink.shutdown();
-    expect(sink.figures()).toEqual({ exported: 20_000, dropped: 0, queued: 0, limited: 0 });
+    expect(sink.figures()).toEqual({ exported: 20_000, dropped: 0, queued: 0, limited: 0, keepLimited: 0 });
     expect(receiver.spans).toHaveLength(20_000);
   });
 
@@ -103,7 +103,7 @@ describe('an endpoint that', () => {
     await until(() => sink.figures().exported > 0, 'the first batch was through');
     expectAllAccounted(sink, 2560);
     await sink.shutdown();
-    expect(sink.figures()).toEqual({ exported: 2560, dropped: 0, queued: 0, limited: 0 });
+    expect(sink.figures()).toEqual({ exported: 2560, dropped: 0, queued: 0, limited: 0, keepLimited: 0 });
   });
 
   test('never answers costs no more than the queue, and then the spans', async () => {
@@ -118,7 +118,7 @@ describe('an endpoint that', () => {
     await until(() => receiver.requests > 0, 'the first batch was sent');
     await until(() => sink.free() === Number.POSITIVE_INFINITY, 'waiting for room was given up');
     await sink.shutdown();
-    expect(sink.figures()).toEqual({ exported: 0, dropped: 50_000, queued: 0, limited: 0 });
+    expect(sink.figures()).toEqual({ exported: 0, dropped: 50_000, queued: 0, limited: 0, keepLimited: 0 });
   });
 
   test('answers after the sink has shut down changes no figure', async () => {
@@ -126,7 +126,7 @@ describe('an endpoint that', () => {
     const sink = await startSink({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
     burst(sink, 512);
     await sink.shutdown();
-    const figures = { exported: 0, dropped: 512, queued: 0, limited: 0 };
+    const figures = { exported: 0, dropped: 512, queued: 0, limited: 0, keepLimited: 0 };
     expect(sink.figures()).toEqual(figures);
     await until(() => receiver.spans.length === 512, 'the late answer was sent');
     await turn();
@@ -147,7 +147,7 @@ describe('an endpoint that', () => {
       burst(sink, 30);
       await until(() => sink.figures().dropped === count, 'the batches had failed');
     }
-    expect(sink.figures()).toEqual({ exported: 0, dropped: 60, queued: 0, limited: 0 });
+    expect(sink.figures()).toEqual({ exported: 0, dropped: 60, queued: 0, limited: 0, keepLimited: 0 });
     const failures = sink.lines.filter(({ message }) => message.startsWith('spans could not be exported'));
     expect(failures).toEqual([
       { level: 'warn', message: expect.stringContaining('ECONNREFUSED'), fields: { spans: 10 } },

@@ -53,7 +53,7 @@ describe('nothing is exported and no socket opened', () => {
   test('and whoever feeds such a sink need never wait', async () => {
     const sink = await startSink({});
     expect(sink.free()).toBe(Number.POSITIVE_INFINITY);
-    expect(sink.figures()).toEqual({ exported: 0, dropped: 0, queued: 0, limited: 0 });
+    expect(sink.figures()).toEqual({ exported: 0, dropped: 0, queued: 0, limited: 0, keepLimited: 0 });
   });
 });
 

@@ -44,6 +44,10 @@ export function publish(changes: Partial<PublishEnded> = {}): PublishEnded {
     confirmed: true,
     replyCode: 0,
     replyText: '',
+    cause: '',
+    causeTraceId: '',
+    causeSpanId: '',
+    isCauseParent: false,
     ...changes,
   };
 }
@@ -65,6 +69,9 @@ export function delivery(changes: Partial<DeliveryEnded> = {}): DeliveryEnded {
     latency: 0.25,
     deadLetterQueue: '',
     deadLetterReason: '',
+    attempt: 1,
+    firstPublished: 0,
+    queuedAt: START - 250_000,
     ...changes,
   };
 }
@@ -138,6 +145,7 @@ export async function startSink(
   sink = await createSpanSink({
     env: process.env,
     consumer: 'parent',
+    queue: 'off',
     version: '1.2.3',
     log,
     shutdownTimeout: 200,

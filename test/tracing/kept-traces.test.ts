@@ -28,7 +28,7 @@ function keeper(maxBytes = MIB) {
       if (!kept.takes(passage)) return false;
       const ids = new Uint32Array(CONTEXT_WORDS);
       identify(passage, 'parent', ids);
-      kept.add({ passage, connection: undefined, consumer: 'parent', ids });
+      kept.add({ passage, connection: undefined, consumer: 'parent', queue: 'event', part: 'passage', ids });
       return true;
     },
   };

@@ -22,7 +22,7 @@ function openTelemetryLoadedBy(code: string): string[] {
 
 const createSink = (env: string) => `
   const { createSpanSink } = await load('export/sink.ts');
-  await createSpanSink({ env: ${env}, consumer: 'parent', version: '1', log: console });
+  await createSpanSink({ env: ${env}, consumer: 'parent', queue: 'event', version: '1', log: console });
 `;
 
 test('what the traffic thread needs loads nothing of OpenTelemetry', () => {

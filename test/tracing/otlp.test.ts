@@ -58,11 +58,15 @@ const origin: SpanOrigin = {
   limits: undefined,
 };
 
-function sourceOf(event: PublishEnded | DeliveryEnded, consumer: ConsumerSpans = 'parent'): SpanSource {
+function sourceOf(
+  event: PublishEnded | DeliveryEnded,
+  consumer: ConsumerSpans = 'parent',
+  more: Partial<SpanSource> = {},
+): SpanSource {
   const passage = passageOf(event);
   const ids = new Uint32Array(6);
   identify(passage, consumer, ids);
-  return { passage, connection, consumer, ids };
+  return { passage, connection, consumer, queue: 'event', part: 'passage', ids, ...more };
 }
 
 const passages: (PublishEnded | DeliveryEnded)[] = [
@@ -178,4 +182,12 @@ test('any text, number and time', () => {
 
 test('more than its buffer holds', () => {
   expectTheSame(Array.from({ length: 2000 }, (_, sequence) => sourceOf(publish({ sequence }))));
+});
+
+test('the time in queues, as an event, a span of its own, or not', () => {
+  for (const event of [delivery(), delivery({ latency: Number.NaN, attempt: 3, redelivered: true })]) {
+    for (const queue of ['event', 'span', 'off'] as const) {
+      expectTheSame([sourceOf(event, 'parent', { queue }), sourceOf(event, 'parent', { queue, part: 'queue' })]);
+    }
+  }
 });

@@ -73,6 +73,7 @@ const processAttributes = {
   'tracehare.channel': 3,
   'tracehare.settlement': 'ack',
   'tracehare.redelivered': false,
+  'tracehare.attempt': 1,
   'tracehare.latency': 0.25,
 };
 
@@ -343,10 +344,37 @@ describe('what is not sampled', () => {
     const spans = await received([
       publish({ sampled: false }),
       publish({ sampled: false, outcome: 'unknown', reason: 'connection_lost' }),
-      delivery({ sampled: false, outcome: 'failed', reason: 'rejected' }),
       publish({ sampled: false, outcome: 'failed', reason: 'nacked' }),
     ]);
     expect(spans.map(({ name, status }) => [name, status.code])).toEqual([['publish orders', 'ERROR']]);
+  });
+
+  test('and of a delivery that is told of, is exported with its publish, as the message has it', async () => {
+    const unsampled = { sampled: false, spanId: '' };
+    const spans = await received([
+      delivery({ ...unsampled, outcome: 'failed', reason: 'rejected', settlement: 'reject' }),
+      delivery({ ...unsampled, attempt: 3, latency: Number.NaN, firstPublished: START - 5_000_000, redelivered: true }),
+      delivery({ ...unsampled }),
+      delivery({ ...unsampled, latency: Number.NaN, queuedAt: 0 }),
+    ]);
+    const kept = spans.map(({ name, start, parentSpanId, attributes }) => [
+      name,
+      parentSpanId,
+      start,
+      attributes['tracehare.kept'],
+    ]);
+    const at = (micros: number) => BigInt(micros) * 1000n;
+    expect(kept).toEqual([
+      ['process orders', PARENT, at(START), 'failed'],
+      ['publish orders', '', at(START - 250_000), undefined],
+      ['process orders', PARENT, at(START), 'repeated'],
+      ['publish orders', '', at(START - 5_000_000), undefined],
+      ['process orders', PARENT, at(START), 'slow'],
+      ['publish orders', '', at(START - 250_000), undefined],
+      // when it was published, nobody says
+      ['process orders', PARENT, at(START), 'slow'],
+    ]);
+    for (const { name, spanId } of spans) if (name.startsWith('publish')) expect(spanId).toBe(PARENT);
   });
 
   test.each([
@@ -381,7 +409,7 @@ describe('what is not sampled', () => {
     for (let i = 0; i < 10; i++) sink.passage(passageOf({ ...lost, sampled: true }));
     await sink.shutdown();
     expect(receiver.spans).toHaveLength(11);
-    expect(sink.figures()).toEqual({ exported: 11, dropped: 0, queued: 0, limited: 9 });
+    expect(sink.figures()).toEqual({ exported: 11, dropped: 0, queued: 0, limited: 9, keepLimited: 0 });
   });
 
   test('and lost without any context gets ids of its own', async () => {

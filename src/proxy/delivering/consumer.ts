@@ -1,10 +1,13 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { type Names, NOTHING_MORE } from '../../events/passage.ts';
+import type { Hash } from '../correlation/key-hash.ts';
 import type { SpanDetail } from '../open-messages/span-detail.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { DeliveryTally } from '../ports/observer.ts';
 import type { Route, RouteTable } from '../routing/routes.ts';
 import type { StreamReader } from './stream-reader.ts';
+
+const DIRECT_REPLY = 'amq.rabbitmq.reply-to';
 
 /** Where deliveries of one channel come from: a consumer, or a basic.get. */
 export class Consumer {
@@ -24,6 +27,8 @@ export class Consumer {
   hasStopped = false;
   /** of its sampled deliveries that have nothing special to tell */
   readonly plain: SpanDetail;
+  /** where it gets answers, as Questions knows addresses */
+  readonly address: Hash;
   readonly #plane: Plane;
   readonly #scope: Scope;
   #routes: RouteTable<DeliveryTally>;
@@ -37,6 +42,7 @@ export class Consumer {
     queue: string,
     noAck: boolean,
     number: number,
+    address: Hash,
     stream?: StreamReader,
   ) {
     this.tag = tag;
@@ -44,12 +50,18 @@ export class Consumer {
     this.queue = queue;
     this.noAck = noAck;
     this.number = number;
+    this.address = address;
     // brokers don't let a stream be read without acknowledgements, nor by basic.get
     this.stream = noAck ? undefined : stream;
     this.plain = { via, consumerTag: tag, more: NOTHING_MORE };
     this.#plane = plane;
     this.#scope = scope;
     this.#routes = plane.deliveryRoutes(scope, queue);
+  }
+
+  /** What it gets are answers to what is asked on its channel. */
+  get isDirectReply(): boolean {
+    return this.queue === DIRECT_REPLY;
   }
 
   /** The delivery with this header, which is no redelivered one, comes out of a stream. */

@@ -1,8 +1,9 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { readU64 } from '../../amqp/fields.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
-import { IDS } from '../open-messages/run.ts';
-import { moreOf, type SpanDetail } from '../open-messages/span-detail.ts';
+import { IDS, type Remembered } from '../open-messages/run.ts';
+import { moreOf, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
+import type { Correlation } from '../plane/correlation.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, X_DEATH } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
@@ -26,6 +27,7 @@ const DELIVERY_COUNT = Buffer.from('x-delivery-count');
  */
 export class DeliveryReading {
   readonly #plane: Plane;
+  readonly #correlation: Correlation;
   /** of quorum queues that declare none, by what the broker is */
   defaultDeliveryLimit = Number.POSITIVE_INFINITY;
   // of the message at hand
@@ -35,11 +37,16 @@ export class DeliveryReading {
   #marks = 0;
   #latency = Number.NaN;
   #detail: SpanDetail | undefined;
+  #remembered: Remembered | undefined;
+  /** how often a consumer refused it before, as its x-death says, and out of which queue the last time */
+  #refused = 0;
+  #refusedFrom = '';
   #deadLetterQueue = '';
   #deadLetterReason = '';
 
-  constructor(plane: Plane) {
+  constructor(plane: Plane, correlation: Correlation) {
     this.#plane = plane;
+    this.#correlation = correlation;
   }
 
   /** Of a message from `run.source`, which goes to the app at `now`, ms of the monotonic clock. `join` follows. */
@@ -53,22 +60,49 @@ export class DeliveryReading {
     if (isStreamRead) this.#marks = STREAM_READ;
     // from a stream, only what is published while it is read comes at once
     const isFresh = isStreamRead ? source.advances(header, stamp) : !redelivered;
+    this.#refused = 0;
+    this.#refusedFrom = source.queue;
     const hasDied = header.value(X_DEATH) >= 0 && this.#hasDied(header, run, scope, isStamped, stamp, isFresh);
     if (isFresh && isStamped && !hasDied) {
       this.#isFirst = !isStreamRead;
       this.#latency = this.#since(stamp, now);
     }
     // on first deliveries the header is the publisher's own
-    if (redelivered) this.#marks |= this.#limitReached(scope.vhost, source.queue, header);
+    const isAgain = !isStreamRead && (redelivered || hasDied);
+    const deliveries = redelivered ? this.#deliveriesBefore(scope.vhost, source.queue, header) : 0;
     context.ids = run.ids;
     context.at = run.count * IDS;
     context.traced = false;
     context.ratio = route.treatment.sample;
     if (middleware !== undefined) middleware.onDeliver(header, route, scope, context, redelivered);
-    interceptor.onDeliver(header, context, source.noAck, now);
-    if (!context.traced) return;
-    this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent);
+    // what answers it belongs to its trace, sampled or not
+    const isRequest = header.has('replyTo');
+    // it may be kept for it
+    const isSlow = this.#latency > (this.#plane.options.slowAfter ?? route.slowness?.over ?? Number.POSITIVE_INFINITY);
+    interceptor.onDeliver(header, context, source.noAck && !isRequest && !isAgain && !isSlow, now);
+    if (isAgain) this.#isAgain(run, deliveries, redelivered, stamp, now);
+    if (context.traced) {
+      this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
+      if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent);
+      if (isRequest) this.#correlation.isAsked(now);
+    }
+    const mayAnswer = header.has('correlationId') || source.isDirectReply;
+    if (mayAnswer && !redelivered) this.#correlation.gets(source.address, route, now);
+    if (this.#detail !== undefined || this.#remembered !== undefined) return;
+    if (header.isCorrelated && this.#correlation.causes.comparesNames) {
+      const [correlationId, messageId] = [header.property('correlationId'), header.property('messageId')];
+      this.#remembered = { correlationId, messageId, attempt: 1, firstPublished: 0, queuedAt: 0 };
+    }
+  }
+
+  /** The message was delivered before, or died: which attempt it is now. */
+  #isAgain(run: DeliveryRun, deliveries: number, redelivered: boolean, stamp: number, now: number): void {
+    const firstPublished = Number.isNaN(this.#age(stamp, now)) ? 0 : stamp;
+    const told = 1 + this.#refused + deliveries;
+    const round = this.#correlation.round(this.#refusedFrom, told, redelivered, firstPublished);
+    this.#remembered = round;
+    const { poison } = this.#plane.options;
+    if (round.attempt > poison) this.#correlation.isPoisonous(run.route, this.#refusedFrom, round, now);
   }
 
   /** Its header could not be read. `join` follows. */
@@ -95,6 +129,7 @@ export class DeliveryReading {
       run.marks = run.source.number | this.#marks;
       run.latency = this.#latency;
       run.detail = this.#detail;
+      run.remembered = this.#remembered;
       run.deadLetterQueue = this.#deadLetterQueue;
       run.deadLetterReason = this.#deadLetterReason;
     }
@@ -108,6 +143,7 @@ export class DeliveryReading {
       run.isFirst === this.#isFirst &&
       run.marks === (run.source.number | this.#marks) &&
       run.detail === this.#detail &&
+      run.remembered === this.#remembered &&
       run.deadLetterQueue === this.#deadLetterQueue &&
       run.deadLetterReason === this.#deadLetterReason &&
       // messages that were published together have one stamp
@@ -120,26 +156,34 @@ export class DeliveryReading {
     this.#isFirst = false;
     this.#marks = 0;
     this.#latency = Number.NaN;
-    this.#detail = undefined;
+    this.#detail = this.#remembered = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
   }
 
-  /** What a requeue will mean to the message, which a quorum queue has delivered before. */
-  #limitReached(vhost: string, queue: string, header: ContentHeader): number {
+  /** How often a quorum queue has delivered the message before, as it says; and what a requeue will mean to that. */
+  #deliveriesBefore(vhost: string, queue: string, header: ContentHeader): number {
     const at = header.find(DELIVERY_COUNT);
     // l, a 64-bit integer
     if (at < 0 || header.buf[at] !== 0x6c) return 0;
     const count = readU64(header.buf, at + 1);
     const limit = this.#plane.facts.deliveryLimit(vhost, queue);
-    if (limit !== undefined) return count >= limit ? AT_LIMIT : 0;
-    return count >= this.defaultDeliveryLimit ? AT_DEFAULT_LIMIT : 0;
+    if (limit !== undefined) this.#marks |= count >= limit ? AT_LIMIT : 0;
+    else if (count >= this.defaultDeliveryLimit) this.#marks |= AT_DEFAULT_LIMIT;
+    return count;
   }
 
-  /** Seconds from a stamp until now. NaN, with the cause counted, when the stamp can't be believed. */
+  /** Seconds from a stamp until now; NaN when the stamp can't be believed. */
+  #age(stamp: number, now: number): number {
+    const seconds = (this.#plane.clock.micros(now) - stamp) / 1e6;
+    return seconds >= 0 && seconds <= OLDEST_STAMP_S ? seconds : Number.NaN;
+  }
+
+  /** The same, with the cause counted. */
   #since(stamp: number, now: number): number {
+    const age = this.#age(stamp, now);
+    if (!Number.isNaN(age)) return age;
     const { clock, observer } = this.#plane;
     const seconds = (clock.micros(now) - stamp) / 1e6;
-    if (seconds >= 0 && seconds <= OLDEST_STAMP_S) return seconds;
     if (seconds < 0 && seconds >= -MOST_SKEW_S) observer.traffic.negativeLatency(-seconds, now);
     else if (Number.isNaN(seconds)) observer.traffic.implausibleStamp('unreadable');
     else observer.traffic.implausibleStamp(seconds < 0 ? 'future' : 'past');
@@ -162,6 +206,8 @@ export class DeliveryReading {
     const deaths = readDeaths(header);
     if (!Number.isNaN(stamp) && !diedSince(stamp, deathOfStamp(stamp), deaths, digestOf(deaths, route))) return false;
     const { queue, reason, time } = deaths;
+    this.#refused = deaths.refused;
+    if (deaths.refusedFrom !== '') this.#refusedFrom = deaths.refusedFrom;
     if (queue === '') return true;
     this.#deadLetterQueue = queue;
     this.#deadLetterReason = reason;
@@ -174,7 +220,8 @@ export class DeliveryReading {
 
   #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasParent: boolean): SpanDetail {
     const { plain } = source;
-    const more = moreOf(header, hasParent, fault);
+    const plainMore = moreOf(header, hasParent, fault);
+    const more = this.#remembered === undefined ? plainMore : withRound(plainMore, this.#remembered);
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };

@@ -1,9 +1,10 @@
-import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED } from '../../events/passage.ts';
+import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED, TRACED } from '../../events/passage.ts';
 import type { ChannelState } from '../open-messages/channel-state.ts';
 import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
-import type { SpanDetail } from '../open-messages/span-detail.ts';
+import { named, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
+import type { Correlation } from '../plane/correlation.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
@@ -19,6 +20,8 @@ const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason:
 const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
 /** Of one of which nothing was to be told. */
 const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
+/** Of one that is delivered more often, the whole story is of interest. */
+const MOST_ATTEMPTS = 2;
 /** Settlements in a transaction that are remembered, however few deliveries are. */
 const MIN_UNCOMMITTED = 1024;
 /** Settlements kept for the case that the broker takes them all the same; most brokers never do. */
@@ -41,9 +44,11 @@ export class DeliveryTracker implements Flushable {
   readonly #nackCounts: boolean;
   readonly #limit: number;
   readonly #mostUncommitted: number;
-  readonly #open = new OpenMessages<DeliveryTally>();
+  /** deliveries that await their settlement, or their flush under auto-ack */
+  readonly held = new OpenMessages<DeliveryTally>();
+  readonly #correlation: Correlation;
   readonly #teller: PassageTeller<DeliveryTally>;
-  readonly #tags = new OpenTags(this.#open);
+  readonly #tags = new OpenTags(this.held);
   readonly #lately = new SettledLately();
   /** in tx: settlements wait for the commit */
   #transaction: Transaction | undefined;
@@ -61,16 +66,20 @@ export class DeliveryTracker implements Flushable {
     this.#settled(stretch);
     const { tally } = stretch.route;
     tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    this.#done(stretch);
     this.#sent(stretch);
     this.#tellSampled(stretch, ACKED);
+    if (stretch.detail === undefined) this.#keep(stretch, ACKED);
   };
   readonly #autoAcked = (stretch: Stretch<DeliveryTally>): void => {
     const { tally } = stretch.route;
     let bytes = 0;
-    for (let i = 0; i < stretch.count; i++) bytes += this.#open.sizeOf(stretch, i);
+    for (let i = 0; i < stretch.count; i++) bytes += this.held.sizeOf(stretch, i);
     tally.succeeded(0, true, stretch.count);
+    this.#done(stretch);
     this.#inFlight.add(tally, stretch.count, bytes, this.#now);
     this.#tellSampled(stretch, AUTO_ACKED);
+    if (stretch.detail === undefined) this.#keep(stretch, AUTO_ACKED);
   };
   readonly #undelivered = (stretch: Stretch<DeliveryTally>): void => {
     const { tally, hop } = stretch.route;
@@ -91,21 +100,23 @@ export class DeliveryTracker implements Flushable {
     unflushed: Unflushed,
     inFlight: AutoAckInFlight,
     nackCounts: boolean,
+    correlation: Correlation,
   ) {
     this.#plane = plane;
     this.#vhost = vhost;
     this.#state = state;
     this.#nackCounts = nackCounts;
+    this.#correlation = correlation;
     this.#unflushed = unflushed;
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
     this.#mostUncommitted = Math.max(this.#limit, MIN_UNCOMMITTED);
-    this.#teller = new PassageTeller(this.#open, plane, connection, channel);
+    this.#teller = new PassageTeller(this.held, plane, connection, channel);
   }
 
   /** Deliveries that await their settlement. */
   get unsettled(): number {
-    return this.#open.awaiting;
+    return this.held.awaiting;
   }
 
   /** tx.select passed. */
@@ -139,22 +150,25 @@ export class DeliveryTracker implements Flushable {
 
   #awaitSettlement(run: DeliveryRun, from: number): void {
     const { count, tag } = run;
-    const kept = Math.min(count - from, Math.max(0, this.#limit - this.#open.awaiting));
+    const kept = Math.min(count - from, Math.max(0, this.#limit - this.held.awaiting));
     const to = from + kept;
     this.#tags.unfollowed(tag, from);
     this.#tags.unfollowed(tag + to, count - to);
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
+    if (kept < count) this.#correlation.handling.hides();
     if (kept === 0) return;
-    this.#open.add(run, from, kept, tag + from, SETTLEMENT);
+    this.held.add(run, from, kept, tag + from, SETTLEMENT);
     run.route.tally.unsettled(kept);
+    this.#correlation.handling.opened(kept, run.time);
   }
 
   #awaitFlush(run: DeliveryRun, from: number, held: boolean): void {
     const { count } = run;
+    if (!run.source.isDirectReply) this.#correlation.handling.hides();
     for (let i = 0; i < from; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (from > 0) run.route.tally.succeeded(0, true, from);
     if (from === count) return;
-    this.#open.add(run, from, count - from, run.tag + from, FLUSH, held);
+    this.held.add(run, from, count - from, run.tag + from, FLUSH, held);
     this.#wait();
   }
 
@@ -168,19 +182,19 @@ export class DeliveryTracker implements Flushable {
   flushed(now: number): void {
     this.#waits = false;
     this.#now = now;
-    this.#open.flush(now, this.#autoAcked);
+    this.held.flush(now, this.#autoAcked);
   }
 
   /** Flushable: auto-ack deliveries are still in our hands when the connection ends; the broker has done with them. */
   unsent(now: number): void {
     this.#waits = false;
     this.#now = now;
-    this.#open.take(0, ALL, FLUSH, this.#undelivered);
+    this.held.take(0, ALL, FLUSH, this.#undelivered);
   }
 
   /** An auto-ack delivery that a fault held back has left for the socket. */
   left(tag: number): void {
-    this.#open.release(tag);
+    this.held.release(tag);
     this.#wait();
   }
 
@@ -192,8 +206,8 @@ export class DeliveryTracker implements Flushable {
     if (this.#firstFollowed(tag, 1) > 0) return;
     this.#lastTag = tag;
     this.#now = now;
-    this.#open.add(run, 0, 1, tag, FLUSH);
-    this.#open.take(tag, tag, FLUSH, this.#undelivered);
+    this.held.add(run, 0, 1, tag, FLUSH);
+    this.held.take(tag, tag, FLUSH, this.#undelivered);
   }
 
   settle(settlement: Settlement, now: number): void {
@@ -250,7 +264,7 @@ export class DeliveryTracker implements Flushable {
     // what `multiple` covers is decided now, not at the commit
     const to = settlement.to === 0 ? this.#lastTag : settlement.to;
     // all, while nothing was delivered yet: at the commit it would read as all there are then
-    if (to === 0 || !this.#open.some(settlement.from, to, SETTLEMENT)) return;
+    if (to === 0 || !this.held.some(settlement.from, to, SETTLEMENT)) return;
     const made = { ...settlement, to };
     // each is of another open delivery, unless the app rolls back again and again without waiting for an answer
     if (this.#transaction.size >= this.#mostUncommitted) this.#plane.observer.traffic.unobserved('window_full');
@@ -293,9 +307,9 @@ export class DeliveryTracker implements Flushable {
   #apply({ how, from, to, requeue }: Settlement): void {
     const last = to === 0 ? this.#lastTag : to;
     this.#tags.closed(from, last);
-    if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
+    if (how === 'ack') this.held.take(from, last, SETTLEMENT, this.#acked);
     else
-      this.#open.take(from, last, SETTLEMENT, (stretch) => {
+      this.held.take(from, last, SETTLEMENT, (stretch) => {
         // a stream keeps its messages and brings none again
         if (requeue && (stretch.marks & STREAM_READ) === 0) this.#requeued(stretch, how);
         else this.#rejected(stretch, how);
@@ -337,14 +351,14 @@ export class DeliveryTracker implements Flushable {
       this.#requeued(stretch, reason);
     };
     if (this.#transaction === undefined || this.#transaction.isEmpty) {
-      this.#open.takeMarked(fits, SETTLEMENT, requeue);
+      this.held.takeMarked(fits, SETTLEMENT, requeue);
       return;
     }
-    const tags = Array.from(this.#open, ({ awaits, first, marks }) =>
+    const tags = Array.from(this.held, ({ awaits, first, marks }) =>
       awaits === SETTLEMENT && fits(marks) ? first : -1,
     );
     for (const tag of tags) {
-      if (tag >= 0 && !this.#tags.isUncommitted(tag)) this.#open.take(tag, tag, SETTLEMENT, requeue);
+      if (tag >= 0 && !this.#tags.isUncommitted(tag)) this.held.take(tag, tag, SETTLEMENT, requeue);
     }
   }
 
@@ -358,7 +372,7 @@ export class DeliveryTracker implements Flushable {
     this.#now = now;
     this.#waiting = undefined;
     this.#transaction?.clear();
-    this.#open.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason));
+    this.held.take(0, ALL, SETTLEMENT, (stretch) => this.#requeued(stretch, reason));
   }
 
   #requeued(stretch: Stretch<DeliveryTally>, reason: RequeueReason): void {
@@ -369,8 +383,13 @@ export class DeliveryTracker implements Flushable {
     this.#settled(stretch);
     // what was not settled stays in a stream, as what was
     const isStreamRead = (stretch.marks & STREAM_READ) !== 0;
-    if (!isStreamRead) stretch.route.tally.requeued(reason, stretch.count);
-    this.#tellSampled(stretch, { settlement: reason, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 });
+    if (!isStreamRead) {
+      stretch.route.tally.requeued(reason, stretch.count);
+      this.#correlation.roundEnded(this.held, stretch, this.#now);
+    }
+    const ending = { settlement: reason, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 } as const;
+    this.#tellSampled(stretch, ending);
+    if (stretch.detail === undefined) this.#keep(stretch, ending);
   }
 
   #countsDelivery(reason: RequeueReason): boolean {
@@ -412,16 +431,50 @@ export class DeliveryTracker implements Flushable {
     const { tally, hop } = stretch.route;
     const seconds = (this.#now - stretch.time) / 1000;
     const lost = !this.#goesOn(stretch);
+    // whether its queue dead-letters it is not always known before it comes again
+    if ((stretch.marks & STREAM_READ) === 0) this.#correlation.roundEnded(this.held, stretch, this.#now);
+    const { remembered } = stretch;
+    const detail = remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };
     this.#tellEnded(stretch, { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 });
     for (let i = 0; i < stretch.count; i++) {
       tally.failed(reason, seconds, lost);
       if (lost) hop.lost();
-      this.#teller.tell(stretch, i, stretch.detail ?? UNTOLD, stretch.first + i);
+      this.#teller.tell(stretch, i, stretch.detail ?? detail, stretch.first + i);
     }
   }
 
   #settled(stretch: Stretch<DeliveryTally>): void {
     stretch.route.tally.unsettled(-stretch.count);
+    const { causes } = this.#correlation;
+    causes.handling.settled(stretch.count, stretch.route.queue, this.#now);
+    const names = stretch.detail?.more ?? stretch.remembered;
+    if (names !== undefined) causes.settled(names);
+  }
+
+  /** Unsampled messages that were slow, or came again and again, are told of all the same. */
+  #keep(stretch: Stretch<DeliveryTally>, ending: Ending): void {
+    const { route, remembered, latency, time, passageBits, marks, count } = stretch;
+    const isAgain = remembered !== undefined && remembered.attempt > MOST_ATTEMPTS;
+    const over = this.#plane.options.slowAfter ?? route.slowness?.over ?? Number.POSITIVE_INFINITY;
+    const isSlow = latency + (this.#now - time) / 1000 > over && (marks & STREAM_READ) === 0;
+    if (!(isSlow || isAgain) || (passageBits & TRACED) === 0) return;
+    const kept = this.#plane.keeping.take(count, this.#now);
+    if (kept === 0) return;
+    const detail = remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };
+    this.#tellEnded(stretch, ending);
+    for (let i = 0; i < kept; i++) this.#teller.tell(stretch, i, detail, stretch.first + i);
+  }
+
+  /** Messages succeeded: with how many attempts, and how long after their publish. */
+  #done({ route, remembered, latency, time, marks, count }: Stretch<DeliveryTally>): void {
+    if ((marks & STREAM_READ) !== 0) return;
+    if (remembered === undefined || remembered.attempt === 1) {
+      route.tally.done(1, latency + (this.#now - time) / 1000, count);
+      return;
+    }
+    const { attempt, firstPublished } = remembered;
+    const seconds = (this.#plane.clock.micros(this.#now) - firstPublished) / 1e6;
+    route.tally.done(attempt, firstPublished > 0 ? seconds : Number.NaN, count);
   }
 
   #tellSampled(stretch: Stretch<DeliveryTally>, ending: Ending): void {

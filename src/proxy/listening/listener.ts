@@ -169,6 +169,7 @@ export class Listener {
     if (clock.check()) observer.traffic.clockReanchored();
     const now = clock.now();
     this.#sweepOutages(now);
+    this.#plane.sweep(now);
     for (const connection of this.#connections) connection.sweep(now);
   }
 

@@ -1,6 +1,6 @@
 import { NO_BITS, NO_FLOATS, NO_WORDS } from '../../amqp/bytes.ts';
 import type { Route } from '../routing/routes.ts';
-import { IDS } from './run.ts';
+import { IDS, type Remembered } from './run.ts';
 import type { SpanDetail } from './span-detail.ts';
 
 /** What the open messages of a run have in common, a row for each run; rows are used as a ring. */
@@ -8,6 +8,7 @@ export class RunColumns<T> {
   readonly routes: (Route<T> | undefined)[];
   readonly details: (SpanDetail | undefined)[];
   readonly replaced: (Uint8Array | undefined)[];
+  readonly remembered: (Remembered | undefined)[];
   readonly times: Float64Array;
   /** when the kernel had taken them, ms of the monotonic clock; NaN: not yet; Infinity: a fault holds them back */
   readonly flushed: Float64Array;
@@ -35,6 +36,7 @@ export class RunColumns<T> {
     this.routes = [];
     this.details = [];
     this.replaced = [];
+    this.remembered = [];
     this.times = floats();
     this.flushed = floats();
     this.stamps = floats();
@@ -60,6 +62,7 @@ export class RunColumns<T> {
     this.routes[to] = from.routes[row];
     this.details[to] = from.details[row];
     this.replaced[to] = from.replaced[row];
+    this.remembered[to] = from.remembered[row];
     this.times[to] = from.times[row];
     this.flushed[to] = from.flushed[row];
     this.stamps[to] = from.stamps[row];

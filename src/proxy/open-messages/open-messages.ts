@@ -1,7 +1,7 @@
 import { TRACED } from '../../events/passage.ts';
 import type { Route } from '../routing/routes.ts';
 import { GONE, MessageColumns, OPEN, RETURNED, RunColumns } from './columns.ts';
-import { IDS, type Run } from './run.ts';
+import { IDS, type Remembered, type Run } from './run.ts';
 import type { SpanDetail } from './span-detail.ts';
 
 /** What ends a message, as far as its channel can tell when it passes: a bit each, so that several can be asked for. */
@@ -29,6 +29,7 @@ export interface Stretch<T> {
   latency: number;
   detail: SpanDetail | undefined;
   replaced: Uint8Array | undefined;
+  remembered: Remembered | undefined;
   passageBits: number;
   marks: number;
   /** FLUSH and so on */
@@ -79,6 +80,7 @@ export class OpenMessages<T> {
     latency: Number.NaN,
     detail: undefined,
     replaced: undefined,
+    remembered: undefined,
     passageBits: 0,
     marks: 0,
     awaits: 0,
@@ -240,6 +242,24 @@ export class OpenMessages<T> {
     this.#runs.returned[row] += 1;
   }
 
+  /**
+   * Looks at open messages that await one of `which`, the newest first, and at `most` rows. Returns how many rows it may
+   * still look at; 0: there may be more.
+   */
+  newest(which: number, most: number, look: (message: Stretch<T>) => void): number {
+    const { firsts, ends, counts, awaits, mask } = this.#runs;
+    let left = most;
+    for (let i = this.#tail - 1; i >= this.#head && left > 0; i--, left--) {
+      const row = i & mask;
+      if (counts[row] === 0 || (awaits[row] & which) === 0) continue;
+      for (let n = ends[row] - 1; n >= firsts[row] && left > 0; n--, left--) {
+        const state = this.#stateOf(row, n);
+        if (state !== GONE) look(this.#of(row, n, 1, state === RETURNED));
+      }
+    }
+    return left;
+  }
+
   /** All open messages one by one, in order. */
   *[Symbol.iterator](): Iterator<Stretch<T>> {
     for (let i = this.#head; i < this.#tail; i++) {
@@ -282,6 +302,7 @@ export class OpenMessages<T> {
       runs.awaits[last] !== awaits ||
       runs.details[last] !== run.detail ||
       runs.replaced[last] !== run.replaced ||
+      runs.remembered[last] !== run.remembered ||
       !Number.isNaN(runs.flushed[last]) ||
       !Object.is(runs.stamps[last], run.stamp) ||
       !Object.is(runs.latencies[last], run.latency) ||
@@ -301,6 +322,7 @@ export class OpenMessages<T> {
     runs.routes[row] = run.route;
     runs.details[row] = run.detail;
     runs.replaced[row] = run.replaced;
+    runs.remembered[row] = run.remembered;
     runs.times[row] = run.time;
     runs.flushed[row] = held ? Number.POSITIVE_INFINITY : Number.NaN;
     runs.stamps[row] = run.stamp;
@@ -373,6 +395,7 @@ export class OpenMessages<T> {
     stretch.latency = runs.latencies[row];
     stretch.detail = runs.details[row];
     stretch.replaced = runs.replaced[row];
+    stretch.remembered = runs.remembered[row];
     stretch.passageBits = runs.passageBits[row];
     stretch.marks = runs.marks[row];
     stretch.awaits = runs.awaits[row];
@@ -437,14 +460,15 @@ export class OpenMessages<T> {
 
   /** Gives back the rows in front of the first open message, and behind the last. */
   #trim(): void {
-    const { counts, routes, details, replaced, positions, mask } = this.#runs;
+    const { counts, routes, details, replaced, remembered, positions, mask } = this.#runs;
     while (this.#head < this.#tail && counts[this.#head & mask] === 0) {
-      routes[this.#head & mask] = details[this.#head & mask] = replaced[this.#head & mask] = undefined;
+      const row = this.#head & mask;
+      routes[row] = details[row] = replaced[row] = remembered[row] = undefined;
       this.#head++;
     }
     while (this.#tail > this.#head && counts[(this.#tail - 1) & mask] === 0) {
       const row = --this.#tail & mask;
-      routes[row] = details[row] = replaced[row] = undefined;
+      routes[row] = details[row] = replaced[row] = remembered[row] = undefined;
       this.#position = positions[row];
     }
     if (this.#head === this.#tail) this.#head = this.#tail = this.#unflushed = this.#cursor = this.#position = 0;

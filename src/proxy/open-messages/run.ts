@@ -4,6 +4,16 @@ import type { SpanDetail } from './span-detail.ts';
 /** Words per message in a column of ids: trace id in words 0–3, own span id in 4–5, parent span id in 6–7. */
 export const IDS = 8;
 
+/** What is kept of few deliveries: names by which other messages name it, '' for none, and which attempt it is. */
+export interface Remembered {
+  readonly correlationId: string;
+  readonly messageId: string;
+  /** as in events/lifecycle.ts */
+  readonly attempt: number;
+  readonly firstPublished: number;
+  readonly queuedAt: number;
+}
+
 /**
  * One or more messages of one channel and direction that passed one behind the other and have all of
  * this in common. Scanning fills it, a tracker counts it and keeps what is open of it. It is reused: who
@@ -25,6 +35,8 @@ export class Run<T> {
   latency = Number.NaN;
   /** what is told of each when it ends; undefined: nothing, unless it goes wrong */
   detail: SpanDetail | undefined;
+  /** of a delivery; undefined: the first one, and its names are in `detail` or are not wanted */
+  remembered: Remembered | undefined;
   count = 0;
   /** of all bodies together */
   bytes = 0;

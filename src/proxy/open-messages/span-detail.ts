@@ -1,7 +1,9 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
+import { hexOf } from '../../events/hex.ts';
 import { type More, type Names, NOTHING_MORE } from '../../events/passage.ts';
-import { TRACESTATE } from '../ports/interceptor.ts';
+import { type Cause, TRACESTATE } from '../ports/interceptor.ts';
+import type { Remembered } from './run.ts';
 
 /** What is told of a message when its passage ends, besides figures. Most messages share one object. */
 export interface SpanDetail {
@@ -26,6 +28,30 @@ export function moreOf(header: ContentHeader, hasParent: boolean, fault: string)
     fault,
   };
 }
+
+/** What is told of a publish, with the delivery that it comes of. */
+export const withCause = (more: More, { evidence, ids }: Cause, isCauseParent: boolean): More => ({
+  ...more,
+  cause: evidence,
+  causeTraceId: hexOf(ids, 0, 4),
+  causeSpanId: hexOf(ids, 4, 2),
+  isCauseParent,
+});
+
+/** What is told of a delivery of which only that was kept. */
+export const named = ({ messageId, correlationId }: Remembered): More => ({
+  ...NOTHING_MORE,
+  messageId,
+  correlationId,
+});
+
+/** What is told of a delivery that is not the first of its message. */
+export const withRound = (more: More, { attempt, firstPublished, queuedAt }: Remembered): More => ({
+  ...more,
+  attempt,
+  firstPublished,
+  queuedAt,
+});
 
 /** The same message with the reply that returned it. */
 export const withReply = (detail: SpanDetail, replyCode: number, replyText: string): SpanDetail => ({

@@ -1,7 +1,7 @@
 import type { OtherEvent } from '../../events/lifecycle.ts';
 import type { Passage } from '../../events/passage.ts';
 import type { Interceptor } from '../ports/interceptor.ts';
-import type { Hop, Observer } from '../ports/observer.ts';
+import type { Hop, Observer, Slowness } from '../ports/observer.ts';
 import type { Middleware } from './middleware.ts';
 
 /**
@@ -31,9 +31,19 @@ export function failOpenObserver(observer: Observer): Observer {
     publishes: (topic: string, pipeline: string) => asked(() => observer.publishes(topic, pipeline)),
     deliveries: (topic: string, pipeline: string, queue: string) =>
       asked(() => observer.deliveries(topic, pipeline, queue)),
+    slowness(topic: string, pipeline: string, queue: string) {
+      try {
+        return observer.slowness(topic, pipeline, queue);
+      } catch {
+        failed();
+        return NEVER_SLOW;
+      }
+    },
     hop: (hop: Hop) => asked(() => observer.hop(hop)),
   });
 }
+
+const NEVER_SLOW: Slowness = { over: Number.POSITIVE_INFINITY };
 
 /** Does nothing, whatever it is asked. It stands in for a tally whose making threw. */
 const NOBODY: object = new Proxy({}, { get: () => () => {} });

@@ -1,6 +1,9 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
+import { Calls } from '../correlation/calls.ts';
+import type { CauseUse } from '../correlation/causes.ts';
+import { correlationMemory } from '../correlation/correlation-memory.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { Mistake } from '../ports/mistake.ts';
@@ -11,6 +14,7 @@ import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/r
 import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts';
 import { Output, Scratch } from '../stream/output.ts';
 import { Facts } from './facts.ts';
+import { Keeping } from './keeping.ts';
 import type { Middleware } from './middleware.ts';
 import { Watch } from './watch.ts';
 
@@ -21,6 +25,18 @@ export interface PlaneOptions {
   connections: number;
   /** ms an app's closing waits for outstanding shadow confirms */
   settleOnClose: number;
+  /** what is made of a publish that is known to come of a delivery */
+  cause: CauseUse;
+  /** spans of deliveries are in traces of their own, with links to those of the messages */
+  separateTraces: boolean;
+  /** ms after which the answer to a question is missing */
+  replyTimeout: number;
+  /** seconds from publish to settlement, of messages that are kept though unsampled; undefined: as their route says */
+  slowAfter: number | undefined;
+  /** of those, in a second */
+  keepPerSecond: number;
+  /** attempts after which a message is poisonous */
+  poison: number;
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
   /** times at which the broker is out of reach on purpose */
@@ -77,6 +93,8 @@ export class Plane {
     hasParent: false,
     sampled: false,
     ratio: undefined,
+    cause: undefined,
+    adopted: false,
   };
   /** frames that are changed and not sent at once; empty between messages */
   readonly capture = new Output(new Scratch());
@@ -87,6 +105,8 @@ export class Plane {
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
   readonly facts: Facts;
+  readonly calls: Calls;
+  readonly keeping: Keeping;
   readonly watch: Watch;
   /** names take too much memory: `age` is to be called soon, but not within a message */
   onCrowded: () => void = () => {};
@@ -104,8 +124,14 @@ export class Plane {
     rules: Rules,
     options: PlaneOptions,
     watch = new Watch(),
+    calls = new Calls(correlationMemory(), 0, observer.traffic),
   ) {
     this.observer = observer;
+    this.calls = calls;
+    this.keeping = new Keeping(
+      () => this.options.keepPerSecond,
+      () => observer.traffic.keepLimited(),
+    );
     this.clock = clock;
     this.watch = watch;
     this.#settings = { interceptor, rules, options };
@@ -173,6 +199,7 @@ export class Plane {
           treatment,
           variants: undefined,
           isPlain: isPlain(treatment),
+          slowness: undefined,
           shadow,
         };
       });
@@ -191,6 +218,7 @@ export class Plane {
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.deliveries(topic, label, queue);
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const slowness = this.observer.slowness(topic, label, queue);
         return {
           ...names,
           topic,
@@ -198,6 +226,7 @@ export class Plane {
           tally,
           hop,
           treatment,
+          slowness,
           variants: undefined,
           isPlain: isPlain(treatment),
         };
@@ -214,6 +243,11 @@ export class Plane {
   shadowing(client: Client): LossMode {
     if (this.options.exempt(client)) return 'off';
     return this.facts.isTransactional(client) ? 'returns' : 'confirms';
+  }
+
+  /** Call it every quarter of a second, for what ends because time passes. */
+  sweep(now: number): void {
+    this.calls.questions.sweep(this.clock.micros(now), this.options.replyTimeout);
   }
 
   /** Reading a frame failed: it passes unread, and this is counted. */

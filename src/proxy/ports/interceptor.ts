@@ -30,6 +30,28 @@ export interface HeaderEdit {
   remove: number;
 }
 
+/** How it is known that a message comes of a delivery: the value of `tracehare.cause`. */
+export type Evidence =
+  /** it answers the request that was delivered, at the address and with the correlation id which that named */
+  | 'reply'
+  /** it carries on the context of the message that was delivered */
+  | 'traceparent'
+  | 'correlation_id'
+  | 'message_id'
+  /** the delivery is the only one that the app's connection holds */
+  | 'only_open_delivery';
+
+/** The delivery that a publish is known to come of. */
+export interface Cause {
+  readonly evidence: Evidence;
+  /** trace id in words 0–3, the span of the delivery in 4–5, that of the message's own context in 6–7 (0: it had none) */
+  readonly ids: Uint32Array;
+  /** its trace is recorded; where its span is not, or not in that trace, words 4–5 are as 6–7 */
+  readonly sampled: boolean;
+  /** a publish without a context of its own becomes its child */
+  readonly adopts: boolean;
+}
+
 /** The trace of the message at hand. Reused for every message. */
 export interface TraceContext {
   /**
@@ -45,6 +67,10 @@ export interface TraceContext {
   sampled: boolean;
   /** set by the data plane: the share of new traces that the message's rule samples; undefined: no rule says */
   ratio: number | undefined;
+  /** set by the data plane: what the publish at hand is known to come of */
+  cause: Cause | undefined;
+  /** `cause` is the parent, as the message came without a context of its own */
+  adopted: boolean;
 }
 
 /**

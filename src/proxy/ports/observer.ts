@@ -13,6 +13,8 @@ export interface Observer {
   publishes(topic: string, pipeline: string): PublishTally;
   /** The tally of one topic's deliveries out of one queue. */
   deliveries(topic: string, pipeline: string, queue: string): DeliveryTally;
+  /** How long messages of one topic out of one queue take when they are slow. The object changes as traffic does. */
+  slowness(topic: string, pipeline: string, queue: string): Slowness;
   /** The tally of one step of the service map; asked once per route and then kept. */
   hop(hop: Hop): HopTally;
   /** Details of what happened. They go through a bounded ring: when it is full they are dropped and counted. */
@@ -20,6 +22,11 @@ export interface Observer {
   /** The end of a message's passage, told the same way. The object is reused: it is valid until this returns. */
   ended(passage: Passage): void;
   readonly traffic: TrafficTally;
+}
+
+export interface Slowness {
+  /** seconds from publish to settlement; Infinity as long as nothing is known */
+  over: number;
 }
 
 /** Definite losses and unknowns by reason; docs/loss.md says what each means. */
@@ -72,6 +79,12 @@ export interface PublishTally extends PacedTally {
   confirmed(seconds: number, count?: number): void;
   /** Unroutable where configuration expects it: no outcome, no loss, counted apart. */
   unroutedAsExpected(): void;
+  /** A question: its answer was delivered `seconds` after it passed. */
+  replied(seconds: number): void;
+  /** A question: nobody answered in time. */
+  replyMissing(): void;
+  /** Its answer came all the same, after it was told as missing. */
+  repliedLate(): void;
   /** First deliveries configuration expects of each publish of this topic; told once per route. */
   fanout(deliveries: number): void;
 }
@@ -100,6 +113,10 @@ export interface DeliveryTally extends PacedTally {
   requeued(reason: RequeueReason, count?: number): void;
   unknown(reason: UnknownReason, count?: number): void;
   deadLettered(fromQueue: string, reason: string): void;
+  /** A message succeeded with so many attempts, `seconds` after its publish; NaN where that is not known. */
+  done(attempts: number, seconds: number, count?: number): void;
+  /** A message has been tried more often than it should. */
+  poisonous(): void;
   /** Change of the number of deliveries awaiting settlement. */
   unsettled(change: number): void;
 }
@@ -165,6 +182,10 @@ export interface TrafficTally {
   /** a client that selected tx after our confirm.select: it is not shadowed again */
   shadowConflict(): void;
   clockReanchored(): void;
+  /** what would have been needed to tell how messages belong together was forgotten, or not looked at: there was too much */
+  correlationLimited(what: 'question' | 'request' | 'cause'): void;
+  /** an unsampled message was not kept because too many were in that second */
+  keepLimited(): void;
   /** a fault of configuration struck a message, a dial or a connection */
   faultInjected(type: string): void;
 }

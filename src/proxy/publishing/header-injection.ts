@@ -1,9 +1,10 @@
 import type { ContentHeader } from '../../amqp/content.ts';
-import { HAS_PARENT, NOTHING_MORE, SAMPLED, TRACED } from '../../events/passage.ts';
+import { HAS_PARENT, type More, NOTHING_MORE, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS } from '../open-messages/run.ts';
-import { moreOf, PLAIN_PUBLISH, type SpanDetail } from '../open-messages/span-detail.ts';
+import { moreOf, PLAIN_PUBLISH, type SpanDetail, withCause } from '../open-messages/span-detail.ts';
+import type { Correlation } from '../plane/correlation.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
-import type { Interceptor } from '../ports/interceptor.ts';
+import type { Cause, Interceptor, TraceContext } from '../ports/interceptor.ts';
 import { SENT, X_DEATH } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import { type Deaths, digestOf, readDeaths } from '../routing/deaths.ts';
@@ -19,6 +20,7 @@ import { SentStamp } from './sent-stamp.ts';
  */
 export class HeaderInjection {
   readonly #plane: Plane;
+  readonly #correlation: Correlation;
   readonly #sent: SentStamp;
   // of the message at hand
   #marks = 0;
@@ -26,9 +28,12 @@ export class HeaderInjection {
   #stamp = Number.NaN;
   #detail: SpanDetail | undefined;
   #replaced: Uint8Array | undefined;
+  /** of the last message that had nothing to tell but its cause */
+  #caused: { readonly cause: Cause; readonly isParent: boolean; readonly detail: SpanDetail } | undefined;
 
-  constructor(plane: Plane) {
+  constructor(plane: Plane, correlation: Correlation) {
     this.#plane = plane;
+    this.#correlation = correlation;
     this.#sent = new SentStamp(plane.clock);
   }
 
@@ -36,15 +41,25 @@ export class HeaderInjection {
    * For a message without observed headers on a route that adds nothing but ours: writes the entries to `view` at
    * `at`, and returns their bytes. `join` follows.
    */
-  bare(run: PublishRun, route: Route<PublishTally>, marks: number, view: DataView, at: number, now: number): number {
+  bare(
+    run: PublishRun,
+    route: Route<PublishTally>,
+    channel: number,
+    marks: number,
+    view: DataView,
+    at: number,
+    now: number,
+  ): number {
     const { header, context, interceptor } = this.#plane;
     const sent = this.#sent;
     this.#begin(run, route, marks | suspicions(header));
+    context.cause = this.#correlation.causeOf(route, now);
     sent.write(view, at, now);
     const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
     this.#traced(header, run.fault);
     this.#marks |= ours(header, added > 0);
     this.#stamp = sent.finish(view, at, this.#marks, -1);
+    if (header.has('replyTo')) this.#correlation.asks(channel, route, now);
     return sent.bytes + added;
   }
 
@@ -56,6 +71,7 @@ export class HeaderInjection {
     run: PublishRun,
     route: Route<PublishTally>,
     scope: Scope,
+    channel: number,
     interceptor: Interceptor,
     marks: number,
     frameMax: number,
@@ -65,6 +81,8 @@ export class HeaderInjection {
     const sent = this.#sent;
     const { treatment } = route;
     this.#begin(run, route, marks | suspicions(header));
+    context.cause = this.#correlation.causeOf(route, now);
+    if (header.has('replyTo')) this.#correlation.asks(channel, route, now);
     const replaced = copiedStamp(header);
     // a stamp of the same size is written over, so that it can come back in its old place; several become one
     const inPlace = replaced?.length === STAMP_BYTES && header.isSingle(SENT);
@@ -153,7 +171,8 @@ export class HeaderInjection {
     context.ids = run.ids;
     context.at = run.count * IDS;
     context.ratio = route.treatment.sample;
-    context.traced = false;
+    context.traced = context.adopted = false;
+    context.cause = undefined;
     this.#marks = route.answers ? marks | RETURN_IS_EMPTY : marks;
     this.#passageBits = 0;
     this.#detail = undefined;
@@ -162,13 +181,31 @@ export class HeaderInjection {
 
   /** The interceptor has decided. */
   #traced(header: ContentHeader, fault: string): void {
-    const { traced, hasParent, sampled } = this.#plane.context;
+    const { traced, hasParent, sampled, cause, adopted } = this.#plane.context;
     if (!traced) return;
     this.#passageBits = TRACED | (hasParent ? HAS_PARENT : 0) | (sampled ? SAMPLED : 0);
     if (!sampled) return;
-    const more = moreOf(header, hasParent, fault);
-    this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
+    const more = moreOf(header, hasParent && !adopted, fault);
+    if (cause?.sampled) this.#detail = this.#detailOf(more, cause);
+    else this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }
+
+  #detailOf(more: More, cause: Cause): SpanDetail {
+    const { context } = this.#plane;
+    const isParent = context.adopted || (cause.adopts && carriesOn(context, cause));
+    const last = this.#caused;
+    if (more === NOTHING_MORE && last?.cause === cause && last.isParent === isParent) return last.detail;
+    const detail = { ...PLAIN_PUBLISH, more: withCause(more, cause, isParent) };
+    if (more === NOTHING_MORE) this.#caused = { cause, isParent, detail };
+    return detail;
+  }
+}
+
+/** The publish has the context with which came what it comes of: its app copied it. */
+function carriesOn({ ids, at, hasParent }: TraceContext, cause: Cause): boolean {
+  if (!hasParent) return false;
+  for (let i = 0; i < 8; i++) if ((i < 4 || i > 5) && ids[at + i] !== cause.ids[i]) return false;
+  return true;
 }
 
 const MILLISECONDS = /^\d+$/;

@@ -33,6 +33,7 @@ type Awaited = 'nothing' | 'header' | 'body';
 export class PublishFrames {
   readonly #plane: Plane;
   readonly #scope: Scope;
+  readonly #channel: number;
   readonly #detours: Detours;
   readonly #injection: HeaderInjection;
   #routes: RouteTable<PublishTally>;
@@ -53,9 +54,10 @@ export class PublishFrames {
   #heldEnd = 0;
   #heldForShadow = false;
 
-  constructor(plane: Plane, scope: Scope, detours: Detours, injection: HeaderInjection) {
+  constructor(plane: Plane, scope: Scope, channel: number, detours: Detours, injection: HeaderInjection) {
     this.#plane = plane;
     this.#scope = scope;
+    this.#channel = channel;
     this.#detours = detours;
     this.#injection = injection;
     this.#routes = plane.publishRoutes(scope);
@@ -115,7 +117,16 @@ export class PublishFrames {
     let splice = false;
     if (readable) {
       if (header.value(X_DELAY) >= 0) this.#marks |= RETURN_IS_EMPTY;
-      splice = injection.edit(run, this.#route, this.#scope, this.#interceptor, this.#marks, frameMax, now);
+      splice = injection.edit(
+        run,
+        this.#route,
+        this.#scope,
+        this.#channel,
+        this.#interceptor,
+        this.#marks,
+        frameMax,
+        now,
+      );
     } else {
       observer.traffic.unobserved('malformed_content');
       injection.none(run, this.#route, this.#marks);

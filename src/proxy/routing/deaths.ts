@@ -14,6 +14,9 @@ export interface Deaths {
    */
   time: number;
   count: number;
+  /** how often a consumer did not take it, and where it was the last time; 0 and '' if it never was */
+  refused: number;
+  refusedFrom: string;
 }
 
 /** The broker keeps an entry of x-death for each queue and reason; a publisher can write as many as fit into a frame. */
@@ -21,7 +24,9 @@ const MAX_DEATHS = 16;
 /** No queue has a longer name, and no reason; it is kept for as long as the delivery is open. */
 const MAX_NAME = 255;
 
-const NONE: Deaths = { queue: '', reason: '', time: 0, count: 0 };
+const NONE: Deaths = { queue: '', reason: '', time: 0, count: 0, refused: 0, refusedFrom: '' };
+/** Of a message that was delivered before. */
+const REFUSED: ReadonlySet<string> = new Set(['rejected', 'delivery_limit']);
 
 /** A header that is not as brokers write it says nothing: it is an app's. */
 export function readDeaths(header: ContentHeader): Deaths {
@@ -33,13 +38,20 @@ export function readDeaths(header: ContentHeader): Deaths {
   const view = viewOf(buf);
   let newest: FieldTable | undefined;
   let count = 0;
+  let refused = 0;
+  let refusedFrom = '';
   try {
     for (let p = at + 5, read = 0; read < MAX_DEATHS && p < end && buf[p] === 0x46; read++) {
       const next = skipValue(view, p, end);
       if (next < 0) break;
       const entry = readTable(buf, p + 1, next);
       newest ??= entry;
-      count += 'count' in entry ? integer(entry.count) : 1;
+      const times = 'count' in entry ? integer(entry.count) : 1;
+      count += times;
+      if (REFUSED.has(string(entry.reason))) {
+        refused += times;
+        refusedFrom ||= string(entry.queue);
+      }
       p = next;
     }
   } catch (error) {
@@ -47,7 +59,7 @@ export function readDeaths(header: ContentHeader): Deaths {
   }
   if (newest === undefined) return NONE;
   const { queue, reason, time } = newest;
-  return { queue: string(queue), reason: string(reason), time: integer(time), count };
+  return { queue: string(queue), reason: string(reason), time: integer(time), count, refused, refusedFrom };
 }
 
 const string = (value: FieldTable[string] | undefined): string =>

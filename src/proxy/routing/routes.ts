@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
 import { makeRoom } from '../ports/bounded.ts';
-import type { HopTally } from '../ports/observer.ts';
+import type { HopTally, Slowness } from '../ports/observer.ts';
 import type { ByMessage, Treatment } from './treatment.ts';
 
 /** Where messages of one exchange and routing key are counted; made once, then found by bytes. */
@@ -25,6 +25,8 @@ export interface Route<T> {
   readonly isPlain: boolean;
   /** publishes: answers over direct reply-to, which a broker may return although it delivers them */
   readonly answers: boolean;
+  /** deliveries: when a message of it is slow */
+  readonly slowness: Slowness | undefined;
   /** publishes: our own mandatory bit may go on them; an exchange may turn out not to take it */
   shadow: boolean;
 }

@@ -105,9 +105,9 @@ export class PublishScanner {
       if (marks === (MANDATORY | SHADOW)) view.setUint8(head - 2, view.getUint8(head - 2) | 1);
       if (bare) {
         const at = output.open(buf, kept, header, MOST_BARE_BYTES);
-        output.enter(header, injection.bare(run, route, marks, output.view, at, now));
+        output.enter(header, injection.bare(run, route, id, marks, output.view, at, now));
         kept = header.tableEnd;
-      } else if (injection.edit(run, route, channel, interceptor, marks, frameMax, now)) {
+      } else if (injection.edit(run, route, channel, id, interceptor, marks, frameMax, now)) {
         output.keep(buf, kept, head);
         output.splice(header, edit);
         kept = headEnd;

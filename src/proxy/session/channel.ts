@@ -10,6 +10,7 @@ import type { PublishPath } from '../fault-path/publish-path.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { ChannelState } from '../open-messages/channel-state.ts';
 import type { Unflushed } from '../open-messages/unflushed.ts';
+import type { Correlation } from '../plane/correlation.ts';
 import { limitByArguments } from '../plane/delivery-limits.ts';
 import { Detours } from '../plane/detours.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
@@ -48,6 +49,7 @@ export interface ChannelContext extends Scope {
   readonly silence: BrokerSilence;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
+  readonly correlation: Correlation;
   /** what is found out of queues and exchanges */
   readonly declarations: Declarations;
   /** a basic.nack that requeues counts towards a queue's delivery limit */
@@ -125,8 +127,9 @@ export class Channel implements Scope {
       downstreamUnflushed,
       inFlight,
       nackCounts,
+      context.correlation,
     );
-    this.publishing = new PublishFrames(plane, context, this.upstreamDetours, context.injection);
+    this.publishing = new PublishFrames(plane, context, id, this.upstreamDetours, context.injection);
     this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
     this.consumers = new Consumers(context, id);
     this.#requests = new Requests(context.requests);

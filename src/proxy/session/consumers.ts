@@ -1,4 +1,5 @@
 import { text } from '../../amqp/fields.ts';
+import type { Hash } from '../correlation/key-hash.ts';
 import { Consumer } from '../delivering/consumer.ts';
 import { CONSUMER } from '../delivering/delivery-marks.ts';
 import { StreamReader } from '../delivering/stream-reader.ts';
@@ -83,7 +84,7 @@ export class Consumers {
 
   /** Where the answer to a basic.get comes from. */
   get(queue: string, noAck: boolean): Consumer {
-    return new Consumer(this.#context.plane, this.#context, 'get', '', queue, noAck, 0);
+    return new Consumer(this.#context.plane, this.#context, 'get', '', queue, noAck, 0, this.#listens(queue));
   }
 
   /** Those that get deliveries now, or may. */
@@ -138,9 +139,15 @@ export class Consumers {
       return undefined;
     }
     budget.left--;
-    const consumer = new Consumer(plane, this.#context, 'deliver', tag, queue, noAck, number, stream);
+    const address = this.#listens(queue);
+    const consumer = new Consumer(plane, this.#context, 'deliver', tag, queue, noAck, number, address, stream);
     this.#followed.add(consumer);
     return consumer;
+  }
+
+  #listens(queue: string): Hash {
+    const { correlation, plane } = this.#context;
+    return correlation.listens(queue, this.#channel, plane.clock.now());
   }
 
   #release(consumer: Consumer): void {

@@ -6,6 +6,7 @@ import { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
 import { DeliveryReading } from '../delivering/delivery-reading.ts';
 import type { ChannelWord } from '../open-messages/channel-state.ts';
 import { Unflushed } from '../open-messages/unflushed.ts';
+import { Correlation } from '../plane/correlation.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
 import { refusesPublish } from '../publishing/broker-refusal.ts';
@@ -80,6 +81,7 @@ export class Session {
   readonly upstreamUnflushed = new Unflushed();
   readonly downstreamUnflushed = new Unflushed();
   readonly silence: BrokerSilence;
+  readonly correlation: Correlation;
   readonly injection: HeaderInjection;
   readonly reading: DeliveryReading;
   /** from the broker's open-ok on */
@@ -117,9 +119,10 @@ export class Session {
   constructor(plane: Plane, id: number) {
     this.plane = plane;
     this.silence = new BrokerSilence(plane.facts.alarm);
-    this.injection = new HeaderInjection(plane);
-    this.reading = new DeliveryReading(plane);
     this.id = id;
+    this.correlation = new Correlation(plane, id, () => this.#channels.values());
+    this.injection = new HeaderInjection(plane, this.correlation);
+    this.reading = new DeliveryReading(plane, this.correlation);
     this.#pipeline = plane.options.pipeline;
   }
 
@@ -224,7 +227,7 @@ export class Session {
     const names = { vhost, pipeline, app, client };
     const unflushed = { upstreamUnflushed, downstreamUnflushed, silence: this.silence };
     const budgets = { requests: this.#requests, consumers: this.#consumers };
-    const headers = { injection: this.injection, reading: this.reading };
+    const headers = { injection: this.injection, reading: this.reading, correlation: this.correlation };
     const nackCounts = nackCountsDelivery(this.#broker);
     this.#declarations ??= new Declarations(plane, vhost);
     const declarations = this.#declarations;
@@ -366,6 +369,7 @@ export class Session {
       if (this.isOpen) return;
       this.isOpen = true;
       this.#app = appName(this.#client);
+      this.correlation.identified(this.#vhost, this.#app);
       this.shadowing = plane.shadowing(this.#client);
       // 0 is for no limit
       this.#channelMax = Math.min(this.#appChannelMax || MAX_CHANNEL, this.#brokerChannelMax || MAX_CHANNEL);

@@ -53,6 +53,11 @@ export const KEY = {
   redelivered: own('tracehare.redelivered'),
   latency: own('tracehare.latency'),
   faultType: own('tracehare.fault.type'),
+  cause: own('tracehare.cause'),
+  attempt: own('tracehare.attempt'),
+  kept: own('tracehare.kept'),
+  firstPublished: own('tracehare.first_published'),
+  queueSeconds: own('tracehare.queue.seconds'),
 };
 
 /** Our keys in the events of a span. */
@@ -63,6 +68,7 @@ export const OWN = {
   faultType: KEY.faultType.name,
   deadLetterQueue: 'tracehare.dead_letter.queue',
   deadLetterReason: 'tracehare.dead_letter.reason',
+  queueSeconds: KEY.queueSeconds.name,
 } as const;
 
 type Passage = PublishEnded | DeliveryEnded;
@@ -86,20 +92,38 @@ export function writeRoute(event: Passage, connection: Connection | undefined, t
   to.text(KEY.destinationTemplate, event.topic);
   if (event.routingKey !== '') to.text(KEY.routingKey, event.routingKey);
   to.text(KEY.pipeline, event.pipeline);
-  to.number(KEY.connection, event.connection);
-  to.number(KEY.channel, event.channel);
+  if (event.connection > 0) {
+    to.number(KEY.connection, event.connection);
+    to.number(KEY.channel, event.channel);
+  }
+  if (connection !== undefined) writeConnection(connection, to);
+}
+
+/** All attributes of the time that a message was in queues, before it was delivered. */
+export function writeQueue(event: DeliveryEnded, connection: Connection | undefined, to: AttributeWriter): void {
+  to.text(KEY.systemName, 'rabbitmq');
+  to.text(KEY.destinationName, event.queue);
+  if (isServerNamed(event.queue)) writeServerNamed(to);
+  to.text(KEY.destinationTemplate, event.topic);
+  to.text(KEY.pipeline, event.pipeline);
+  to.number(KEY.attempt, event.attempt);
+  if (event.messageId !== '') to.text(KEY.messageId, event.messageId);
   if (connection !== undefined) writeConnection(connection, to);
 }
 
 /** The attributes of the message at hand. */
 export function writeMessage(event: Passage, to: AttributeWriter): void {
   if (event.type === 'publish.ended') {
-    to.number(KEY.sequence, event.sequence);
+    if (event.sequence > 0) to.number(KEY.sequence, event.sequence);
     to.flag(KEY.confirmed, event.confirmed);
+    if (event.cause !== '') to.text(KEY.cause, event.cause);
   } else {
     to.number(KEY.deliveryTag, event.deliveryTag);
     to.text(KEY.settlement, event.settlement);
     to.flag(KEY.redelivered, event.redelivered);
+    to.number(KEY.attempt, event.attempt);
+    if (!event.sampled) to.text(KEY.kept, keptFor(event));
+    if (event.firstPublished > 0) to.number(KEY.firstPublished, event.firstPublished / 1e6);
     if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
   }
   to.number(KEY.bodySize, event.bodySize);
@@ -109,6 +133,12 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
   if (event.fault !== '') to.text(KEY.faultType, event.fault);
   if (event.reason !== '') to.text(KEY.reason, event.reason);
   if (event.outcome === 'failed') to.text(KEY.errorType, event.reason);
+}
+
+/** Why an unsampled delivery is exported. */
+function keptFor({ outcome, attempt }: DeliveryEnded): 'failed' | 'repeated' | 'slow' {
+  if (outcome === 'failed') return 'failed';
+  return attempt > 2 ? 'repeated' : 'slow';
 }
 
 function writeConnection({ brokerHost, brokerPort, clientId }: Connection, to: AttributeWriter): void {

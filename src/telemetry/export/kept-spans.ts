@@ -121,7 +121,8 @@ export class KeptSpans {
       reason: this.reason(span),
       more: this.#more.get(span) ?? NOTHING_MORE,
     };
-    return { passage, connection: this.connection(span), consumer: CONSUMERS[this.#consumer[span]], ids };
+    const consumer = CONSUMERS[this.#consumer[span]];
+    return { passage, connection: this.connection(span), consumer, queue: 'event', part: 'passage', ids };
   }
 
   /** Its message is lost after all. */
@@ -194,7 +195,6 @@ class Words<T extends string> {
 }
 
 function bytesOf(more: More): number {
-  const { traceState, messageId, correlationId, fault, replyText, deadLetterQueue, deadLetterReason } = more;
-  const texts = [traceState, messageId, correlationId, fault, replyText, deadLetterQueue, deadLetterReason];
+  const texts = Object.values(more).filter((value): value is string => typeof value === 'string');
   return MORE_BYTES + 2 * texts.reduce((sum, { length }) => sum + length, 0);
 }

@@ -70,12 +70,16 @@ export class KeptTraces {
     return this.#spans.bytes + (this.#newest - this.#oldest) * TRACE_BYTES;
   }
 
-  /** Whether a passage's span is to be added: it is sampled or failed, and there are not too many. */
-  takes({ outcome, bits, ids, idsAt }: Passage): boolean {
+  /**
+   * Whether a passage's span is to be added: it is sampled or failed, or exported though unsampled (`isWhole`), and there
+   * are not too many.
+   */
+  takes({ outcome, bits, ids, idsAt }: Passage, isWhole = false): boolean {
     if (this.#first.length === 0) return false;
-    if (outcome !== 'failed' && (bits & SAMPLED) === 0) return false;
+    if (outcome !== 'failed' && (bits & SAMPLED) === 0 && !isWhole) return false;
     const now = this.#now();
-    const taken = outcome === 'success' ? this.#ordinary.take(ids[idsAt + 3], now) : this.#special.take(now);
+    const taken =
+      outcome === 'success' && !isWhole ? this.#ordinary.take(ids[idsAt + 3], now) : this.#special.take(now);
     if (!taken) this.skipped++;
     return taken;
   }

@@ -1,7 +1,9 @@
-import { type SpanContext, type SpanStatus, TraceFlags } from '@opentelemetry/api';
+import { type Link, type SpanStatus, TraceFlags } from '@opentelemetry/api';
 import type { TimedEvent } from '@opentelemetry/sdk-trace';
-import type { AttributeWriter, Key } from './attributes.ts';
+import { type Passage, queuedAt } from '../../events/passage.ts';
+import { type AttributeWriter, KEY, type Key } from './attributes.ts';
 import { bytesField, fixed32Field, fixed64Field, type ProtobufWriter, varintField } from './protobuf.ts';
+import { QUEUED, secondsInQueue } from './span-events.ts';
 import type { PassageSpan } from './spans.ts';
 
 // Fields of OTLP's messages (opentelemetry/proto/trace/v1/trace.proto).
@@ -24,7 +26,13 @@ export const SPAN = {
   flags: fixed32Field(16),
 };
 const EVENT = { time: fixed64Field(1), name: bytesField(2), attributes: bytesField(3), dropped: varintField(4) };
-const LINK = { traceId: bytesField(1), spanId: bytesField(2), traceState: bytesField(3), flags: fixed32Field(6) };
+const LINK = {
+  traceId: bytesField(1),
+  spanId: bytesField(2),
+  traceState: bytesField(3),
+  attributes: bytesField(4),
+  flags: fixed32Field(6),
+};
 const STATUS = { message: bytesField(2), code: varintField(3) };
 
 /** Flags of a context beside those of W3C: it is known whether it is remote, and it is. */
@@ -46,7 +54,7 @@ export function writeSpan(span: PassageSpan, to: ProtobufWriter): void {
   to.number(SPAN.droppedAttributes, span.writeMessage(attributes));
   for (const event of span.events) writeEvent(event, to);
   to.number(SPAN.droppedEvents, span.droppedEventsCount);
-  for (const { context } of span.links) writeLink(context, to);
+  for (const link of span.links) writeLink(link, to);
   to.number(SPAN.droppedLinks, span.droppedLinksCount);
   writeStatus(span.status, to);
   to.fixed32(SPAN.flags, spanFlags(span));
@@ -68,11 +76,23 @@ function writeEvent(
   to.close(start);
 }
 
-function writeLink({ traceId, spanId, traceState, traceFlags }: SpanContext, to: ProtobufWriter): void {
+/** The event of a plain passage of which it is known how long its message was in the queue. */
+export function writeQueued(passage: Passage, to: ProtobufWriter): void {
+  const at = queuedAt(passage);
+  const start = to.open(SPAN.events);
+  to.nanoseconds(EVENT.time, at);
+  to.string(EVENT.name, QUEUED);
+  to.numberAttribute(EVENT.attributes, KEY.queueSeconds.encoded, secondsInQueue(passage.startedAt, at));
+  to.close(start);
+}
+
+function writeLink({ context, attributes = {} }: Link, to: ProtobufWriter): void {
+  const { traceId, spanId, traceState, traceFlags } = context;
   const start = to.open(SPAN.links);
   to.hex(LINK.traceId, traceId);
   to.hex(LINK.spanId, spanId);
   to.string(LINK.traceState, traceState?.serialize() ?? '');
+  for (const [key, value] of Object.entries(attributes)) to.attribute(LINK.attributes, key, value);
   to.fixed32(LINK.flags, traceFlags | KNOWN | REMOTE);
   to.close(start);
 }

@@ -1,8 +1,16 @@
 import { viewOf } from '../../amqp/bytes.ts';
-import { CONFIRMED, HAS_PARENT, type Names, NOTHING_MORE, type Passage, REDELIVERED } from '../../events/passage.ts';
+import {
+  CONFIRMED,
+  HAS_PARENT,
+  type Names,
+  NOTHING_MORE,
+  type Passage,
+  REDELIVERED,
+  SAMPLED,
+} from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
 import { type AttributeWriter, KEY, type Key } from './attributes.ts';
-import { SPAN, SpanAttributes, spanFlags, writeStatus } from './otlp-span.ts';
+import { SPAN, SpanAttributes, spanFlags, writeQueued, writeStatus } from './otlp-span.ts';
 import { ProtobufWriter, setNanoseconds } from './protobuf.ts';
 import { PassageSpan, type SpanOrigin, type SpanSource } from './spans.ts';
 
@@ -27,9 +35,11 @@ const OWN: readonly Key[] = [
 ];
 
 /** Nothing about it but what `PlainSpans` knows. */
-export function isPlain({ passage, consumer }: SpanSource): boolean {
+export function isPlain({ passage, consumer, part }: SpanSource): boolean {
   const { outcome, settlement, reason, bits, more, names } = passage;
   return (
+    part === 'passage' &&
+    (bits & SAMPLED) !== 0 &&
     outcome === 'success' &&
     reason === '' &&
     settlement !== 'nack' &&
@@ -40,8 +50,14 @@ export function isPlain({ passage, consumer }: SpanSource): boolean {
   );
 }
 
-const saysIdsAlone = ({ traceState, fault, replyCode, deadLetterQueue }: Passage['more']): boolean =>
-  traceState === '' && fault === '' && replyCode === 0 && deadLetterQueue === '';
+const saysIdsAlone = (more: Passage['more']): boolean =>
+  more.traceState === '' &&
+  more.fault === '' &&
+  more.replyCode === 0 &&
+  more.deadLetterQueue === '' &&
+  more.cause === '' &&
+  more.attempt === 1 &&
+  more.queuedAt === 0;
 
 /**
  * Spans of messages with which all is well: they have most of their bytes in common with those of the same route
@@ -74,11 +90,15 @@ export class PlainSpans {
     if ((passage.bits & HAS_PARENT) !== 0) {
       for (let i = 0; i < 2; i++) view.setUint32(start + PARENT_ID + i * 4, passage.ids[passage.idsAt + 6 + i]);
     }
-    if (passage.names.via === 'publish') to.numberAttribute(SPAN.attributes, KEY.sequence.encoded, passage.number);
-    else {
+    if (passage.names.via === 'publish') {
+      if (passage.number > 0) to.numberAttribute(SPAN.attributes, KEY.sequence.encoded, passage.number);
+    } else {
       to.numberAttribute(SPAN.attributes, KEY.deliveryTag.encoded, passage.number);
       const { latency } = passage;
-      if (!Number.isNaN(latency)) to.numberAttribute(SPAN.attributes, KEY.latency.encoded, latency);
+      if (!Number.isNaN(latency)) {
+        to.numberAttribute(SPAN.attributes, KEY.latency.encoded, latency);
+        if (source.queue === 'event') writeQueued(passage, to);
+      }
     }
     to.numberAttribute(SPAN.attributes, KEY.bodySize.encoded, passage.bodySize);
     const { messageId, correlationId } = passage.more;
@@ -128,6 +148,7 @@ class Template {
     scratch.string(SPAN.name, span.name);
     scratch.number(SPAN.kind, span.kind + 1);
     span.writeRoute(attributes);
+    // its events are of the message at hand
     span.writeMessage(new AllBut(OWN, attributes));
     writeStatus(span.status, scratch);
     scratch.fixed32(SPAN.flags, spanFlags(span));

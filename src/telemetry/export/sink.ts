@@ -1,13 +1,15 @@
 import type { EventListener } from '../../events/bus.ts';
-import { type Passage, SAMPLED } from '../../events/passage.ts';
+import { type Passage, queuedAt, SAMPLED, WATCHED } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
 import { type Environment, wantedExporters } from '../traces/environment.ts';
-import { CONTEXT_WORDS } from '../traces/ids.ts';
+import { CONTEXT_WORDS, createIdPool, TRACE_WORDS } from '../traces/ids.ts';
 import { RateLimit } from '../traces/rate.ts';
 import type { TracingLog } from './diagnostics.ts';
 import { type ConsumerSpans, identify } from './identity.ts';
 import { KeptTraces } from './kept-traces.ts';
 import type { Provider } from './provider.ts';
+import type { QueueTime, SpanSource } from './spans.ts';
+import { publishOf } from './told-publish.ts';
 
 /** Counts of spans since the start; with several exporters a span counts once for each. */
 export interface SpanFigures {
@@ -19,6 +21,8 @@ export interface SpanFigures {
   queued: number;
   /** unsampled losses that got no span because of `maxLossSpansPerSecond` */
   limited: number;
+  /** unsampled deliveries that got none because of `keep.maxPerSecond` */
+  keepLimited: number;
 }
 
 /** Learns of connections, and exports a span of each passage that should have one. Never waits. */
@@ -35,7 +39,7 @@ export interface SpanSink extends EventListener {
   /** of OTEL_TRACES_EXPORTER; none: nothing is exported */
   readonly exporters: readonly string[];
   /** For the passages to come. */
-  configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'maxLossSpansPerSecond'>>): void;
+  configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'queue' | 'maxLossSpansPerSecond' | 'keep'>>): void;
   /** Flushes for at most `shutdownTimeout`; what is left then counts as dropped. Never rejects. */
   shutdown(): Promise<void>;
 }
@@ -45,6 +49,8 @@ export interface SpanSinkOptions {
   env: Environment;
   /** What a consumer's span is to the message's own context. */
   consumer: ConsumerSpans;
+  /** How the time that a message was in queues shows. */
+  queue: QueueTime;
   /** Tracehare's, for service.version. */
   version: string;
   /** service.instance.id, unless OTEL_RESOURCE_ATTRIBUTES say another; default: a new one */
@@ -52,6 +58,8 @@ export interface SpanSinkOptions {
   log: TracingLog;
   /** Failed publishes a second that get a span though unsampled. */
   maxLossSpansPerSecond?: number;
+  /** Unsampled deliveries that went wrong or took long are exported all the same, so many a second. */
+  keep?: { readonly maxPerSecond: number };
   /** Memory for traces that the live page shows, bytes; default 0: none are kept. */
   keepBytes?: number;
   /** Milliseconds. */
@@ -69,12 +77,23 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   const provider = exporterNames.length === 0 ? nowhere : await exporting(exporterNames, options);
   const kept = new KeptTraces(options.keepBytes ?? 0);
   const connections = new ConnectionTable();
-  let { consumer } = options;
+  let { consumer, queue: queueTime } = options;
   const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
+  const keeping = new RateLimit(options.keep?.maxPerSecond ?? 50);
   const { queues } = provider;
   let limited = 0;
+  let keepLimited = 0;
 
   const ids = new Uint32Array(CONTEXT_WORDS);
+  const spanIds = createIdPool(64);
+
+  /** An unsampled delivery is told of if something was the matter with it, or because somebody watches. */
+  function isKeptWhole({ names, bits }: Passage): boolean {
+    if (names.via === 'publish' || (bits & WATCHED) !== 0) return false;
+    if (keeping.take(performance.now())) return true;
+    keepLimited++;
+    return false;
+  }
 
   function takesLoss({ names, outcome }: Passage): boolean {
     if (names.via !== 'publish' || outcome !== 'failed') return false;
@@ -89,27 +108,40 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
       if (event.type === 'message.lost') kept.lost(event);
     },
     passage(passage) {
-      const isExported = queues.length > 0 && ((passage.bits & SAMPLED) !== 0 || takesLoss(passage));
-      const isKept = kept.takes(passage);
-      if (!isExported && !isKept) return;
+      const isSampled = (passage.bits & SAMPLED) !== 0;
+      const isWhole = !isSampled && isKeptWhole(passage);
+      const isExported = queues.length > 0 && (isSampled || isWhole || takesLoss(passage));
+      const isShown = kept.takes(passage, isWhole);
+      if (!isExported && !isShown) return;
       identify(passage, consumer, ids);
-      const source = { passage, connection: connections.get(passage.names.connection), consumer, ids };
-      if (isKept) kept.add(source);
+      const connection = connections.get(passage.names.connection);
+      const source: SpanSource = { passage, connection, consumer, queue: queueTime, part: 'passage', ids };
+      const published = isWhole ? publishOf(passage) : undefined;
+      if (isShown) kept.add(source);
+      if (isShown && published !== undefined) kept.add(publishSource(source, published));
       if (!isExported) return;
       for (const queue of queues) queue.add(source);
+      if (published !== undefined) for (const queue of queues) queue.add(publishSource(source, published));
+      if (queueTime !== 'span' || passage.names.via === 'publish' || queuedAt(passage) === 0) return;
+      spanIds.spanId(ids, TRACE_WORDS);
+      for (const queue of queues) queue.add({ ...source, part: 'queue' });
     },
-    free: () => Math.min(...queues.map((queue) => queue.free())),
+    // a delivery may take two places, and three if it is kept
+    free: () => Math.floor(Math.min(...queues.map((queue) => queue.free())) / (queueTime === 'span' ? 2 : 1)),
     figures: () => ({
       exported: sum(queues.map((queue) => queue.exported)),
       dropped: sum(queues.map((queue) => queue.dropped)),
       queued: sum(queues.map((queue) => queue.queued)),
       limited,
+      keepLimited,
     }),
     kept,
     exporters: exporterNames,
     configure(options) {
       consumer = options.consumer;
+      queueTime = options.queue;
       losses.set(options.maxLossSpansPerSecond);
+      keeping.set(options.keep.maxPerSecond);
     },
     async shutdown() {
       // Failures on the way out are counted and reported like any other.
@@ -123,6 +155,14 @@ type Exporting = Pick<Provider, 'queues' | 'shutdown'>;
 
 /** Nothing is exported. */
 const nowhere: Exporting = { queues: [], shutdown: async () => {} };
+
+/** Of the publish of the same message, of which no more is known than that tells. */
+const publishSource = (source: SpanSource, passage: Passage): SpanSource => ({
+  ...source,
+  passage,
+  connection: undefined,
+  ids: passage.ids.subarray(0, CONTEXT_WORDS),
+});
 
 async function exporting(names: string[], { env, version, instance, log }: SpanSinkOptions): Promise<Exporting> {
   const { startProvider } = await import('./provider.ts');

@@ -10,7 +10,7 @@ import {
   TraceFlags,
   type TraceState,
 } from '@opentelemetry/api';
-import { cleanAttributes, type InstrumentationScope } from '@opentelemetry/core';
+import type { InstrumentationScope } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { hexOf } from '../../events/hex.ts';
@@ -18,9 +18,13 @@ import type { DeliveryEnded, PublishEnded } from '../../events/lifecycle.ts';
 import { eventOf, type Passage } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
 import { SPAN_WORDS, TRACE_WORDS } from '../traces/ids.ts';
-import { type AttributeWriter, type Key, OWN, writeMessage, writeRoute } from './attributes.ts';
+import { type AttributeWriter, KEY, type Key, writeMessage, writeQueue, writeRoute } from './attributes.ts';
 import type { ConsumerSpans } from './identity.ts';
 import { LimitedAttributes, type SpanLimits } from './limits.ts';
+import { eventsOf, hrTime, limitEvent } from './span-events.ts';
+
+/** How the time that a message was in queues shows: not, as an event of its consumer's span, or as a span of its own. */
+export type QueueTime = 'off' | 'event' | 'span';
 
 /** What all spans have in common. */
 export interface SpanOrigin {
@@ -34,14 +38,14 @@ export interface SpanSource {
   readonly passage: Passage;
   readonly connection: Connection | undefined;
   readonly consumer: ConsumerSpans;
+  readonly queue: QueueTime;
+  /** of a delivery: its own span, or that of the time which its message was in queues */
+  readonly part: 'passage' | 'queue';
   /** its own trace id in words 0–3, span id in 4–5 */
   readonly ids: Uint32Array;
 }
 
 type Event = PublishEnded | DeliveryEnded;
-
-const NO_ROUTE = 312;
-const NO_CONSUMERS = 313;
 
 /**
  * A passage as a span that has ended, for any exporter of the SDK. It keeps the event, and makes
@@ -54,9 +58,14 @@ export class PassageSpan implements ReadableSpan {
   readonly #connection: Connection | undefined;
   readonly #consumer: ConsumerSpans;
   readonly #origin: SpanOrigin;
+  readonly #showsQueue: boolean;
+  /** it is of the time in the queue */
+  readonly #isQueue: boolean;
 
-  constructor({ passage, connection, consumer, ids }: SpanSource, origin: SpanOrigin) {
+  constructor({ passage, connection, consumer, queue, part, ids }: SpanSource, origin: SpanOrigin) {
     this.#event = eventOf(passage);
+    this.#showsQueue = queue === 'event';
+    this.#isQueue = part === 'queue';
     this.#connection = connection;
     this.#consumer = consumer;
     this.#origin = origin;
@@ -66,6 +75,7 @@ export class PassageSpan implements ReadableSpan {
 
   /** '' for a root */
   get parentSpanId(): string {
+    if (isCauseParent(this.#event)) return this.#event.causeSpanId;
     return this.#child ? this.#event.parentSpanId : '';
   }
 
@@ -83,33 +93,36 @@ export class PassageSpan implements ReadableSpan {
 
   /** Undefined for a root, whatever the type says: it knows a property that is not there, but no getter. */
   get parentSpanContext(): SpanContext {
+    if (isCauseParent(this.#event)) return causeOf(this.#event);
     return (this.#child ? contextOf(this.#event) : undefined) as SpanContext;
   }
 
   get links(): Link[] {
-    const linked = this.#linked;
-    return linked === undefined || this.#origin.limits?.links === 0 ? [] : [{ context: linked }];
+    return this.#origin.limits?.links === 0 || this.#link === undefined ? [] : [this.#link];
   }
 
   get droppedLinksCount(): number {
-    return this.#linked !== undefined && this.#origin.limits?.links === 0 ? 1 : 0;
+    return this.#link !== undefined && this.#origin.limits?.links === 0 ? 1 : 0;
   }
 
   get name(): string {
+    if (this.#isQueue && this.#event.type === 'delivery.ended') return `queue ${this.#event.queue}`;
     return `${this.#operation} ${this.#event.topic}`;
   }
 
   get kind(): SpanKind {
-    return KINDS[this.#operation];
+    return this.#isQueue ? SpanKind.INTERNAL : KINDS[this.#operation];
   }
 
   /** Microseconds since the epoch. */
   get startMicros(): number {
-    return Math.round(this.#event.startedAt);
+    const event = this.#event;
+    return Math.round(this.#isQueue && event.type === 'delivery.ended' ? event.queuedAt : event.startedAt);
   }
 
   get endMicros(): number {
-    return Math.max(this.startMicros, Math.round(this.#event.endedAt));
+    const { startedAt, endedAt } = this.#event;
+    return Math.max(this.startMicros, Math.round(this.#isQueue ? startedAt : endedAt));
   }
 
   get startTime(): HrTime {
@@ -129,7 +142,7 @@ export class PassageSpan implements ReadableSpan {
   }
 
   get status(): SpanStatus {
-    if (this.#event.outcome !== 'failed') return UNSET;
+    if (this.#isQueue || this.#event.outcome !== 'failed') return UNSET;
     const message = this.#event.type === 'publish.ended' ? this.#event.replyText : '';
     return { code: SpanStatusCode.ERROR, ...(message && { message }) };
   }
@@ -144,15 +157,20 @@ export class PassageSpan implements ReadableSpan {
 
   /** Attributes that it shares with every span of its route and channel. With limits there are none. */
   writeRoute(to: AttributeWriter): void {
-    if (this.#origin.limits === undefined) writeRoute(this.#event, this.#connection, to);
+    if (this.#origin.limits === undefined) this.#writeRoute(to);
+  }
+
+  #writeRoute(to: AttributeWriter): void {
+    if (this.#isQueue && this.#event.type === 'delivery.ended') writeQueue(this.#event, this.#connection, to);
+    else writeRoute(this.#event, this.#connection, to);
   }
 
   /** All others. Returns how many the limits left out. */
   writeMessage(to: AttributeWriter): number {
     const { limits } = this.#origin;
     const limited = limits && new LimitedAttributes(to, limits.attributes, limits.valueLength);
-    if (limited !== undefined) writeRoute(this.#event, this.#connection, limited);
-    writeMessage(this.#event, limited ?? to);
+    if (limited !== undefined) this.#writeRoute(limited);
+    if (!this.#isQueue) writeMessage(this.#event, limited ?? to);
     return limited?.dropped ?? 0;
   }
 
@@ -168,7 +186,7 @@ export class PassageSpan implements ReadableSpan {
   }
 
   get events(): TimedEvent[] {
-    const events = eventsOf(this.#event);
+    const events = this.#events;
     const { limits } = this.#origin;
     if (limits === undefined) return events;
     return events.slice(this.droppedEventsCount).map((event) => limitEvent(event, limits));
@@ -176,7 +194,11 @@ export class PassageSpan implements ReadableSpan {
 
   get droppedEventsCount(): number {
     const { limits } = this.#origin;
-    return limits === undefined ? 0 : Math.max(0, eventsOf(this.#event).length - limits.events);
+    return limits === undefined ? 0 : Math.max(0, this.#events.length - limits.events);
+  }
+
+  get #events(): TimedEvent[] {
+    return this.#isQueue ? [] : eventsOf(this.#event, this.#showsQueue);
   }
 
   /** Below the message's own context, if it came with one. */
@@ -184,8 +206,15 @@ export class PassageSpan implements ReadableSpan {
     return this.#event.type === 'publish.ended' || this.#consumer !== 'link';
   }
 
-  get #linked(): SpanContext | undefined {
-    return this.#event.type === 'publish.ended' || this.#consumer === 'parent' ? undefined : contextOf(this.#event);
+  /** To what a publish comes of, if that is not its parent; to what a delivery was published with. */
+  get #link(): Link | undefined {
+    const event = this.#event;
+    if (event.type === 'publish.ended') {
+      if (event.causeSpanId === '' || event.isCauseParent) return undefined;
+      return { context: causeOf(event), attributes: { [KEY.cause.name]: event.cause } };
+    }
+    const context = this.#consumer === 'parent' ? undefined : contextOf(event);
+    return context && { context };
   }
 
   get #operation(): keyof typeof KINDS {
@@ -225,46 +254,12 @@ function contextOf(event: Event): SpanContext | undefined {
   };
 }
 
-function eventsOf(event: Event): TimedEvent[] {
-  const start = hrTime(Math.round(event.startedAt));
-  const end = hrTime(Math.round(Math.max(event.startedAt, event.endedAt)));
-  const events: TimedEvent[] = [];
-  // Faults strike when the message comes.
-  if (event.fault !== '') {
-    for (const type of event.fault.split(',')) {
-      events.push({ name: 'tracehare.fault', time: start, attributes: { [OWN.faultType]: type } });
-    }
-  }
-  if (event.type === 'publish.ended') {
-    const { replyCode, replyText } = event;
-    // Other reply codes are those of the close that ended the channel or connection.
-    if (replyCode === NO_ROUTE || replyCode === NO_CONSUMERS) {
-      const attributes = { [OWN.replyCode]: replyCode, [OWN.replyText]: replyText };
-      events.push({ name: 'basic.return', time: end, attributes });
-    }
-    if (event.reason === 'nacked') events.push({ name: 'basic.nack', time: end });
-    return events;
-  }
-  if (event.redelivered) events.push({ name: 'redelivered', time: start });
-  if (event.deadLetterQueue !== '') {
-    const { deadLetterQueue, deadLetterReason } = event;
-    const attributes = { [OWN.deadLetterQueue]: deadLetterQueue, [OWN.deadLetterReason]: deadLetterReason };
-    events.push({ name: 'dead-lettered', time: start, attributes });
-  }
-  if (event.settlement === 'nack' || event.settlement === 'reject') {
-    const attributes = { [OWN.requeue]: event.outcome === 'requeued' };
-    events.push({ name: `basic.${event.settlement}`, time: end, attributes });
-  }
-  return events;
-}
+const isCauseParent = (event: Event): event is PublishEnded => event.type === 'publish.ended' && event.isCauseParent;
 
-function limitEvent(event: TimedEvent, { eventAttributes, valueLength }: SpanLimits): TimedEvent {
-  const limits = { attributeCountLimit: eventAttributes, attributeValueLengthLimit: valueLength };
-  return { ...event, ...cleanAttributes(event.attributes, limits) };
-}
-
-/** Microseconds as the SDK's pair of seconds and nanoseconds. */
-function hrTime(microseconds: number): HrTime {
-  const seconds = Math.floor(microseconds / 1e6);
-  return [seconds, (microseconds - seconds * 1e6) * 1000];
-}
+/** The delivery that a publish comes of. */
+const causeOf = ({ causeTraceId, causeSpanId }: PublishEnded): SpanContext => ({
+  traceId: causeTraceId,
+  spanId: causeSpanId,
+  traceFlags: TraceFlags.SAMPLED,
+  isRemote: true,
+});

@@ -1,4 +1,4 @@
-import type { Shape } from '../metrics/families.ts';
+import { ATTEMPT_BOUNDS, type Shape } from '../metrics/families.ts';
 import type { CellMetric } from './declaration.ts';
 
 const TOPIC = ['topic', 'pipeline'] as const;
@@ -86,6 +86,51 @@ export function messageMetrics({ buckets }: Shape): CellMetric[] {
       labels: [...TOPIC, 'queue'],
       bounds: buckets.processing,
       from: [{ family: 'processing', labels: ({ error: _, ...labels }) => labels }],
+    },
+    {
+      name: 'event_attempts',
+      help: 'Deliveries of a message until it succeeded; at least so many, where neither the broker nor this sidecar knows of all.',
+      type: 'histogram',
+      labels: TOPIC,
+      bounds: ATTEMPT_BOUNDS,
+      from: [{ family: 'attempts' }],
+    },
+    {
+      name: 'event_time_to_success_seconds',
+      help: 'Publish seen by a Tracehare to the settlement with which the message succeeded, however often it was delivered.',
+      type: 'histogram',
+      labels: TOPIC,
+      bounds: buckets.latency,
+      from: [{ family: 'time_to_success' }],
+    },
+    {
+      name: 'event_poison_total',
+      help: 'Messages that were delivered more often than rounds.poison out of a queue, once each.',
+      type: 'counter',
+      labels: [...TOPIC, 'queue'],
+      from: [{ family: 'poison' }],
+    },
+    {
+      name: 'event_reply_seconds',
+      help: 'Publish of a question (a message with a reply-to) to the delivery of its answer, by the topic of the question.',
+      type: 'histogram',
+      labels: TOPIC,
+      bounds: buckets.latency,
+      from: [{ family: 'replies' }],
+    },
+    {
+      name: 'event_replies_missing_total',
+      help: 'Questions without an answer within rpc.timeout, though somebody listens where it should go.',
+      type: 'counter',
+      labels: TOPIC,
+      from: [{ family: 'replies_missing' }],
+    },
+    {
+      name: 'event_replies_late_total',
+      help: 'Answers that came after rpc.timeout: counted as missing before, and not in event_reply_seconds.',
+      type: 'counter',
+      labels: TOPIC,
+      from: [{ family: 'replies_late' }],
     },
     {
       name: 'event_redelivered_total',

@@ -104,6 +104,17 @@ export const SIDECAR_METRICS: readonly CellMetric[] = [
     'Times a client selected tx after our confirm.select and its channel was closed: no client like it gets one again.',
     'shadow_conflicts',
   ),
+  counter(
+    'tracehare_correlation_limited_total',
+    'Times there was too much to tell how messages belong together: questions and requests forgotten before their answer, causes not found among what is open.',
+    'correlation_limited',
+    'of',
+  ),
+  counter(
+    'tracehare_keep_limited_total',
+    'Unsampled messages that were slow or came again and again, and got no trace because of tracing.keep.maxPerSecond.',
+    'keep_limited',
+  ),
   counter('tracehare_clock_reanchored_total', 'Steps of the wall clock that were followed.', 'clock_reanchored'),
   counter(
     'tracehare_faults_injected_total',
@@ -162,6 +173,12 @@ export const REGISTERED = {
   lossSpansLimited: {
     name: 'tracehare_loss_spans_limited_total',
     help: 'Unsampled lost messages without a span because of tracing.maxLossSpansPerSecond.',
+    type: 'counter',
+    labels: [],
+  },
+  keptSpansLimited: {
+    name: 'tracehare_kept_spans_limited_total',
+    help: 'Unsampled deliveries that failed and got no trace because of tracing.keep.maxPerSecond.',
     type: 'counter',
     labels: [],
   },

@@ -6,7 +6,7 @@ import type { LossLog } from './log.ts';
 import type { Loss } from './loss.ts';
 
 /** Definite losses into the log, with the names of the connections they happened on. */
-export function observeLosses(bus: EventBus, log: LossLog): void {
+export function observeLosses(bus: EventBus, log: LossLog): LossLog {
   const connections = new ConnectionTable();
   for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {
     bus.on(type, (event) => connections.observe(event));
@@ -27,6 +27,7 @@ export function observeLosses(bus: EventBus, log: LossLog): void {
   bus.on('message.lost', (event) => {
     log.add(common(event, event.side, event.queue, event.at, name(event.connection)));
   });
+  return log;
 }
 
 function common(

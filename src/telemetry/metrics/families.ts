@@ -33,6 +33,12 @@ export const FAMILY_LABELS = {
   /** publish to outcome; `error` is the loss reason, '' on success */
   sent: ['topic', 'pipeline', 'error'],
   processing: ['topic', 'pipeline', 'queue', 'error'],
+  attempts: ['topic', 'pipeline'],
+  time_to_success: ['topic', 'pipeline'],
+  poison: ['topic', 'pipeline', 'queue'],
+  replies: ['topic', 'pipeline'],
+  replies_missing: ['topic', 'pipeline'],
+  replies_late: ['topic', 'pipeline'],
   edge_messages: ['pipeline', 'kind', 'edge'],
   edge_lost: ['pipeline', 'kind', 'edge'],
   connections: [],
@@ -51,6 +57,8 @@ export const FAMILY_LABELS = {
   implausible_stamps: ['reason'],
   clock_reanchored: [],
   shadow_conflicts: [],
+  correlation_limited: ['of'],
+  keep_limited: [],
   faults_injected: ['type'],
   values_folded: ['label'],
   series_dropped: [],
@@ -73,6 +81,9 @@ export const OTEL_BOUNDS: readonly number[] = [
   0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
 
+/** Deliveries until success. */
+export const ATTEMPT_BOUNDS: readonly number[] = [1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 50, 100];
+
 export const ADDED_BOUNDS: readonly number[] = [
   0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1,
 ];
@@ -87,6 +98,9 @@ export function familyBounds({ buckets, openTelemetryNames }: Shape): FamilyBoun
     confirm: buckets.confirm,
     sent: OTEL_BOUNDS,
     processing: openTelemetryNames ? union(buckets.processing, OTEL_BOUNDS) : buckets.processing,
+    replies: buckets.latency,
+    attempts: ATTEMPT_BOUNDS,
+    time_to_success: buckets.latency,
     added: ADDED_BOUNDS,
   };
 }

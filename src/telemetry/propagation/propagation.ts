@@ -1,7 +1,7 @@
 import { copyWords, viewOf } from '../../amqp/bytes.ts';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { writeKey } from '../../amqp/content.ts';
-import type { Interceptor, TraceContext } from '../../proxy/ports/interceptor.ts';
+import type { Cause, Interceptor, TraceContext } from '../../proxy/ports/interceptor.ts';
 import { TRACEPARENT, TRACESTATE } from '../../proxy/ports/interceptor.ts';
 import type { IdPool } from '../traces/ids.ts';
 import {
@@ -74,10 +74,22 @@ export function createPropagation({ sampler, ids, injectUnsampled }: Propagation
     context.sampled = sampler.root(context.ids, context.at + TRACE, now, context.ratio);
   }
 
+  /** It is of the trace of what it comes of. */
+  function adopt(context: TraceContext, cause: Cause, now: number): void {
+    const { ids, at } = context;
+    for (let i = 0; i < 4; i++) ids[at + TRACE + i] = cause.ids[TRACE + i];
+    ids[at + PARENT] = cause.ids[SPAN];
+    ids[at + PARENT + 1] = cause.ids[SPAN + 1];
+    context.hasParent = true;
+    context.adopted = true;
+    context.sampled = sampler.child(cause.sampled, ids, at + TRACE, now);
+  }
+
   /** The message has no valid context. Returns the bytes written to `view` at `at`. */
   function begin(context: TraceContext, view: DataView, at: number, now: number): number {
     ids.spanId(context.ids, context.at + SPAN);
-    start(context, now);
+    if (context.cause?.adopts) adopt(context, context.cause, now);
+    else start(context, now);
     context.traced = true;
     if (!context.sampled && !injectUnsampled) return 0;
     copyWords(ENTRY_VIEW, 0, ENTRY_BYTES, view, at);

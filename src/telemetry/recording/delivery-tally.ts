@@ -1,6 +1,8 @@
 import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../proxy/ports/observer.ts';
 import { NONE, observe } from '../metrics/cells.ts';
+import { ATTEMPT_BOUNDS } from '../metrics/families.ts';
 import { foldName } from '../metrics/fold.ts';
+import { OwnPast } from './slowness.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
 const LABELS = ['topic', 'pipeline', 'queue'] as const;
@@ -12,6 +14,8 @@ const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
 export class DeliveryCells extends Tally implements DeliveryTally {
   readonly #latencyBounds: readonly number[];
   readonly #processingBounds: readonly number[];
+  readonly #successBounds: readonly number[];
+  readonly past: OwnPast;
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -22,6 +26,9 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #streamReads = NONE;
   #latency = NONE;
   #processing = NONE;
+  #attempts = NONE;
+  #timeToSuccess = NONE;
+  #poison = NONE;
   #unsettled = NONE;
   #overRate = NONE;
   #heldBack = NONE;
@@ -32,6 +39,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     super(owner, 'messages', LABELS, [topic, pipeline, queue]);
     this.#latencyBounds = owner.store.bounds.latency ?? [];
     this.#processingBounds = owner.store.bounds.processing ?? [];
+    this.#successBounds = owner.store.bounds.time_to_success ?? [];
+    this.past = new OwnPast(this.#successBounds);
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -116,6 +125,24 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.cells[cell] += 1;
   }
 
+  done(attempts: number, seconds: number, count = 1): void {
+    if (this.#attempts === NONE) this.#attempts = this.claim('attempts', this.#topic());
+    observe(this.cells, this.#attempts, ATTEMPT_BOUNDS, attempts, count);
+    if (Number.isNaN(seconds)) return;
+    if (this.#timeToSuccess === NONE) this.#timeToSuccess = this.claim('time_to_success', this.#topic());
+    observe(this.cells, this.#timeToSuccess, this.#successBounds, seconds, count);
+  }
+
+  /** Call it once a second. */
+  advance(nowMs: number): void {
+    if (this.#timeToSuccess !== NONE) this.past.advance(nowMs, this.cells, this.#timeToSuccess);
+  }
+
+  poisonous(): void {
+    if (this.#poison === NONE) this.#poison = this.claim('poison', this.names);
+    this.cells[this.#poison] += 1;
+  }
+
   unsettled(change: number): void {
     if (this.#unsettled === NONE) this.#unsettled = this.claim('unsettled', this.names);
     this.cells[this.#unsettled] += change;
@@ -141,11 +168,15 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#streamReads =
       this.#latency =
       this.#processing =
+      this.#attempts =
+      this.#timeToSuccess =
+      this.#poison =
       this.#unsettled =
       this.#overRate =
       this.#heldBack =
         NONE;
     this.#dead = undefined;
+    this.past.forget();
   }
 
   /** Label values of a series without a queue. */

@@ -11,6 +11,7 @@ const NOT_CONFIGURED = -1;
 /** One topic's publishes. Nothing here allocates but the first count of a series. */
 export class PublishCells extends Tally implements PublishTally {
   readonly #confirmBounds: readonly number[];
+  readonly #replyBounds: readonly number[];
   readonly #sentBounds: readonly number[] | undefined;
   #passed = NONE;
   #bytes = NONE;
@@ -21,6 +22,9 @@ export class PublishCells extends Tally implements PublishTally {
   #expected = NONE;
   #spared = NONE;
   #fanout = NONE;
+  #replies = NONE;
+  #repliesMissing = NONE;
+  #repliesLate = NONE;
   #overRate = NONE;
   #heldBack = NONE;
   /** as told: kept when the tally is freed, for it is told only once */
@@ -30,6 +34,7 @@ export class PublishCells extends Tally implements PublishTally {
   constructor(owner: TallyOwner, topic: string, pipeline: string, durations: boolean) {
     super(owner, 'messages', LABELS, [topic, pipeline]);
     this.#confirmBounds = owner.store.bounds.confirm ?? [];
+    this.#replyBounds = owner.store.bounds.replies ?? [];
     this.#sentBounds = durations ? owner.store.bounds.sent : undefined;
   }
 
@@ -86,6 +91,27 @@ export class PublishCells extends Tally implements PublishTally {
     observe(this.cells, this.#confirm, this.#confirmBounds, seconds, count);
   }
 
+  replied(seconds: number): void {
+    if (this.#replies === NONE) this.#openReplies();
+    observe(this.cells, this.#replies, this.#replyBounds, seconds, 1);
+  }
+
+  replyMissing(): void {
+    if (this.#replies === NONE) this.#openReplies();
+    this.cells[this.#repliesMissing] += 1;
+  }
+
+  repliedLate(): void {
+    if (this.#repliesLate === NONE) this.#repliesLate = this.claim('replies_late', this.names);
+    this.cells[this.#repliesLate] += 1;
+  }
+
+  /** Both together: a share of missing answers can be computed from the first question on. */
+  #openReplies(): void {
+    this.#replies = this.claim('replies', this.names);
+    this.#repliesMissing = this.claim('replies_missing', this.names);
+  }
+
   unroutedAsExpected(): void {
     if (this.#expected === NONE) this.#expected = this.claim('unrouted_expected', this.names);
     this.cells[this.#expected] += 1;
@@ -109,6 +135,7 @@ export class PublishCells extends Tally implements PublishTally {
 
   protected override forget(): void {
     this.#passed = this.#bytes = this.#success = this.#failed = this.#confirm = this.#sent = NONE;
+    this.#replies = this.#repliesMissing = this.#repliesLate = NONE;
     this.#expected = this.#spared = this.#fanout = this.#overRate = this.#heldBack = NONE;
   }
 

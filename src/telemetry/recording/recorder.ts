@@ -1,4 +1,12 @@
-import type { DeliveryTally, Hop, HopTally, Observer, PublishTally, TrafficTally } from '../../proxy/ports/observer.ts';
+import type {
+  DeliveryTally,
+  Hop,
+  HopTally,
+  Observer,
+  PublishTally,
+  Slowness,
+  TrafficTally,
+} from '../../proxy/ports/observer.ts';
 import { type CellMessage, CellStore } from '../metrics/cells.ts';
 import { type Edge, edgeKey, edgesOf } from '../metrics/edges.ts';
 import { familyBounds, type Shape } from '../metrics/families.ts';
@@ -68,6 +76,14 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
   }
 
   deliveries(topic: string, pipeline: string, queue: string): DeliveryTally {
+    return this.#delivery(topic, pipeline, queue);
+  }
+
+  slowness(topic: string, pipeline: string, queue: string): Slowness {
+    return this.#delivery(topic, pipeline, queue).past;
+  }
+
+  #delivery(topic: string, pipeline: string, queue: string): DeliveryCells {
     const t = this.admit('topic', foldName(topic));
     const p = this.admit('pipeline', pipeline);
     const names = this.together('messages', [t, p, this.admit('queue', foldName(queue))]);
@@ -89,6 +105,7 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
   /** Call once a second, with the clock of `sweep`: figures of the last minute move by it. */
   advance(nowMs: number): void {
     this.#traffic.advance(nowMs);
+    for (const tally of this.#deliveries.values()) tally.advance(nowMs);
   }
 
   /** Frees what has been idle for `idleAfter`. Call once a minute, with any steady clock in milliseconds. */

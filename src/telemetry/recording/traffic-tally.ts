@@ -23,6 +23,7 @@ export class TrafficCells implements TrafficTally {
   readonly #negativeLatencies = new GreatestOfMinute();
   readonly #clockReanchored: number;
   readonly #shadowConflicts: number;
+  readonly #keepLimited: number;
   readonly #bytes: Record<Direction, number>;
   readonly #added: Record<Direction, number>;
   readonly #labelled = new Map<FamilyName, Map<string, number>>();
@@ -43,8 +44,10 @@ export class TrafficCells implements TrafficTally {
     this.#worstNegativeLatency = store.allocate('worst_negative_latency', []);
     this.#clockReanchored = store.allocate('clock_reanchored', []);
     this.#shadowConflicts = store.allocate('shadow_conflicts', []);
+    this.#keepLimited = store.allocate('keep_limited', []);
     this.#bytes = directions('relay_bytes');
     this.#added = directions('added');
+    for (const what of ['question', 'request', 'cause']) this.#labelledCell('correlation_limited', what);
   }
 
   connections(change: 1 | -1): void {
@@ -111,6 +114,14 @@ export class TrafficCells implements TrafficTally {
 
   clockReanchored(): void {
     this.#cells[this.#clockReanchored] += 1;
+  }
+
+  keepLimited(): void {
+    this.#cells[this.#keepLimited] += 1;
+  }
+
+  correlationLimited(what: 'question' | 'request' | 'cause'): void {
+    this.#count('correlation_limited', what);
   }
 
   faultInjected(type: string): void {

@@ -1,0 +1,174 @@
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ReceivedSpan } from '../../testing/otlp.ts';
+import type { Tracehare } from '../../testing/tracehare.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
+import { until } from '../../testing/wait.ts';
+import { Site } from './apps.ts';
+import { Spans } from './spans.ts';
+import { treeOf } from './tree.ts';
+
+let vhost: Vhost;
+let site: Site;
+let spans: Spans;
+/** in front of the producer, and of the consumer: neither samples anything */
+let front: Tracehare;
+let back: Tracehare;
+
+const UNSAMPLED = { OTEL_TRACES_SAMPLER: 'always_off' };
+
+beforeAll(async () => {
+  vhost = await createVhost();
+  site = new Site(vhost);
+  spans = await Spans.start();
+  front = await site.sidecar({ env: spans.from('front', UNSAMPLED) });
+  back = await site.sidecar({
+    env: spans.from('back', { OTEL_TRACES_SAMPLER: 'parentbased_always_off' }),
+    config: 'tracing: { keep: { slow: 10s, maxPerSecond: 1000 } }',
+  });
+});
+
+afterAll(async () => {
+  await site?.stop();
+  await spans?.stop();
+  await vhost?.remove();
+});
+
+async function consume(
+  sidecar: Tracehare,
+  queue: string,
+  handle: (channel: Channel, message: ConsumeMessage, number: number) => void,
+): Promise<void> {
+  const channel = await site.channel(sidecar.port);
+  let number = 0;
+  await channel.consume(queue, (message) => handle(channel, message as ConsumeMessage, ++number));
+}
+
+const shown = ({ name, attributes, resource }: ReceivedSpan) => ({
+  name,
+  kept: attributes['tracehare.kept'],
+  service: resource['service.name'],
+});
+
+test('a rejected message is a whole trace, written by the sidecar of its consumer', async () => {
+  const producer = await site.channel(front.port);
+  await producer.assertQueue('rejected');
+  await consume(back, 'rejected', (channel, message) => channel.nack(message, false, false));
+  const before = BigInt(Date.now() - 1) * 1_000_000n;
+  producer.sendToQueue('rejected', Buffer.from('12345'));
+  const all = await spans.all('rejected', 2);
+  expect(treeOf(all)).toBe('publish rejected\n  process rejected');
+  expect(all.map(shown)).toEqual([
+    { name: 'publish rejected', kept: undefined, service: 'back' },
+    { name: 'process rejected', kept: 'failed', service: 'back' },
+  ]);
+  const [published, processed] = all;
+  expect(published).toMatchObject({
+    kind: 'PRODUCER',
+    parentSpanId: '',
+    start: published.end,
+    attributes: {
+      'messaging.operation.name': 'publish',
+      'messaging.destination.name': 'rejected',
+      'messaging.message.body.size': 5,
+    },
+  });
+  // of the consumer's connection it says nothing
+  for (const key of ['tracehare.connection', 'server.port', 'messaging.client.id', 'tracehare.sequence']) {
+    expect(published.attributes).not.toHaveProperty([key]);
+  }
+  expect(before < published.start && published.start < processed.start).toBe(true);
+});
+
+test('slow ones are kept among many that are not, and no other', async () => {
+  const sidecar = await site.sidecar({
+    env: spans.from('slow', UNSAMPLED),
+    config: 'tracing: { keep: { slow: 1500ms } }',
+  });
+  const producer = await site.channel(sidecar.port);
+  await producer.assertQueue('mostly-quick');
+  const held: [Channel, ConsumeMessage][] = [];
+  await consume(sidecar, 'mostly-quick', (channel, message, number) => {
+    if (number % 100 === 0) held.push([channel, message]);
+    else channel.ack(message);
+  });
+  for (let i = 0; i < 1000; i++) producer.sendToQueue('mostly-quick', Buffer.from(`${i}`));
+  await until(() => held.length === 10, 'ten are held');
+  const since = performance.now();
+  await until(() => performance.now() - since > 1600, 'they have been held for long');
+  for (const [channel, message] of held) channel.ack(message);
+  const all = await spans.all('mostly-quick', 20);
+  const slow = all.filter(({ name }) => name.startsWith('process'));
+  expect(slow.map(shown)).toEqual(slow.map(() => ({ name: 'process mostly-quick', kept: 'slow', service: 'slow' })));
+  expect(slow).toHaveLength(10);
+  expect(treeOf(all)).toBe(Array.from({ length: 10 }, () => 'publish mostly-quick\n  process mostly-quick').join('\n'));
+});
+
+test('by default slow is what takes longer than nearly all did in the last minutes', async () => {
+  const sidecar = await site.sidecar({ env: spans.from('auto', UNSAMPLED) });
+  const producer = await site.channel(sidecar.port);
+  await producer.assertQueue('usual');
+  let slow: (() => void) | undefined;
+  await consume(sidecar, 'usual', (channel, message) => {
+    if (message.content.toString() === 'slow') slow = () => channel.ack(message);
+    else channel.ack(message);
+  });
+  for (let i = 0; i < 500; i++) producer.sendToQueue('usual', Buffer.from('quick'));
+  const metrics = async () => (await sidecar.metrics()).sum('event_attempts_count', { topic: 'usual' });
+  await until(async () => (await metrics()) === 500, 'all are done with');
+  // the next look at the past is due within a second
+  const longest = (await sidecar.metrics()).matching('event_time_to_success_seconds_bucket', { topic: 'usual' });
+  const usual = longest.find(({ value }) => value >= 495)?.labels.le;
+  const started = performance.now();
+  await until(() => performance.now() - started > 2500, 'its past is known');
+  const bound = Math.max(0.1, Number(usual)) * 1000;
+  producer.sendToQueue('usual', Buffer.from('slow'));
+  const since = performance.now();
+  await until(() => slow !== undefined && performance.now() - since > bound + 200, 'it is slower than nearly all');
+  slow?.();
+  const all = await spans.all('usual', 2);
+  expect(treeOf(all.filter(({ attributes }) => attributes['messaging.message.body.size'] === 4))).toBe(
+    'publish usual\n  process usual',
+  );
+});
+
+test('a message that comes again and again is kept from its third attempt on', async () => {
+  const producer = await site.channel(front.port);
+  await producer.assertQueue('again');
+  await consume(back, 'again', (channel, message, number) => {
+    if (number < 4) channel.nack(message, false, true);
+    else channel.ack(message);
+  });
+  producer.sendToQueue('again', Buffer.from('x'));
+  const all = await until(() => {
+    const found = spans.of('again').filter(({ name }) => name.startsWith('process'));
+    return found.length === 2 && found;
+  }, 'two attempts are exported');
+  expect(all.map(({ attributes }) => [attributes['tracehare.attempt'], attributes['tracehare.kept']])).toEqual([
+    [3, 'repeated'],
+    [4, 'repeated'],
+  ]);
+});
+
+test('at most so many a second, and the rest is counted', async () => {
+  const sidecar = await site.sidecar({
+    env: spans.from('limited', UNSAMPLED),
+    config: 'tracing: { keep: { slow: 1ms, maxPerSecond: 5 } }',
+  });
+  const producer = await site.channel(front.port);
+  await producer.assertQueue('all-slow');
+  for (let i = 0; i < 500; i++) producer.sendToQueue('all-slow', Buffer.from('x'));
+  await until(async () => (await producer.checkQueue('all-slow')).messageCount === 500, 'all are there');
+  await consume(sidecar, 'all-slow', (channel, message) => channel.ack(message));
+  const counts = async () => {
+    const metrics = await sidecar.metrics();
+    const limited = metrics.sum('tracehare_keep_limited_total') + metrics.sum('tracehare_kept_spans_limited_total');
+    const kept = spans.of('all-slow').filter(({ name }) => name.startsWith('process')).length;
+    return { limited, kept };
+  };
+  await until(async () => {
+    const { limited, kept } = await counts();
+    return limited + kept === 500;
+  }, 'each is kept or counted');
+  expect((await counts()).limited).toBeGreaterThan(400);
+});
