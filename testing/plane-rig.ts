@@ -182,6 +182,7 @@ export function createRig({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
+    watermark: (of) => recorder.watermark(of),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),

@@ -41,6 +41,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
+    watermark: (of) => recorder.watermark(of),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),

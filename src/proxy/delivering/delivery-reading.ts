@@ -34,6 +34,8 @@ export class DeliveryReading {
   /** of delivery-marks.ts, besides its consumer */
   #marks = 0;
   #latency = Number.NaN;
+  /** when it came into its queue, microseconds since the epoch; NaN: not known */
+  #stamp = Number.NaN;
   #detail: SpanDetail | undefined;
   #deadLetterQueue = '';
   #deadLetterReason = '';
@@ -58,6 +60,7 @@ export class DeliveryReading {
       this.#isFirst = !isStreamRead;
       this.#latency = this.#since(stamp, now);
     }
+    if (isStamped && !hasDied && !isStreamRead && this.#isPlausible(stamp, now)) this.#stamp = stamp;
     // on first deliveries the header is the publisher's own
     if (redelivered) this.#marks |= this.#limitReached(scope.vhost, source.queue, header);
     context.ids = run.ids;
@@ -94,6 +97,7 @@ export class DeliveryReading {
       run.isFirst = this.#isFirst;
       run.marks = run.source.number | this.#marks;
       run.latency = this.#latency;
+      run.stamp = this.#stamp;
       run.detail = this.#detail;
       run.deadLetterQueue = this.#deadLetterQueue;
       run.deadLetterReason = this.#deadLetterReason;
@@ -111,6 +115,7 @@ export class DeliveryReading {
       run.deadLetterQueue === this.#deadLetterQueue &&
       run.deadLetterReason === this.#deadLetterReason &&
       // messages that were published together have one stamp
+      Object.is(run.stamp, this.#stamp) &&
       Object.is(run.latency, this.#latency)
     );
   }
@@ -119,7 +124,7 @@ export class DeliveryReading {
     this.#passageBits = redelivered ? REDELIVERED : 0;
     this.#isFirst = false;
     this.#marks = 0;
-    this.#latency = Number.NaN;
+    this.#latency = this.#stamp = Number.NaN;
     this.#detail = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
   }
@@ -133,6 +138,13 @@ export class DeliveryReading {
     const limit = this.#plane.facts.deliveryLimit(vhost, queue);
     if (limit !== undefined) return count >= limit ? AT_LIMIT : 0;
     return count >= this.defaultDeliveryLimit ? AT_DEFAULT_LIMIT : 0;
+  }
+
+  /** Whether a stamp can be believed. A latency tells of most. */
+  #isPlausible(stamp: number, now: number): boolean {
+    if (!Number.isNaN(this.#latency)) return true;
+    const seconds = (this.#plane.clock.micros(now) - stamp) / 1e6;
+    return seconds >= -MOST_SKEW_S && seconds <= OLDEST_STAMP_S;
   }
 
   /** Seconds from a stamp until now. NaN, with the cause counted, when the stamp can't be believed. */

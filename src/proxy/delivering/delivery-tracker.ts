@@ -23,6 +23,8 @@ const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE
 const MIN_UNCOMMITTED = 1024;
 /** Settlements kept for the case that the broker takes them all the same; most brokers never do. */
 const MOST_WAITING = 4096;
+/** By these a consumer goes: its deliveries wait until there is another one. */
+const LEAVES = new Set<RequeueReason>(['consumer_cancelled', 'channel_closed', 'connection_closed']);
 /** Numbers from the first delivery to the last. */
 const ALL = Number.POSITIVE_INFINITY;
 
@@ -111,8 +113,9 @@ export class DeliveryTracker implements Flushable {
   /** The last byte of each passed towards the app; `held`: a fault keeps it from the socket, `left` tells when not. */
   passed(run: DeliveryRun, held = false): void {
     const { route, tag, count } = run;
-    const { tally, hop } = route;
+    const { tally, hop, watermark } = route;
     tally.passed(run.bytes, run.redelivered, run.get, count);
+    watermark.reached(run.stamp);
     hop.passed(run.redelivered, count);
     const isStreamRead = (run.marks & STREAM_READ) !== 0;
     if (isStreamRead) tally.streamRead(run.latency, count);
@@ -362,6 +365,7 @@ export class DeliveryTracker implements Flushable {
       return;
     }
     this.#settled(stretch);
+    if (LEAVES.has(reason)) stretch.route.watermark.wentBack(stretch.stamp);
     // what was not settled stays in a stream, as what was
     const isStreamRead = (stretch.marks & STREAM_READ) !== 0;
     if (!isStreamRead) stretch.route.tally.requeued(reason, stretch.count);

@@ -1,7 +1,7 @@
 import type { OtherEvent } from '../../events/lifecycle.ts';
 import type { Passage } from '../../events/passage.ts';
 import type { Interceptor } from '../ports/interceptor.ts';
-import type { Hop, Observer } from '../ports/observer.ts';
+import type { Hop, Observer, WatermarkNames } from '../ports/observer.ts';
 import type { Middleware } from './middleware.ts';
 
 /**
@@ -32,6 +32,7 @@ export function failOpenObserver(observer: Observer): Observer {
     deliveries: (topic: string, pipeline: string, queue: string) =>
       asked(() => observer.deliveries(topic, pipeline, queue)),
     hop: (hop: Hop) => asked(() => observer.hop(hop)),
+    watermark: (of: WatermarkNames) => asked(() => observer.watermark(of)),
   });
 }
 

@@ -150,6 +150,7 @@ export class Plane {
         const tally = this.observer.publishes(topic, label);
         if (fanout !== undefined) this.#tellFanout(fanout, `${topic}\0${label}`, { scope, key, tally });
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const watermark = this.observer.watermark({ topic, pipeline: label, queue: undefined, routingKey });
         const shadow = treatment.loss !== 'off' && mayShadow;
         return {
           ...names,
@@ -157,6 +158,7 @@ export class Plane {
           pipeline: label,
           tally,
           hop,
+          watermark,
           treatment,
           variants: undefined,
           isPlain: isPlain(treatment),
@@ -178,12 +180,14 @@ export class Plane {
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.deliveries(topic, label, queue);
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const watermark = this.observer.watermark({ topic, pipeline: label, queue, routingKey });
         return {
           ...names,
           topic,
           pipeline: label,
           tally,
           hop,
+          watermark,
           treatment,
           variants: undefined,
           isPlain: isPlain(treatment),

@@ -15,6 +15,8 @@ export interface Observer {
   deliveries(topic: string, pipeline: string, queue: string): DeliveryTally;
   /** The tally of one step of the service map; asked once per route and then kept. */
   hop(hop: Hop): HopTally;
+  /** How far the messages of one route have come; asked once per route and then kept. */
+  watermark(of: WatermarkNames): Watermark;
   /** Details of what happened. They go through a bounded ring: when it is full they are dropped and counted. */
   emit(event: OtherEvent): void;
   /** The end of a message's passage, told the same way. The object is reused: it is valid until this returns. */
@@ -122,6 +124,23 @@ export interface HopTally {
   passed(redelivered: boolean, count?: number): void;
   /** One of them is definitely lost. */
   lost(): void;
+}
+
+/** Messages that go to the same queues, and out of a queue in the order in which they were published. */
+export interface WatermarkNames {
+  topic: string;
+  pipeline: string;
+  /** undefined: of publishes */
+  queue: string | undefined;
+  routingKey: string;
+}
+
+/** Stamps are x-tracehare-sent: microseconds since the epoch, NaN where there is none. */
+export interface Watermark {
+  /** A message of this stamp was published, or delivered. */
+  reached(stamp: number): void;
+  /** A delivery of this stamp waits in its queue again, for its consumer has gone. */
+  wentBack(stamp: number): void;
 }
 
 export type Direction = 'upstream' | 'downstream';

@@ -9,7 +9,7 @@ import { isAboutFrames, refusalOf } from './broker-refusal.ts';
 import type { BrokerSilence } from './broker-silence.ts';
 import { ConfirmTranslator } from './confirm-translator.ts';
 import { PublishHistory } from './publish-history.ts';
-import { DROPPED, MANDATORY } from './publish-marks.ts';
+import { DROPPED, MANDATORY, SENT_ADDED } from './publish-marks.ts';
 import { PublishNumbers } from './publish-numbers.ts';
 import { NO_REPLY, PublishOutcomes, type Reply } from './publish-outcomes.ts';
 import type { PublishRun, Returned } from './publish-run.ts';
@@ -74,6 +74,7 @@ export class PublishTracker implements Flushable {
   };
   readonly #committed = (stretch: Stretch<PublishTally>): void => {
     this.#countPassed(stretch);
+    noteNewest(stretch);
     if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', false, this.#now);
     else if ((stretch.marks & DROPPED) !== 0) this.#outcomes.lost(stretch, 'fault', false, this.#now);
     else this.#routed(stretch);
@@ -125,7 +126,10 @@ export class PublishTracker implements Flushable {
       this.#neverTaken(run, first);
       return;
     }
-    if (decidedBy !== COMMIT) countPassed(run.route, run.bytes, run.count);
+    if (decidedBy !== COMMIT) {
+      countPassed(run.route, run.bytes, run.count);
+      noteNewest(run);
+    }
     const isPlain = decidedBy === RETURN;
     // a broker that blocks leaves what was flushed in the kernel
     const awaits = isPlain && (run.marks & MANDATORY) === 0 && !this.#silence.mayBeBlocked ? FLUSH : decidedBy;
@@ -334,4 +338,9 @@ export class PublishTracker implements Flushable {
 function countPassed({ tally, hop }: Route<PublishTally>, bodyBytes: number, count: number): void {
   tally.passed(bodyBytes, count);
   hop.passed(false, count);
+}
+
+/** A stamp of ours says when it was published; any other is the app's to choose. */
+function noteNewest({ route, marks, stamp }: Pick<Stretch<PublishTally>, 'route' | 'marks' | 'stamp'>): void {
+  if ((marks & SENT_ADDED) !== 0) route.watermark.reached(stamp);
 }

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
 import { makeRoom } from '../ports/bounded.ts';
-import type { HopTally } from '../ports/observer.ts';
+import type { HopTally, Watermark } from '../ports/observer.ts';
 import type { ByMessage, Treatment } from './treatment.ts';
 
 /** Where messages of one exchange and routing key are counted; made once, then found by bytes. */
@@ -17,6 +17,7 @@ export interface Route<T> {
   readonly queue: string;
   readonly tally: T;
   readonly hop: HopTally;
+  readonly watermark: Watermark;
   /** what configuration says of its messages */
   readonly treatment: Treatment;
   /** the route instead of this one for messages that rules tell apart by more than names; undefined: there are none */

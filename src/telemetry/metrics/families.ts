@@ -23,6 +23,9 @@ export const FAMILY_LABELS = {
   redelivered: ['topic', 'pipeline'],
   requeued: ['topic', 'pipeline', 'reason'],
   unsettled: ['topic', 'pipeline', 'queue'],
+  /** no counts: when the newest publish was, and that of the newest delivery; seconds since the epoch */
+  published_at: ['topic', 'pipeline', 'routing_key'],
+  delivered_at: ['topic', 'pipeline', 'queue', 'routing_key'],
   /** messages that came faster than their rule's rate limit, and how long reading stopped for it */
   over_rate: ['topic', 'pipeline', 'side'],
   held_back: ['topic', 'pipeline', 'side'],
