@@ -204,12 +204,28 @@ export function topic(): Dashboard {
     .withRow(row('Consumers of $topic'))
     .withPanel(
       lines({
+        title: 'Oldest waiting message by queue',
+        description:
+          'For how long the oldest message that no consumer has got yet has waited. A line that climbs by a second each second is a queue whose consumers get nothing at all.',
+        unit: 's',
+        bad: { warn: 60, bad: 300 },
+        queries: [
+          {
+            expr: 'max by (queue) (event:oldest_waiting_seconds{topic="$topic", pipeline=~"$pipeline"})',
+            legend: '{{queue}}',
+          },
+        ],
+        width: 12,
+      }),
+    )
+    .withPanel(
+      lines({
         title: 'Settled by queue',
         description: 'Deliveries settled per second, by the queue they came from.',
         unit: 'mps',
         bad: 'never',
         queries: [{ expr: `sum by (queue) (${rate('event_processing_seconds_count')})`, legend: '{{queue}}' }],
-        width: 8,
+        width: 12,
       }),
     )
     .withPanel(
@@ -220,7 +236,7 @@ export function topic(): Dashboard {
         unit: 'short',
         bad: { warn: 1000, bad: 10000 },
         queries: [{ expr: `sum by (queue) (tracehare_unsettled_deliveries{${CHOSEN}})`, legend: '{{queue}}' }],
-        width: 8,
+        width: 12,
       }),
     )
     .withPanel(
@@ -238,7 +254,7 @@ export function topic(): Dashboard {
           { expr: `60 * sum by (reason) (${rate('event_requeued_total')})`, legend: 'requeued: {{reason}}' },
           { expr: `60 * sum(${rate('event_redelivered_total')})`, legend: 'redelivered' },
         ],
-        width: 8,
+        width: 12,
       }),
     )
 

@@ -20,6 +20,7 @@ bucket. Labels without a value are left out.
 - \`id\`, \`source\`, \`target\`, \`title\`, \`subtitle\`: fields of Grafana's node graph, see
   [operations.md](operations.md#service-map).
 - \`queue\`: where the message was delivered from; of dead letters, where it died.
+- \`routing_key\`: of at most 32 keys of a topic, see [operations.md](operations.md#who-waits).
 
 Generated names are counted under their stem: direct reply-to keys as \`amq.rabbitmq.reply-to\`,
 server-named queues as \`amq.gen-*\`, names that end in a UUID or in 16 or more hexadecimal digits as

@@ -132,7 +132,7 @@ export function shortened(rules: string): string {
       if (short === undefined) throw new Error(`no short form of ${duration}: add one to shortened()`);
       return short;
     })
-    .replace(/< 300\b/g, '< 3');
+    .replace(/([<>]) 300\b/g, '$1 3');
 }
 
 async function startSidecars(vhost: Vhost, otlp: OtlpReceiver, folder: string) {
