@@ -9,6 +9,7 @@ import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, CONSUMER, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
+import { Handling } from './handling.ts';
 import { OpenTags } from './open-tags.ts';
 import { SettledLately } from './settled-lately.ts';
 import type { Settlement } from './settlement.ts';
@@ -47,6 +48,9 @@ export class DeliveryTracker implements Flushable {
   readonly #teller: PassageTeller<DeliveryTally>;
   readonly #tags = new OpenTags(this.#open);
   readonly #lately = new SettledLately();
+  readonly #handling = new Handling();
+  /** the settlement at hand is of deliveries one after another, and in the order in which they came */
+  #isInOrder = false;
   /** in tx: settlements wait for the commit */
   #transaction: Transaction | undefined;
   /** the app has sent what the broker closes the channel for: settlements since, which wait for that close or a reply */
@@ -63,6 +67,7 @@ export class DeliveryTracker implements Flushable {
     this.#settled(stretch);
     const { tally } = stretch.route;
     tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    if (this.#isInOrder) this.#handled(stretch);
     this.#sent(stretch);
     this.#tellSampled(stretch, ACKED);
   };
@@ -143,6 +148,7 @@ export class DeliveryTracker implements Flushable {
     this.#tags.unfollowed(tag + to, count - to);
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (kept === 0) return;
+    this.#handling.came(tag + from, kept, this.#open.awaiting);
     this.#open.add(run, from, kept, tag + from, SETTLEMENT);
     run.route.tally.unsettled(kept);
   }
@@ -291,6 +297,7 @@ export class DeliveryTracker implements Flushable {
   #apply({ how, from, to, requeue }: Settlement): void {
     const last = to === 0 ? this.#lastTag : to;
     this.#tags.closed(from, last);
+    this.#isInOrder = this.#transaction === undefined && this.#findOrder(from, last, requeue);
     if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
     else
       this.#open.take(from, last, SETTLEMENT, (stretch) => {
@@ -298,6 +305,27 @@ export class DeliveryTracker implements Flushable {
         if (requeue && (stretch.marks & STREAM_READ) === 0) this.#requeued(stretch, how);
         else this.#rejected(stretch, how);
       });
+  }
+
+  /** Whether what is settled now shows how long its handler took. */
+  #findOrder(from: number, to: number, requeue: boolean): boolean {
+    const first = this.#open.first(SETTLEMENT);
+    if (from > first) this.#handling.overtook(this.#now);
+    else if (requeue || (from === 0 && to !== first)) this.#handling.passed(this.#now);
+    else return true;
+    return false;
+  }
+
+  #handled({ route, first, count, time }: Stretch<DeliveryTally>): void {
+    // those that were just taken are not open any more
+    const held = this.#open.awaiting + count;
+    const split = this.#handling.settled(first, count, time, held, this.#now);
+    if (split !== undefined) route.tally.handled(split.waited, split.worked, count);
+  }
+
+  /** basic.qos: so many deliveries may be open, 0 for any number. */
+  prefetches(count: number): void {
+    this.#handling.prefetch = count;
   }
 
   /** The app sends basic.recover; `recover` follows with its answer. */
@@ -388,6 +416,7 @@ export class DeliveryTracker implements Flushable {
   }
 
   #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
+    if (this.#isInOrder) this.#handled(stretch);
     this.#sent(stretch);
     this.#failed(stretch, settlement, 'rejected');
   }

@@ -94,6 +94,8 @@ export interface DeliveryTally extends PacedTally {
   streamRead(seconds: number, count?: number): void;
   /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
   succeeded(seconds: number, autoAck: boolean, count?: number): void;
+  /** Of those that end so, or `failed`, what is known to have been a wait for their handler, and what that took: seconds of each. */
+  handled(waited: number, worked: number, count?: number): void;
   /**
    * Rejected or nacked without requeue, or requeued once too often, `lost` unless the queue is known to dead-letter; or
    * lost under auto-ack: then `seconds` is NaN.

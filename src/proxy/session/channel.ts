@@ -228,6 +228,10 @@ export class Channel implements Scope {
       case 'basic.cancel':
         this.#cancel(readMethod(name, buf, start, end), now);
         return;
+      case 'basic.qos':
+        this.deliveries.prefetches(readMethod(name, buf, start, end).prefetchCount);
+        this.#ask({ reply: 'basic.qos-ok' });
+        return;
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
         this.#ask({ reply: 'basic.get-ok', get: { queue: queue || this.#lastQueue, noAck } });

@@ -109,6 +109,22 @@ export function messageMetrics({ buckets }: Shape): CellMetric[] {
       from: [{ family: 'processing', labels: ({ error: _, ...labels }) => labels }],
     },
     {
+      name: 'event_prefetch_wait_seconds',
+      help: "Delivery until the app begins to work on it: the part of event_processing_seconds that a message waits in the client's prefetch, where that is known.",
+      type: 'histogram',
+      labels: [...TOPIC, 'queue'],
+      bounds: buckets.processing,
+      from: [{ family: 'prefetch_wait' }],
+    },
+    {
+      name: 'event_handler_seconds',
+      help: 'The rest of event_processing_seconds, where that is known: how long the app works on a message.',
+      type: 'histogram',
+      labels: [...TOPIC, 'queue'],
+      bounds: buckets.processing,
+      from: [{ family: 'handler' }],
+    },
+    {
       name: 'event_redelivered_total',
       help: 'Deliveries the broker marked as redelivered.',
       type: 'counter',

@@ -34,6 +34,8 @@ export const FAMILY_LABELS = {
   /** publish to outcome; `error` is the loss reason, '' on success */
   sent: ['topic', 'pipeline', 'error'],
   processing: ['topic', 'pipeline', 'queue', 'error'],
+  prefetch_wait: ['topic', 'pipeline', 'queue'],
+  handler: ['topic', 'pipeline', 'queue'],
   edge_messages: ['pipeline', 'kind', 'edge'],
   edge_lost: ['pipeline', 'kind', 'edge'],
   connections: [],
@@ -88,6 +90,8 @@ export function familyBounds({ buckets, openTelemetryNames }: Shape): FamilyBoun
     confirm: buckets.confirm,
     sent: OTEL_BOUNDS,
     processing: openTelemetryNames ? union(buckets.processing, OTEL_BOUNDS) : buckets.processing,
+    prefetch_wait: buckets.processing,
+    handler: buckets.processing,
     added: ADDED_BOUNDS,
   };
 }

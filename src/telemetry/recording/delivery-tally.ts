@@ -12,6 +12,7 @@ const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
 export class DeliveryCells extends Tally implements DeliveryTally {
   readonly #latencyBounds: readonly number[];
   readonly #processingBounds: readonly number[];
+  readonly #handlerBounds: readonly number[];
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -22,6 +23,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #streamReads = NONE;
   #latency = NONE;
   #processing = NONE;
+  #prefetchWait = NONE;
+  #handler = NONE;
   #unsettled = NONE;
   #overRate = NONE;
   #heldBack = NONE;
@@ -32,6 +35,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     super(owner, 'messages', LABELS, [topic, pipeline, queue]);
     this.#latencyBounds = owner.store.bounds.latency ?? [];
     this.#processingBounds = owner.store.bounds.processing ?? [];
+    this.#handlerBounds = owner.store.bounds.handler ?? [];
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -74,6 +78,15 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     if (autoAck) return;
     if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
     observe(this.cells, this.#processing, this.#processingBounds, seconds, count);
+  }
+
+  handled(waited: number, worked: number, count = 1): void {
+    if (this.#handler === NONE) {
+      this.#prefetchWait = this.claim('prefetch_wait', this.names);
+      this.#handler = this.claim('handler', this.names);
+    }
+    observe(this.cells, this.#prefetchWait, this.#handlerBounds, waited, count);
+    observe(this.cells, this.#handler, this.#handlerBounds, worked, count);
   }
 
   failed(reason: LossReason, seconds: number, lost: boolean): void {
@@ -141,6 +154,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#streamReads =
       this.#latency =
       this.#processing =
+      this.#prefetchWait =
+      this.#handler =
       this.#unsettled =
       this.#overRate =
       this.#heldBack =
