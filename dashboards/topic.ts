@@ -201,6 +201,27 @@ export function topic(): Dashboard {
       }),
     )
 
+    .withPanel(
+      lines({
+        title: 'Prefetch wait and handler by queue, mean',
+        description:
+          'Processing taken apart, where the order of settlements shows it (docs/operations.md): how long a delivery waits in the client’s prefetch until the app begins with it, and how long the app works on it.',
+        unit: 's',
+        bad: LATENCY,
+        queries: [
+          {
+            expr: `sum by (queue) (${rate('event_prefetch_wait_seconds_sum')}) / sum by (queue) (${rate('event_prefetch_wait_seconds_count')})`,
+            legend: '{{queue}}: prefetch wait',
+          },
+          {
+            expr: `sum by (queue) (${rate('event_handler_seconds_sum')}) / sum by (queue) (${rate('event_handler_seconds_count')})`,
+            legend: '{{queue}}: handler',
+          },
+        ],
+        width: 24,
+      }),
+    )
+
     .withRow(row('Consumers of $topic'))
     .withPanel(
       lines({

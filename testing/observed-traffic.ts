@@ -264,9 +264,14 @@ function startApps(publishUrl: string, consumeUrl: string, { publisher, lonely }
       await idle(50);
       channel.nack(message, false, true);
     });
-    await taking('slow', 1, async (message, channel) => {
-      await idle(400);
-      channel.ack(message);
+    // one worker, behind which others wait in the prefetch
+    let working = Promise.resolve();
+    await taking('slow', 5, (message, channel) => {
+      working = working.then(async () => {
+        await idle(300);
+        channel.ack(message);
+      });
+      return working;
     });
   }
   async function order(channel: Channel): Promise<void> {

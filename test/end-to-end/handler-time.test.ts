@@ -41,6 +41,25 @@ interface App {
   every?: number;
 }
 
+/** What the way through the sidecar to the broker and back takes at present, on a machine that others use too: milliseconds. */
+async function timeOfWay(until: Promise<unknown>): Promise<number> {
+  const channel = await site.channel(sidecar.port);
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  const times: number[] = [];
+  let over = false;
+  const ended = until.finally(() => {
+    over = true;
+  });
+  while (!over) {
+    const begin = performance.now();
+    await channel.checkQueue(queue);
+    times.push(performance.now() - begin);
+    await sleep(20);
+  }
+  await ended;
+  return mean(times);
+}
+
 /** Consumes all messages of a queue. The times are in the order in which handlers ended. */
 async function run({ queue, prefetch, messages, workers, takes, every = 0 }: App): Promise<Seen[]> {
   const outgoing = await site.channel(vhost.port);
@@ -97,9 +116,11 @@ async function told(queue: string) {
 
 const mean = (of: number[]): number => of.reduce((sum, value) => sum + value, 0) / of.length;
 
-/** Within 5 %, and what the way between app and sidecar takes on a busy machine. */
-function expectClose(figure: number, truth: number, what: string): void {
-  expect(Math.abs(figure - truth), `${what}: ${figure} for ${truth}`).toBeLessThanOrEqual(0.05 * truth + 1.5);
+/** Within 5 %, but for what the way between app and sidecar takes. */
+function expectClose(figure: number, truth: number, way: number, what: string): void {
+  expect(Math.abs(figure - truth), `${what}: ${figure} for ${truth}, way ${way}`).toBeLessThanOrEqual(
+    0.05 * truth + way,
+  );
 }
 
 describe('with one worker, handler and prefetch wait are what the app measures', () => {
@@ -107,23 +128,27 @@ describe('with one worker, handler and prefetch wait are what the app measures',
     'at a prefetch of %i',
     async (prefetch) => {
       const queue = `one-${prefetch}`;
-      const seen = await run({ queue, prefetch, messages: 260, workers: 1, takes: (i) => 10 + (i % 5) * 10 });
+      const running = run({ queue, prefetch, messages: 260, workers: 1, takes: (i) => 10 + (i % 5) * 10 });
+      const way = await timeOfWay(running);
+      const seen = await running;
       const { count, worked, waited } = await told(queue);
       // the first ones only show that there is one worker
       expect(count).toBeGreaterThanOrEqual(prefetch === 1 ? 260 : 60);
       const known = seen.slice(-count);
-      expectClose(worked, mean(known.map(({ worked }) => worked)), 'handler');
-      expectClose(waited, mean(known.map(({ waited }) => waited)), 'prefetch wait');
+      expectClose(worked, mean(known.map(({ worked }) => worked)), way, 'handler');
+      expectClose(waited, mean(known.map(({ waited }) => waited)), way, 'prefetch wait');
     },
     120_000,
   );
 
   test('and where messages come now and then', async () => {
     const queue = 'one-now-and-then';
-    const seen = await run({ queue, prefetch: 50, messages: 100, workers: 1, takes: () => 20, every: 50 });
+    const running = run({ queue, prefetch: 50, messages: 100, workers: 1, takes: () => 20, every: 50 });
+    const way = await timeOfWay(running);
+    const seen = await running;
     const { count, worked } = await told(queue);
     expect(count).toBeGreaterThan(20);
-    expectClose(worked, mean(seen.map(({ worked }) => worked)), 'handler');
+    expectClose(worked, mean(seen.map(({ worked }) => worked)), way, 'handler');
   }, 120_000);
 });
 
@@ -143,7 +168,7 @@ describe('with several workers, what is told of a handler is true, and the rest 
       if (count === 0) return;
       // some may well be known: those that came while nothing else was open
       expect(worked).toBeGreaterThan(18);
-      expect(waited).toBeLessThan(2);
+      expect(waited).toBe(0);
     },
     120_000,
   );

@@ -115,8 +115,8 @@ export class DeliveryReading {
       run.deadLetterQueue === this.#deadLetterQueue &&
       run.deadLetterReason === this.#deadLetterReason &&
       // messages that were published together have one stamp
-      Object.is(run.stamp, this.#stamp) &&
-      Object.is(run.latency, this.#latency)
+      Object.is(run.latency, this.#latency) &&
+      (!Number.isNaN(run.latency) || Object.is(run.stamp, this.#stamp))
     );
   }
 

@@ -319,8 +319,7 @@ export class DeliveryTracker implements Flushable {
   #handled({ route, first, count, time }: Stretch<DeliveryTally>): void {
     // those that were just taken are not open any more
     const held = this.#open.awaiting + count;
-    const split = this.#handling.settled(first, count, time, held, this.#now);
-    if (split !== undefined) route.tally.handled(split.waited, split.worked, count);
+    this.#handling.settled(first, count, time, held, this.#now, route.tally);
   }
 
   /** basic.qos: so many deliveries may be open, 0 for any number. */

@@ -1,3 +1,5 @@
+import type { DeliveryTally } from '../ports/observer.ts';
+
 /** Settlements in order, while others waited, after which a channel may be taken to have one worker. */
 const PROVEN = 64;
 /** As many more are asked for after a delivery overtook another. */
@@ -10,13 +12,6 @@ const SIDE_BY_SIDE = 3;
 const WAY_MS = 1;
 /** After so many that waited, older ones count for half. */
 const MOST_COMPARED = 1024;
-
-/** Of deliveries that were settled, on average: how long each waited in the client's prefetch, and how long its handler took. */
-export interface Split {
-  /** seconds */
-  waited: number;
-  worked: number;
-}
 
 /**
  * Tells the handler's time from the wait before it, for the deliveries of one channel.
@@ -32,7 +27,6 @@ export interface Split {
 export class Handling {
   /** deliveries that the broker lets the channel hold; 0: any number */
   prefetch = 0;
-  readonly #split: Split = { waited: 0, worked: 0 };
   /** ms of the monotonic clock */
   #settledAt = 0;
   /** the last delivery that came while the channel held no other */
@@ -57,21 +51,22 @@ export class Handling {
 
   /**
    * `count` deliveries from `tag` on, which had come at `time`, were settled one after another, and no earlier one is open.
-   * `held`: by the channel before. Undefined: the two can't be told apart. The result is reused.
+   * `held`: by the channel before. The tally is told of those of which it is known. Of several that are read at one time the
+   * first took all of the time, as far as anyone can see.
    */
-  settled(tag: number, count: number, time: number, held: number, now: number): Split | undefined {
-    const since = Math.max(time, this.#settledAt);
+  settled(tag: number, count: number, time: number, held: number, now: number, tally: DeliveryTally): void {
+    const isFirst = tag === this.#first;
+    // one that came first was worked on at once, whatever has overtaken it
+    const since = isFirst ? time : Math.max(time, this.#settledAt);
     const took = now - since;
     this.#settledAt = now;
     if (held >= this.prefetch && this.prefetch > 0) this.#sinceKnown = 0;
-    const isFirst = tag === this.#first;
     if (isFirst) this.#firstMs[this.#firsts++ % COMPARED] = took;
-    if (isFirst && count === 1) return this.#of(0, took);
-    this.#waitedBehind(isFirst ? count - 1 : count, isFirst ? 0 : took);
-    if (!this.#hasOneWorker) return undefined;
-    // of several that are read at one time, only what they took together is known
-    const each = took / count;
-    return this.#of(since - time + (each * (count - 1)) / 2, each);
+    const behind = isFirst ? count - 1 : count;
+    if (behind > 0) this.#waitedBehind(behind, isFirst ? 0 : took);
+    const hasOneWorker = behind > 0 && this.#hasOneWorker;
+    if (isFirst || hasOneWorker) tally.handled((since - time) / 1000, took / 1000);
+    if (hasOneWorker && count > 1) tally.handled((now - time) / 1000, 0, count - 1);
   }
 
   /** One was settled while an earlier one is still worked on. */
@@ -83,12 +78,6 @@ export class Handling {
   /** Several were settled at once, or one was given back: whatever is worked on next, it is from now on. */
   passed(now: number): void {
     this.#settledAt = now;
-  }
-
-  #of(waitedMs: number, workedMs: number): Split {
-    this.#split.waited = waitedMs / 1000;
-    this.#split.worked = workedMs / 1000;
-    return this.#split;
   }
 
   #waitedBehind(count: number, took: number): void {
