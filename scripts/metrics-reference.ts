@@ -3,6 +3,7 @@ import { loadConfig } from '../src/config/load.ts';
 import type { Declaration } from '../src/telemetry/exposition/declaration.ts';
 import { Exposition } from '../src/telemetry/exposition/exposition.ts';
 import { REGISTERED } from '../src/telemetry/exposition/sidecar-metrics.ts';
+import { FINDINGS } from '../src/telemetry/findings/findings.ts';
 
 const HEAD = `# Metrics
 
@@ -45,7 +46,7 @@ which serves metrics and exports spans; traffic runs on threads of its own.
 export function metricsPage(): string {
   const { metrics }: Config = loadConfig({ argv: [], env: {} });
   const { declarations } = new Exposition({ ...metrics, version: '' });
-  const own = [...declarations, ...Object.values(REGISTERED)];
+  const own = [...declarations, ...Object.values(REGISTERED), FINDINGS];
   const section = (title: string, prefix: string, note = '') =>
     `## ${title}\n\n${note}${table(own.filter(({ name }) => name.startsWith(prefix)))}\n`;
   return [

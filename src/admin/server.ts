@@ -6,7 +6,7 @@ import { lossQuery, QueryError } from './loss-query.ts';
 import { PAGE, PAGE_POLICY } from './page.ts';
 import { type Answer, respond } from './respond.ts';
 import type { AdminSources } from './sources.ts';
-import { topologyQuery } from './topology-query.ts';
+import { stringQuery } from './string-query.ts';
 
 export interface AdminOptions {
   host: string;
@@ -96,7 +96,8 @@ function router(sources: AdminSources, access: Access): (request: IncomingMessag
     ],
     ['/api/state', guarded(() => json(sources.state()))],
     ['/api/losses', guarded((_, query) => json(sources.losses(lossQuery(query, sources.lossReasons))))],
-    ['/api/topology', guarded((_, query) => json(sources.topology(topologyQuery(query))))],
+    ['/api/topology', guarded((_, query) => json(sources.topology(stringQuery(query, ['pipeline', 'vhost']))))],
+    ['/api/findings', guarded((_, query) => json(sources.findings(stringQuery(query, ['kind', 'app', 'vhost']))))],
   ]);
   const missing: Handler = () => ({
     status: 404,

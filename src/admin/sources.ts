@@ -9,6 +9,7 @@ export interface AdminSources {
   state(): SidecarState;
   losses(query: LossQuery): LossAnswer;
   topology(query: TopologyQuery): TopologyAnswer;
+  findings(query: FindingsQuery): FindingsAnswer;
   /** what LossQuery.reason can be */
   readonly lossReasons: readonly string[];
 }
@@ -85,5 +86,32 @@ export interface TopologyAnswer {
     rate: number;
     /** ISO 8601 */
     lastSeen: string;
+  }[];
+}
+
+/** What `GET /api/findings` is asked for: every key given must match. */
+export interface FindingsQuery {
+  kind?: string;
+  app?: string;
+  vhost?: string;
+}
+
+/** `GET /api/findings`: how apps use the broker where that is mostly a mistake; what was not seen for metrics.idleAfter is gone. */
+export interface FindingsAnswer {
+  /** newest first */
+  findings: {
+    kind: string;
+    app: string;
+    vhost: string;
+    /** the queue, or exchange and routing key; '' where it is about the app as a whole */
+    name: string;
+    /** how often it was seen */
+    count: number;
+    /** ISO 8601: first and last seen */
+    since: string;
+    lastSeen: string;
+    evidence: string;
+    /** what to do, in one line */
+    cure: string;
   }[];
 }

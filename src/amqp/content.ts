@@ -6,6 +6,8 @@ import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spe
 const BODY_SIZE = 4;
 const FLAGS = 12;
 const HEADERS_FLAG = 0x2000;
+/** a delivery mode */
+const PERSISTENT = 2;
 const CONTINUATION = 1;
 const FLAG = Object.fromEntries(properties.map(([name], i) => [name, 0x8000 >>> i])) as Record<PropertyName, number>;
 /** Occurrences of known and marked headers remembered per message; the rest of them is treated as unknown. */
@@ -271,6 +273,11 @@ export class ContentHeader {
     this.#foundName[i] = MARKED_NAME;
     this.#foundAt[i] = at;
     this.#foundEnd[i] = end;
+  }
+
+  /** Delivery mode 2: it is on disk before the broker confirms it, if its queue is durable. */
+  get isPersistent(): boolean {
+    return (this.#flags & FLAG.deliveryMode) !== 0 && this.buf[this.#tableEnd] === PERSISTENT;
   }
 
   /** Whether the message has it. */

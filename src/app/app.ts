@@ -11,6 +11,7 @@ import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
 import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
+import { FINDINGS, Findings } from '../telemetry/findings/findings.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
@@ -69,6 +70,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   /** traces that maxTracesPerSecond left unsampled, by thread */
   const limited: number[] = [];
   const threads: TrafficThread[] = [];
+  const findings = new Findings(config.metrics.idleAfter);
 
   /** Once: as long as it lasts, every connection meets it, and a metric counts them. */
   function tellDescriptors(): void {
@@ -85,6 +87,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     else if (report.type === 'out of descriptors') tellDescriptors();
     else if (report.type === 'sampling') limited[from] = report.limited;
     else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
+    else if (report.type === 'saw') findings.note(report.seen, Date.now());
     else if (report.type === 'learned') {
       threads.forEach((thread, index) => {
         if (index !== from) thread.learn(report.fact);
@@ -153,6 +156,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
   exposition.register(REGISTERED.tracesLimited, () => sum(limited));
   exposition.register(REGISTERED.faultsActive, () => faults.counts());
+  exposition.register(FINDINGS, () => findings.counts());
   exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
 
   const events = new EventPump(bus);
@@ -195,6 +199,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     upstreamReachable: () => upstreams.reachable(),
     losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
     topology: (query) => exposition.topology(query),
+    findings: (query) => ({ findings: findings.list(query) }),
     lossReasons: LOSS_REASONS,
     state: look,
   }).catch(async (error) => {

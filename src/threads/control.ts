@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
+import type { Seen } from '../proxy/ports/sighting.ts';
 import type { UpstreamSecurity } from '../proxy/stream/dial.ts';
 
 /** What a traffic thread can be given anew while it runs. Files are read before. */
@@ -53,6 +54,8 @@ export type Report =
   | { type: 'out of descriptors' }
   | { type: 'sampling'; limited: number }
   | { type: 'learned'; fact: Fact }
+  /** since the last report, at most once a second */
+  | { type: 'saw'; seen: Seen[] }
   /** answers a `configure`; without an error it holds from the next message on */
   | { type: 'configured'; error: string | undefined }
   | { type: 'drained' };

@@ -15,6 +15,7 @@ import { foldName } from '../telemetry/metrics/fold.ts';
 import { createPropagation } from '../telemetry/propagation/propagation.ts';
 import { createSampler } from '../telemetry/propagation/sampling.ts';
 import { Recorder } from '../telemetry/recording/recorder.ts';
+import { Sightings } from '../telemetry/recording/sightings.ts';
 import { createIdPool } from '../telemetry/traces/ids.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 
@@ -37,11 +38,13 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     openTelemetryNames: config.metrics.openTelemetryNames,
     port: options.metrics,
   });
+  const sightings = new Sightings();
   const observer = failOpenObserver({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
     watermark: (of) => recorder.watermark(of),
+    saw: (sighting) => sightings.saw(sighting),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),
@@ -134,6 +137,8 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   let limited = 0;
   setInterval(() => {
     recorder.advance(performance.now());
+    const seen = sightings.take();
+    if (seen.length > 0) report({ type: 'saw', seen });
     if (sampler.limited === limited) return;
     limited = sampler.limited;
     report({ type: 'sampling', limited });

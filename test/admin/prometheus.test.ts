@@ -14,6 +14,7 @@ test('a real Prometheus scrapes it all, exemplars too, and answers the queries t
       ready: () => undefined,
       upstreamReachable: async () => undefined,
       topology: () => ({ nodes: [], edges: [] }),
+      findings: () => ({ findings: [] }),
       losses: () => {
         throw new Error('not asked for');
       },

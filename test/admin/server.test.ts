@@ -219,7 +219,7 @@ describe('anything else', () => {
     const answer = await ask(address, '/metric');
     expect(answer.status).toBe(404);
     expect(answer.body).toBe(
-      'nothing here; there is /metrics, /livez, /readyz, /, /api/state, /api/losses, /api/topology\n',
+      'nothing here; there is /metrics, /livez, /readyz, /, /api/state, /api/losses, /api/topology, /api/findings\n',
     );
   });
 

@@ -39,6 +39,7 @@ export async function start(sources: Partial<AdminSources> = {}, options: Partia
       state: () => STATE,
       losses: () => ({ losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 }),
       topology: () => ({ nodes: [], edges: [] }),
+      findings: () => ({ findings: [] }),
       lossReasons: ['nacked', 'unroutable'],
       ...sources,
     },

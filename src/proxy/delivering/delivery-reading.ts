@@ -39,6 +39,7 @@ export class DeliveryReading {
   #detail: SpanDetail | undefined;
   #deadLetterQueue = '';
   #deadLetterReason = '';
+  #isPersistent = true;
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -49,6 +50,7 @@ export class DeliveryReading {
     const { header, context, interceptor, middleware } = this.#plane;
     const { source, route } = run;
     this.#begin(redelivered);
+    this.#isPersistent = header.isPersistent;
     const isStamped = header.value(SENT) >= 0;
     const stamp = header.integer(SENT);
     const isStreamRead = !redelivered && !run.get && source.readsStream(header);
@@ -98,6 +100,7 @@ export class DeliveryReading {
       run.marks = run.source.number | this.#marks;
       run.latency = this.#latency;
       run.stamp = this.#stamp;
+      run.isPersistent = this.#isPersistent;
       run.detail = this.#detail;
       run.deadLetterQueue = this.#deadLetterQueue;
       run.deadLetterReason = this.#deadLetterReason;
@@ -127,6 +130,7 @@ export class DeliveryReading {
     this.#latency = this.#stamp = Number.NaN;
     this.#detail = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
+    this.#isPersistent = true;
   }
 
   /** What a requeue will mean to the message, which a quorum queue has delivered before. */

@@ -4,6 +4,7 @@ import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
 import type { SpanDetail } from '../open-messages/span-detail.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
+import { type Habits, HOARD } from '../plane/habits.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
@@ -43,6 +44,7 @@ export class DeliveryTracker implements Flushable {
   readonly #inFlight: AutoAckInFlight;
   readonly #nackCounts: boolean;
   readonly #limit: number;
+  readonly #habits: Habits;
   readonly #mostUncommitted: number;
   readonly #open = new OpenMessages<DeliveryTally>();
   readonly #teller: PassageTeller<DeliveryTally>;
@@ -98,11 +100,13 @@ export class DeliveryTracker implements Flushable {
     unflushed: Unflushed,
     inFlight: AutoAckInFlight,
     nackCounts: boolean,
+    habits: Habits,
   ) {
     this.#plane = plane;
     this.#vhost = vhost;
     this.#state = state;
     this.#nackCounts = nackCounts;
+    this.#habits = habits;
     this.#unflushed = unflushed;
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
@@ -121,6 +125,7 @@ export class DeliveryTracker implements Flushable {
     const { tally, hop, watermark } = route;
     tally.passed(run.bytes, run.redelivered, run.get, count);
     watermark.reached(run.stamp);
+    if (!run.isPersistent) this.#habits.gotTransient(route, !Number.isNaN(run.stamp), run.time);
     hop.passed(run.redelivered, count);
     const isStreamRead = (run.marks & STREAM_READ) !== 0;
     if (isStreamRead) tally.streamRead(run.latency, count);
@@ -151,6 +156,8 @@ export class DeliveryTracker implements Flushable {
     this.#handling.came(tag + from, kept, this.#open.awaiting);
     this.#open.add(run, from, kept, tag + from, SETTLEMENT);
     run.route.tally.unsettled(kept);
+    const { awaiting } = this.#open;
+    if (awaiting >= HOARD && this.#handling.prefetch === 0) this.#habits.holds(run.route.queue, awaiting, run.time);
   }
 
   #awaitFlush(run: DeliveryRun, from: number, held: boolean): void {
@@ -198,6 +205,11 @@ export class DeliveryTracker implements Flushable {
     this.#now = now;
     this.#open.add(run, 0, 1, tag, FLUSH);
     this.#open.take(tag, tag, FLUSH, this.#undelivered);
+  }
+
+  /** Deliveries so far, those by basic.get included. */
+  get count(): number {
+    return this.#lastTag;
   }
 
   settle(settlement: Settlement, now: number): void {

@@ -26,6 +26,8 @@ export class Run<T> {
   replaced: Uint8Array | undefined;
   /** of a first delivery, or a message that is read from a stream as it comes: seconds since its publish, else NaN */
   latency = Number.NaN;
+  /** the first of them has delivery mode 2, or what it has is not known */
+  isPersistent = true;
   /** what is told of each when it ends; undefined: nothing, unless it goes wrong */
   detail: SpanDetail | undefined;
   count = 0;

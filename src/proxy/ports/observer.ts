@@ -1,5 +1,6 @@
 import type { ClosedBy, OtherEvent } from '../../events/lifecycle.ts';
 import type { Passage } from '../../events/passage.ts';
+import type { Sighting } from './sighting.ts';
 
 /**
  * What the data plane tells, and all it knows of whoever listens.
@@ -21,6 +22,8 @@ export interface Observer {
   emit(event: OtherEvent): void;
   /** The end of a message's passage, told the same way. The object is reused: it is valid until this returns. */
   ended(passage: Passage): void;
+  /** An app does what is mostly a mistake. Told each time. */
+  saw(sighting: Sighting): void;
   readonly traffic: TrafficTally;
 }
 

@@ -1,6 +1,7 @@
 import type { ChannelState } from '../open-messages/channel-state.ts';
 import { COMMIT, CONFIRM, FLUSH, OpenMessages, REPLY, RETURN, type Stretch } from '../open-messages/open-messages.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
+import type { Habits } from '../plane/habits.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
@@ -45,6 +46,7 @@ export class PublishTracker implements Flushable {
   readonly #silence: BrokerSilence;
   readonly #unflushed: Unflushed;
   readonly #limit: number;
+  readonly #habits: Habits;
   readonly #open = new OpenMessages<PublishTally>();
   readonly #outcomes: PublishOutcomes;
   readonly #returns: Returns;
@@ -90,12 +92,14 @@ export class PublishTracker implements Flushable {
     state: ChannelState,
     silence: BrokerSilence,
     unflushed: Unflushed,
+    habits: Habits,
     answer: (tag: number, ack: boolean) => void,
   ) {
     this.#plane = plane;
     this.#state = state;
     this.#silence = silence;
     this.#unflushed = unflushed;
+    this.#habits = habits;
     this.#limit = plane.options.windowPerChannel;
     this.#outcomes = new PublishOutcomes(plane, vhost, connection, channel, this.#open, this.numbers);
     this.#returns = new Returns(this.#open, this.#outcomes, this.#assumed);
@@ -130,6 +134,7 @@ export class PublishTracker implements Flushable {
       countPassed(run.route, run.bytes, run.count);
       noteNewest(run);
     }
+    if (!run.isPersistent) this.#habits.publishedTransient(run.route, run.time);
     const isPlain = decidedBy === RETURN;
     // a broker that blocks leaves what was flushed in the kernel
     const awaits = isPlain && (run.marks & MANDATORY) === 0 && !this.#silence.mayBeBlocked ? FLUSH : decidedBy;
@@ -252,6 +257,7 @@ export class PublishTracker implements Flushable {
    * still be known of that.
    */
   returned(message: Returned, now: number): Origin {
+    this.#habits.returned(message.route);
     return this.#returns.returned(message, now);
   }
 

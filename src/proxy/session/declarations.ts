@@ -21,10 +21,17 @@ export class Declarations {
   queueDeclared(declare: Arguments<'queue.declare'>, queue: string, existed: boolean, now: number): void {
     // a passive one says nothing but that it is there
     if (declare.passive || queue === '') return;
-    const { arguments: args, exclusive } = declare;
+    const { arguments: args, exclusive, durable, autoDelete } = declare;
     if (exclusive) this.#keep(queue);
-    const isStream = args['x-queue-type'] === 'stream';
-    const declared = { deadLetters: targetOf(args), isStream, existed };
+    const type = args['x-queue-type'] ?? 'classic';
+    const lasts = durable && !exclusive && !autoDelete;
+    const declared = {
+      deadLetters: targetOf(args),
+      isStream: type === 'stream',
+      isClassic: type === 'classic',
+      lasts,
+      existed,
+    };
     this.#plane.facts.noteQueue({ kind: 'queue declared', name: this.#name(queue), at: this.#micros(now), declared });
   }
 

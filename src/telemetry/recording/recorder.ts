@@ -45,10 +45,10 @@ const KEYS_PER_TOPIC = 32;
 const NO_WATERMARK: Watermark = { reached() {}, wentBack() {} };
 
 /**
- * The metrics half of an Observer, for one traffic thread: all but events. Tallies are shared by
+ * The metrics half of an Observer, for one traffic thread: all but events and habits. Tallies are shared by
  * all who ask for the same names, and stay valid for good.
  */
-export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
+export class Recorder implements Omit<Observer, 'emit' | 'ended' | 'saw'>, TallyOwner {
   readonly store: CellStore;
   readonly #traffic: TrafficCells;
   readonly #durations: boolean;
