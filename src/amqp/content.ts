@@ -285,7 +285,7 @@ export class ContentHeader {
     return (this.#flags & FLAG[name]) !== 0;
   }
 
-  /** A short-string property of the message, '' if absent. Makes a string: not for every message. */
+  /** A property of the message as text, if it is a short string or an octet; else, or if absent, ''. Makes a string: not for every message. */
   property(name: PropertyName): string {
     let p = this.#properties;
     const stop = this.#end - 1;
@@ -298,7 +298,10 @@ export class ContentHeader {
       else if (type === 'table') next = this.#tableEnd;
       else next = p + 1 + (this.buf[p] ?? 0);
       if (next > stop) return '';
-      if (properties[i][0] === name) return type === 'shortstr' ? text(this.buf, p + 1, next) : '';
+      if (properties[i][0] === name) {
+        if (type === 'octet') return String(this.buf[p]);
+        return type === 'shortstr' ? text(this.buf, p + 1, next) : '';
+      }
       p = next;
     }
     return '';

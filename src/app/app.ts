@@ -2,13 +2,11 @@ import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startAdmin } from '../admin/server.ts';
 import type { SidecarState } from '../admin/sources.ts';
-import type { Config } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
 import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
-import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { FINDINGS, Findings } from '../telemetry/findings/findings.ts';
@@ -18,6 +16,7 @@ import { observeLosses } from '../telemetry/loss/observe.ts';
 import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
+import { exposed } from './exposed.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
@@ -176,11 +175,11 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       connections,
       channels,
       messages: { published: passed.publish, delivered: passed.consume },
-      lossRates: lossRates.map(({ labels: { topic, pipeline, side }, value }) => ({
+      lossRates: lossRates.map(({ labels: { topic, pipeline, side }, value: rate }) => ({
         topic,
         pipeline,
         side,
-        rate: value,
+        rate,
       })),
       bypass: running.bypass,
       faults: faults.list(),
@@ -269,22 +268,6 @@ async function loadPlugins(
   if (plugins.length === 0 || path === undefined) return undefined;
   const { PluginHost } = await import('./plugin-host.ts');
   return PluginHost.load(plugins, { from: path, threads, log });
-}
-
-function exposed({
-  metrics: { buckets, openTelemetryNames, maxTopics, maxEdges },
-  upstream: { servers },
-}: Config): Exposition {
-  const [{ host, port }] = servers;
-  return new Exposition({
-    version,
-    buckets,
-    openTelemetryNames,
-    maxTopics,
-    maxEdges,
-    // with several nobody knows which one a message went to
-    ...(servers.length === 1 && { server: { address: host, port } }),
-  });
 }
 
 function observeSpans(bus: EventBus, sink: SpanSink): void {

@@ -29,6 +29,8 @@ export const matches: readonly RuleText['match'][] = [
   { connection: '/^shop/' },
   { headers: { 'x-tenant': '/^acme/' } },
   { headers: { 'x-tenant': true } },
+  { properties: { deliveryMode: '2' } },
+  { properties: { type: false, contentType: '/^text/' } },
   { headers: { 'x-tenant': false }, exchange: 'orders' },
   { probability: 0 },
   { probability: 0.5 },

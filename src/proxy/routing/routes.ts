@@ -35,7 +35,7 @@ export class Variants<T> {
   readonly #by: ByMessage;
   readonly #make: (treatment: Treatment) => Route<T>;
   readonly #base: Route<T>;
-  readonly #made = new Map<number, Route<T>>();
+  readonly #made = new Map<number | string, Route<T>>();
 
   constructor(by: ByMessage, base: Route<T>, make: (treatment: Treatment) => Route<T>) {
     this.#by = by;
@@ -47,12 +47,14 @@ export class Variants<T> {
   of(header: ContentHeader): Route<T> {
     const mask = this.#by.mask(header);
     if (mask === 0) return this.#base;
-    let route = this.#made.get(mask);
+    const { captured } = this.#by;
+    const key = captured === '' ? mask : `${mask}\0${captured}`;
+    let route = this.#made.get(key);
     if (route === undefined) {
       // one that is in use stays valid
       makeRoom(this.#made, MAX_VARIANTS);
-      route = this.#make(this.#by.treatment(mask));
-      this.#made.set(mask, route);
+      route = this.#make(this.#by.treatment(mask, captured));
+      this.#made.set(key, route);
     }
     return route;
   }
@@ -61,8 +63,8 @@ export class Variants<T> {
 export type MakeRoute<T> = (exchange: string, routingKey: string, key: Uint8Array) => Route<T>;
 
 const INITIAL = 16;
-/** combinations of rules remembered per route */
-const MAX_VARIANTS = 64;
+/** combinations of rules, and of what makes topics, remembered per route */
+const MAX_VARIANTS = 256;
 /** slots looked at for a name: so few are mostly enough that whoever needs more has chosen his names for that */
 const MAX_PROBES = 64;
 
