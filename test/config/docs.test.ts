@@ -19,7 +19,7 @@ test('docs/example.yaml is right, and names the schema', () => {
 
 test('what docs/rules.md shows is right', () => {
   const examples = [...committed('rules.md').matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml);
-  expect(examples).toHaveLength(6);
+  expect(examples).toHaveLength(7);
   for (const yaml of examples) expect(problems({ yaml })).toEqual([]);
 });
 
