@@ -9,6 +9,7 @@ import { Unflushed } from '../open-messages/unflushed.ts';
 import { Habits } from '../plane/habits.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
+import { refusesPublish } from '../publishing/broker-refusal.ts';
 import { BrokerSilence } from '../publishing/broker-silence.ts';
 import { HeaderInjection } from '../publishing/header-injection.ts';
 import type { Reply } from '../publishing/publish-outcomes.ts';
@@ -27,7 +28,6 @@ const START_OK = keyOf('connection.start-ok');
 const TUNE = keyOf('connection.tune');
 const TUNE_OK = keyOf('connection.tune-ok');
 const OPEN = keyOf('connection.open');
-const PUBLISH = keyOf('basic.publish');
 const TX_SELECT = keyOf('tx.select');
 const OPEN_OK = keyOf('connection.open-ok');
 const BLOCKED = keyOf('connection.blocked');
@@ -101,6 +101,8 @@ export class Session {
   #broker = '';
   #leaksMandatory = false;
   #blockedSince = Number.NaN;
+  /** the broker's, of the latest connection.blocked */
+  #blockedFor = '';
   /** highest number of a channel as each side has it; undefined before it said so */
   #brokerChannelMax: number | undefined;
   #appChannelMax: number | undefined;
@@ -154,6 +156,23 @@ export class Session {
 
   get client(): Client {
     return this.#client;
+  }
+
+  /** The client library as it calls itself. */
+  get library(): string {
+    return [this.#client.product, this.#library.version, this.#library.platform]
+      .filter((part) => part !== '')
+      .join(' ');
+  }
+
+  /** Why the broker reads nothing; undefined while it does. */
+  get blockedFor(): string | undefined {
+    return Number.isNaN(this.#blockedSince) ? undefined : this.#blockedFor;
+  }
+
+  /** Open channels, used or not. */
+  get openChannels(): number {
+    return this.isOpen ? this.#open.size : 0;
   }
 
   /** Publishes on this channel, or on any (0), that only we await confirms for. */
@@ -260,7 +279,7 @@ export class Session {
     const reply = { code: replyCode, text: replyText };
     const failed = methodKey(failedClassId, failedMethodId);
     if (replyCode === 404) this.#declarations?.notFound(replyText, now);
-    if (failed === PUBLISH) channel.publishes.refused(reply, now);
+    if (refusesPublish(replyCode, failed)) channel.publishes.refused(reply, now);
     if (replyCode === 406) this.#habits?.refused(replyText);
     if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) this.plane.observer.traffic.shadowConflict();
     channel.refused(failed, now);
@@ -366,6 +385,7 @@ export class Session {
         connection,
         vhost: this.#vhost,
         user: this.#client.user,
+        app: this.#app,
         name: this.#client.connectionName,
         product: this.#client.product,
         ...this.#library,
@@ -374,6 +394,7 @@ export class Session {
     } else if (key === BLOCKED) {
       if (Number.isNaN(this.#blockedSince)) this.#blockedSince = now;
       const { reason } = readMethod('connection.blocked', buf, start, end);
+      this.#blockedFor = reason;
       this.silence.told(true, now);
       plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: true, reason });
     } else if (key === UNBLOCKED) {
@@ -387,8 +408,8 @@ export class Session {
   /** connection.close, from either side; only the first counts as the cause. Throws MalformedError. */
   close(by: 'app' | 'broker', buf: Uint8Array, start: number, end: number, now: number): void {
     const { replyCode: code, replyText, ...failed } = readMethod('connection.close', buf, start, end);
-    const isPublish = methodKey(failed.failedClassId, failed.failedMethodId) === PUBLISH;
-    if (by === 'broker' && isPublish) this.#refused({ code, text: replyText }, now);
+    const refuses = refusesPublish(code, methodKey(failed.failedClassId, failed.failedMethodId));
+    if (by === 'broker' && refuses) this.#refused({ code, text: replyText }, now);
     this.closing ??= { by, code, text: replyText };
     // the broker drops what it has not read, and answers nothing any more
     if (by === 'broker') this.end('connection_lost', now);

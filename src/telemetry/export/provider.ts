@@ -10,6 +10,12 @@ import { spanLimits } from './limits.ts';
 import { ExportQueue } from './queue.ts';
 import type { SpanOrigin } from './spans.ts';
 
+/** Ours, for the resource. */
+interface Program {
+  version: string;
+  instance?: string;
+}
+
 export interface Provider {
   origin: SpanOrigin;
   /** One for each exporter; every span goes to each. */
@@ -26,7 +32,7 @@ export interface Provider {
 export async function startProvider(
   exporterNames: string[],
   env: Environment,
-  version: string,
+  program: Program,
   log: TracingLog,
 ): Promise<Provider> {
   // Before the exporters, which complain here.
@@ -34,8 +40,8 @@ export async function startProvider(
   const limits = queueLimits(env, log);
   const report = createExportReport(log);
   const origin = {
-    resource: await resourceOf(env, version),
-    scope: { name: 'tracehare', version },
+    resource: await resourceOf(env, program),
+    scope: { name: 'tracehare', version: program.version },
     limits: spanLimits(env, log),
   };
   const destinations = await createDestinations(exporterNames, env, origin, log);
@@ -53,12 +59,12 @@ export async function startProvider(
 }
 
 /** Whose spans these are: the standard variables first, then what is known of the host, then our own defaults. */
-async function resourceOf(env: Environment, version: string): Promise<Resource> {
+async function resourceOf(env: Environment, { version, instance = randomUUID() }: Program): Promise<Resource> {
   const own = defaultResource().merge(
     resourceFromAttributes({
       [ATTR_SERVICE_NAME]: 'tracehare',
       [ATTR_SERVICE_VERSION]: version,
-      [ATTR_SERVICE_INSTANCE_ID]: randomUUID(),
+      [ATTR_SERVICE_INSTANCE_ID]: instance,
     }),
   );
   const resource = own.merge(detectResources({ detectors: wantedDetectors(env) }));
