@@ -217,6 +217,7 @@ export function createRig({
         connections: limits.connections,
         settleOnClose: loss.settleOnClose,
         exempt: compileClients(loss.exempt),
+        shownHeaders: tracing.attributes.headers.map((name) => ({ name, bytes: Buffer.from(name) })),
         outages: current.partitions,
       },
       releases: before.lacks(current),

@@ -42,6 +42,7 @@ const texts = (query: object): Record<string, string> =>
 /**
  * What is answered under /api: of this sidecar and, unless `own` alone is asked for, of its peers. Counts of several
  * are added up, and never their rates of loss or quantiles.
+ * One file because every answer is made alike: ours, those of peers, and both put together.
  */
 export class Answers {
   readonly #sources: AdminSources;

@@ -22,6 +22,12 @@ export interface Config {
     maxLossSpansPerSecond: number;
     injectUnsampled: boolean;
     consumer: 'parent' | 'link' | 'both';
+    attributes: {
+      /** headers that spans show */
+      headers: string[];
+      /** parts of names that are never shown */
+      never: string[];
+    };
   };
   metrics: {
     /** values a label may have before the rest goes under __overflow__; 0: no limit */

@@ -9,7 +9,7 @@ export const PASSAGE = 2;
 /** No text of an event is longer, in UTF-16 units. */
 const MAX_TEXT = 1024;
 
-/** Most bytes a record can take: none has more than 20 texts of at most 3 bytes a unit, or, as JSON, 10 of at most 6. */
+/** Most bytes a record can take: none has more than 10 texts of at most 3 bytes a unit and 32 of at most 255 units, or, as JSON, 10 of at most 6. */
 export const MAX_RECORD = 1 << 16;
 
 /** In a text's length: its bytes are UTF-8, not ASCII. */
@@ -111,6 +111,11 @@ export class RecordEncoder {
     this.#text(more.replyText);
     this.#text(more.deadLetterQueue);
     this.#text(more.deadLetterReason);
+    this.#number(more.headers.length);
+    for (const [name, value] of more.headers) {
+      this.#text(name);
+      this.#text(value);
+    }
   }
 
   #number(value: number): void {
@@ -213,7 +218,14 @@ export class RecordDecoder {
       replyText: this.#name(),
       deadLetterQueue: this.#name(),
       deadLetterReason: this.#name(),
+      headers: this.#headers(),
     };
+  }
+
+  #headers(): More['headers'] {
+    const count = this.#number();
+    if (count === 0) return NOTHING_MORE.headers;
+    return Array.from({ length: count }, () => [this.#name(), this.#text()] as const);
   }
 
   #number(): number {

@@ -131,6 +131,8 @@ export interface MessagePassage {
   bodySize: number;
   messageId: string;
   correlationId: string;
+  /** those that tracing.attributes.headers names, name and value */
+  headers: readonly (readonly [string, string])[];
   /** faults that struck it, separated by commas; '' for none */
   fault: string;
 }

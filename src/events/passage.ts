@@ -69,6 +69,8 @@ export interface More {
   readonly replyText: string;
   readonly deadLetterQueue: string;
   readonly deadLetterReason: string;
+  /** those that configuration wants to be shown, name and value */
+  readonly headers: readonly (readonly [string, string])[];
 }
 
 export const NOTHING_MORE: More = Object.freeze({
@@ -80,6 +82,7 @@ export const NOTHING_MORE: More = Object.freeze({
   replyText: '',
   deadLetterQueue: '',
   deadLetterReason: '',
+  headers: Object.freeze([]),
 });
 
 /** One that is filled anew for each message. */
@@ -133,6 +136,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     messageId: more.messageId,
     correlationId: more.correlationId,
     fault: more.fault,
+    headers: more.headers,
   };
   if (names.via === 'publish') {
     return {

@@ -1,14 +1,10 @@
-import { viewOf } from '../amqp/bytes.ts';
 import type { ContentHeader } from '../amqp/content.ts';
-import { readU32, readValue, skipValue, text } from '../amqp/fields.ts';
+import { valueText } from '../amqp/value-text.ts';
 import { compilePattern, NOTHING, type Pattern } from './pattern.ts';
 import { matchedProperties, type RuleMatch } from './rule.ts';
 
 /** What its patterns captured if a message fits, once its content header is there; undefined: it does not. Throws MalformedError. */
 export type MessageMatch = (header: ContentHeader) => readonly string[] | undefined;
-
-/** As long as the longest name: what bounds the time of a regular expression. */
-const LONGEST_VALUE = 255;
 
 /** What a match asks of the message itself; undefined: nothing. Throws PatternError. */
 export function compileMessageMatch(match: RuleMatch): MessageMatch | undefined {
@@ -72,15 +68,4 @@ function valueTest(
     const found = has(header) ? value(header) : undefined;
     return found === undefined ? undefined : pattern.match(found);
   };
-}
-
-/** A header's value as text: strings as they are, numbers and booleans as YAML writes them; none of tables, lists, times and long strings. */
-export function valueText(buf: Uint8Array, at: number): string | undefined {
-  const type = String.fromCharCode(buf[at]);
-  if (type === 'S' || type === 'x') {
-    const length = readU32(buf, at + 1);
-    return length > LONGEST_VALUE ? undefined : text(buf, at + 5, at + 5 + length);
-  }
-  if (!'tbBsuIiflLdD'.includes(type)) return undefined;
-  return String(readValue(buf, at, skipValue(viewOf(buf), at, buf.length)));
 }

@@ -79,6 +79,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
         connections: share(limits.connections),
         settleOnClose: loss.settleOnClose,
         exempt: compileClients(loss.exempt),
+        shownHeaders: tracing.attributes.headers.map((name) => ({ name, bytes: Buffer.from(name) })),
         outages: now.partitions,
       },
       releases: before.lacks(now),

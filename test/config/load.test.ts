@@ -9,7 +9,13 @@ test('nothing given: everything is what the documentation says', () => {
     upstream: { servers: [{ host: '127.0.0.1', port: 5672, tls: false }], tls: { verify: true }, connectTimeout: 5000 },
     admin: { host: '127.0.0.1', port: 9673 },
     loss: { mode: 'returns', settleOnClose: 250, exempt: [] },
-    tracing: { maxTracesPerSecond: 50, maxLossSpansPerSecond: 50, injectUnsampled: true, consumer: 'parent' },
+    tracing: {
+      maxTracesPerSecond: 50,
+      maxLossSpansPerSecond: 50,
+      injectUnsampled: true,
+      consumer: 'parent',
+      attributes: { headers: [], never: expect.arrayContaining(['authorization', 'cookie', 'password', 'token']) },
+    },
     metrics: {
       maxTopics: 500,
       maxEdges: 1000,

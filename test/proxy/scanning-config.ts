@@ -110,6 +110,7 @@ export const settings: Readonly<Record<string, readonly unknown[]>> = {
   pipeline: ['p', undefined],
   'tracing.maxTracesPerSecond': [50, 3, 0],
   'tracing.injectUnsampled': [true, false],
+  'tracing.attributes.headers': [[], ['x-tenant', 'x-order']],
   'limits.windowPerChannel': [1000, 4],
   'faults.enabled': [true, true, false],
 };

@@ -31,6 +31,7 @@ const passage = {
   bodySize: 512,
   messageId: '',
   correlationId: '',
+  headers: [],
   fault: '',
 };
 

@@ -190,7 +190,7 @@ export class DeliveryReading {
 
   #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasParent: boolean): SpanDetail {
     const { plain } = source;
-    const more = moreOf(header, hasParent, fault);
+    const more = moreOf(header, hasParent, fault, this.#plane.options.shownHeaders);
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };

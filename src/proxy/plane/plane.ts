@@ -1,6 +1,7 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
+import type { ShownHeader } from '../open-messages/span-detail.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
@@ -22,6 +23,8 @@ export interface PlaneOptions {
   settleOnClose: number;
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
+  /** of sampled messages */
+  shownHeaders: readonly ShownHeader[];
   /** times at which the broker is out of reach on purpose */
   outages?: readonly Outage[];
 }

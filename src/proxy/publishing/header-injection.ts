@@ -170,7 +170,7 @@ export class HeaderInjection {
     if (!traced) return;
     this.#passageBits = TRACED | (hasParent ? HAS_PARENT : 0) | (sampled ? SAMPLED : 0);
     if (!sampled) return;
-    const more = moreOf(header, hasParent, fault);
+    const more = moreOf(header, hasParent, fault, this.#plane.options.shownHeaders);
     this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }
 }

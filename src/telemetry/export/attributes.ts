@@ -65,6 +65,22 @@ export const OWN = {
   deadLetterReason: 'tracehare.dead_letter.reason',
 } as const;
 
+/** Of headers that configuration names: few, but a reload may name others. */
+const headerKeys = new Map<string, Key>();
+const MOST_HEADER_KEYS = 256;
+
+/** The key of a header that is shown. */
+export function headerKey(name: string): Key {
+  let key = headerKeys.get(name);
+  if (key === undefined) {
+    key = own(`messaging.header.${name}`);
+    if (headerKeys.size < MOST_HEADER_KEYS) headerKeys.set(name, key);
+  }
+  return key;
+}
+
+export const isHeaderKey = ({ name }: Key): boolean => name.startsWith('messaging.header.');
+
 type Passage = PublishEnded | DeliveryEnded;
 
 /** The attributes that all spans of a route on a channel have: most of them. */
@@ -106,6 +122,7 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
   to.text(KEY.outcome, event.outcome);
   if (event.messageId !== '') to.text(KEY.messageId, event.messageId);
   if (event.correlationId !== '') to.text(KEY.conversationId, event.correlationId);
+  for (const [name, value] of event.headers) to.text(headerKey(name), value);
   if (event.fault !== '') to.text(KEY.faultType, event.fault);
   if (event.reason !== '') to.text(KEY.reason, event.reason);
   if (event.outcome === 'failed') to.text(KEY.errorType, event.reason);
