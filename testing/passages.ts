@@ -54,12 +54,21 @@ export function passageOf(event: Ended): Passage {
   const more: More = {
     ...{ traceState, messageId, correlationId, fault, headers: event.headers },
     ...(isPublish
-      ? { replyCode: event.replyCode, replyText: event.replyText, deadLetterQueue: '', deadLetterReason: '' }
+      ? {
+          replyCode: event.replyCode,
+          replyText: event.replyText,
+          deadLetterQueue: '',
+          deadLetterReason: '',
+          delayPlanned: Number.NaN,
+          delayActual: Number.NaN,
+        }
       : {
           replyCode: 0,
           replyText: '',
           deadLetterQueue: event.deadLetterQueue,
           deadLetterReason: event.deadLetterReason,
+          delayPlanned: event.delayPlanned,
+          delayActual: event.delayActual,
         }),
   };
   return {

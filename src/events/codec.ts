@@ -111,8 +111,14 @@ export class RecordEncoder {
     this.#text(more.replyText);
     this.#text(more.deadLetterQueue);
     this.#text(more.deadLetterReason);
-    this.#number(more.headers.length);
-    for (const [name, value] of more.headers) {
+    const { delayPlanned, delayActual, headers } = more;
+    const hasDelay = !Number.isNaN(delayPlanned);
+    this.#view.setUint8(this.#at++, headers.length * 2 + Number(hasDelay));
+    if (hasDelay) {
+      this.#number(delayPlanned);
+      this.#number(delayActual);
+    }
+    for (const [name, value] of headers) {
       this.#text(name);
       this.#text(value);
     }
@@ -209,7 +215,7 @@ export class RecordDecoder {
   }
 
   #more(): More {
-    return {
+    const more = {
       traceState: this.#text(),
       messageId: this.#text(),
       correlationId: this.#text(),
@@ -218,12 +224,18 @@ export class RecordDecoder {
       replyText: this.#name(),
       deadLetterQueue: this.#name(),
       deadLetterReason: this.#name(),
-      headers: this.#headers(),
+    };
+    const rest = this.#view.getUint8(this.#at++);
+    const hasDelay = (rest & 1) !== 0;
+    return {
+      ...more,
+      delayPlanned: hasDelay ? this.#number() : Number.NaN,
+      delayActual: hasDelay ? this.#number() : Number.NaN,
+      headers: this.#headers(rest >> 1),
     };
   }
 
-  #headers(): More['headers'] {
-    const count = this.#number();
+  #headers(count: number): More['headers'] {
     if (count === 0) return NOTHING_MORE.headers;
     return Array.from({ length: count }, () => [this.#name(), this.#text()] as const);
   }

@@ -203,4 +203,7 @@ export interface DeliveryEnded extends MessagePassage {
   /** newest x-death entry; '' when the message was not dead-lettered */
   deadLetterQueue: string;
   deadLetterReason: string;
+  /** seconds that it was to be kept back, by x-delay or a TTL before it was dead-lettered, and that it was; NaN if neither */
+  delayPlanned: number;
+  delayActual: number;
 }

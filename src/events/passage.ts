@@ -71,6 +71,9 @@ export interface More {
   readonly deadLetterReason: string;
   /** those that configuration wants to be shown, name and value */
   readonly headers: readonly (readonly [string, string])[];
+  /** of a delivery that was to come later, seconds after its publish: how long that was to be, and was; NaN for others */
+  readonly delayPlanned: number;
+  readonly delayActual: number;
 }
 
 export const NOTHING_MORE: More = Object.freeze({
@@ -83,6 +86,8 @@ export const NOTHING_MORE: More = Object.freeze({
   deadLetterQueue: '',
   deadLetterReason: '',
   headers: Object.freeze([]),
+  delayPlanned: Number.NaN,
+  delayActual: Number.NaN,
 });
 
 /** One that is filled anew for each message. */
@@ -165,5 +170,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     latency: passage.latency,
     deadLetterQueue: more.deadLetterQueue,
     deadLetterReason: more.deadLetterReason,
+    delayPlanned: more.delayPlanned,
+    delayActual: more.delayActual,
   };
 }

@@ -131,6 +131,8 @@ export const notOfMessages: readonly string[] = [
   'page.traces',
   'peers',
   'tracing.consumer',
+  // what of them is shown is checked when the file is read
+  'tracing.attributes.never',
   'tracing.maxLossSpansPerSecond',
   // how finely is counted, not what
   'metrics',

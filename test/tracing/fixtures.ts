@@ -66,6 +66,8 @@ export function delivery(changes: Partial<DeliveryEnded> = {}): DeliveryEnded {
     latency: 0.25,
     deadLetterQueue: '',
     deadLetterReason: '',
+    delayPlanned: Number.NaN,
+    delayActual: Number.NaN,
     ...changes,
   };
 }

@@ -1,10 +1,11 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { readU64 } from '../../amqp/fields.ts';
+import { valueText } from '../../amqp/value-text.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail } from '../open-messages/span-detail.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
-import { SENT, X_DEATH } from '../ports/interceptor.ts';
+import { SENT, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
@@ -40,6 +41,8 @@ export class DeliveryReading {
   #deadLetterQueue = '';
   #deadLetterReason = '';
   #isPersistent = true;
+  /** ms that it was to be kept back, since its stamp; NaN: it was not */
+  #delay = Number.NaN;
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -63,6 +66,7 @@ export class DeliveryReading {
       this.#latency = this.#since(stamp, now);
     }
     if (isStamped && !hasDied && !isStreamRead && this.#isPlausible(stamp, now)) this.#stamp = stamp;
+    if (isFresh && !hasDied && header.value(X_DELAY) >= 0) this.#delay = delayOf(header);
     // on first deliveries the header is the publisher's own
     if (redelivered) this.#marks |= this.#limitReached(scope.vhost, source.queue, header);
     context.ids = run.ids;
@@ -73,7 +77,7 @@ export class DeliveryReading {
     interceptor.onDeliver(header, context, source.noAck, now);
     if (!context.traced) return;
     this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent);
+    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent, stamp, now);
   }
 
   /** Its header could not be read. `join` follows. */
@@ -131,6 +135,7 @@ export class DeliveryReading {
     this.#detail = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
     this.#isPersistent = true;
+    this.#delay = Number.NaN;
   }
 
   /** What a requeue will mean to the message, which a quorum queue has delivered before. */
@@ -181,6 +186,11 @@ export class DeliveryReading {
     if (queue === '') return true;
     this.#deadLetterQueue = queue;
     this.#deadLetterReason = reason;
+    // in later rounds nobody knows when it came into the queue
+    if (isFresh && reason === 'expired' && deaths.count === 1)
+      this.#delay = Number.isNaN(deaths.expiration)
+        ? (plane.facts.queues.ttl(vhost, queue) ?? Number.NaN)
+        : deaths.expiration;
     const diedAfter = Math.max(time > 0 ? time * 1e6 : Number.NEGATIVE_INFINITY, Number.isNaN(stamp) ? 0 : stamp);
     if ((isFresh || this.#marks !== STREAM_READ) && plane.facts.queues.teaches(vhost, queue, diedAfter, isStamped)) {
       plane.facts.noteQueue({ kind: 'queue dead-letters', name: `${vhost}\0${queue}`, exchange: route.exchange });
@@ -188,11 +198,24 @@ export class DeliveryReading {
     return true;
   }
 
-  #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasParent: boolean): SpanDetail {
+  #detailOf(
+    header: ContentHeader,
+    { source, fault }: DeliveryRun,
+    hasParent: boolean,
+    stamp: number,
+    now: number,
+  ): SpanDetail {
     const { plain } = source;
-    const more = moreOf(header, hasParent, fault, this.#plane.options.shownHeaders);
+    const { clock, options } = this.#plane;
+    let more = moreOf(header, hasParent, fault, options.shownHeaders);
+    if (!Number.isNaN(this.#delay) && this.#isPlausible(stamp, now)) {
+      more = { ...more, delayPlanned: this.#delay / 1000, delayActual: (clock.micros(now) - stamp) / 1e6 };
+    }
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };
   }
 }
+
+/** The plugin for delayed messages gives back as a negative number what it was asked for. */
+const delayOf = (header: ContentHeader): number => Math.abs(Number(valueText(header.buf, header.value(X_DELAY))));

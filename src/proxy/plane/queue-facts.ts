@@ -12,6 +12,8 @@ export interface Declared {
   deadLetters: DeadLetterTarget | undefined;
   isStream: boolean;
   isClassic: boolean;
+  /** ms after which its messages expire; undefined: it does not say */
+  ttl: number | undefined;
   /** it outlives the broker's restarts, its declarer and its consumers */
   lasts: boolean;
   /** it had messages or consumers: the queue was there before */
@@ -27,7 +29,7 @@ export interface DeadLetterTarget {
 }
 
 /** A queue's last declaration; what it says is undefined if it was a deletion. */
-interface Seen extends Partial<Pick<Declared, 'isStream' | 'isClassic' | 'lasts'>> {
+interface Seen extends Partial<Pick<Declared, 'isStream' | 'isClassic' | 'lasts' | 'ttl'>> {
   at: number;
 }
 
@@ -106,6 +108,11 @@ export class QueueFacts {
   /** Likewise, whether it is there for good. */
   lasts(vhost: string, queue: string): boolean | undefined {
     return this.#seen.get(`${vhost}\0${queue}`)?.lasts;
+  }
+
+  /** ms after which its messages expire, by its declaration. */
+  ttl(vhost: string, queue: string): number | undefined {
+    return this.#seen.get(`${vhost}\0${queue}`)?.ttl;
   }
 
   isClassic(vhost: string, queue: string): boolean {

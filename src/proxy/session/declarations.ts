@@ -29,6 +29,7 @@ export class Declarations {
       deadLetters: targetOf(args),
       isStream: type === 'stream',
       isClassic: type === 'classic',
+      ttl: ttlOf(args),
       lasts,
       existed,
     };
@@ -77,6 +78,11 @@ export class Declarations {
   #micros(now: number): number {
     return this.#plane.clock.micros(now);
   }
+}
+
+function ttlOf({ 'x-message-ttl': ttl }: Arguments<'queue.declare'>['arguments']): number | undefined {
+  const ms = typeof ttl === 'bigint' ? Number(ttl) : ttl;
+  return typeof ms === 'number' && ms >= 0 ? ms : undefined;
 }
 
 function targetOf(args: Arguments<'queue.declare'>['arguments']): DeadLetterTarget | undefined {

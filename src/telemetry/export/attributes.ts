@@ -53,6 +53,8 @@ export const KEY = {
   redelivered: own('tracehare.redelivered'),
   latency: own('tracehare.latency'),
   faultType: own('tracehare.fault.type'),
+  delayPlanned: own('tracehare.delay.planned'),
+  delayActual: own('tracehare.delay.actual'),
 };
 
 /** Our keys in the events of a span. */
@@ -117,6 +119,10 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
     to.text(KEY.settlement, event.settlement);
     to.flag(KEY.redelivered, event.redelivered);
     if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
+    if (!Number.isNaN(event.delayPlanned)) {
+      to.number(KEY.delayPlanned, event.delayPlanned);
+      to.number(KEY.delayActual, event.delayActual);
+    }
   }
   to.number(KEY.bodySize, event.bodySize);
   to.text(KEY.outcome, event.outcome);
