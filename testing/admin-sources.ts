@@ -56,6 +56,7 @@ export function adminSources(given: Partial<AdminSources> = {}): AdminSources {
     losses: () => ({ losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 }),
     topology: () => ({ nodes: [], edges: [] }),
     poison: () => ({ messages: [], dropped: 0 }),
+    findings: () => [],
     lossReasons: ['nacked', 'unroutable'],
     watch: () => () => {},
     changes: {

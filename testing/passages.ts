@@ -63,12 +63,14 @@ export function passageOf(event: Ended): Passage {
     : {
         deadLetterQueue: event.deadLetterQueue,
         deadLetterReason: event.deadLetterReason,
+        delayPlanned: event.delayPlanned,
+        delayActual: event.delayActual,
         attempt: event.attempt,
         firstPublished: event.firstPublished,
         // of a first delivery its latency says the same
         queuedAt: event.queuedAt === Math.round(startedAt - event.latency * 1e6) ? 0 : event.queuedAt,
       };
-  const more: More = { ...NOTHING_MORE, traceState, messageId, correlationId, fault, ...own };
+  const more: More = { ...NOTHING_MORE, traceState, messageId, correlationId, fault, headers: event.headers, ...own };
   return {
     names: namesOf(event),
     bits: Object.entries(bits).reduce((all, [bit, is]) => (is ? all | Number(bit) : all), 0),

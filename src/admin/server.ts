@@ -12,6 +12,7 @@ import { type PeerSettings, Peers } from './peers.ts';
 import {
   connectionsQuery,
   eventsQuery,
+  findingsQuery,
   lossQuery,
   topicQuery,
   topicsQuery,
@@ -184,6 +185,7 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
       }),
     ],
     ['/api/topology', api((query, own) => answers.topology(topologyQuery(query), own))],
+    ['/api/findings', api((query, own) => answers.findings(findingsQuery(query), own))],
     [
       '/api/faults',
       api((query) => {

@@ -6,6 +6,8 @@ import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spe
 const BODY_SIZE = 4;
 const FLAGS = 12;
 const HEADERS_FLAG = 0x2000;
+/** a delivery mode */
+const PERSISTENT = 2;
 const CONTINUATION = 1;
 const FLAG = Object.fromEntries(properties.map(([name], i) => [name, 0x8000 >>> i])) as Record<PropertyName, number>;
 /** Occurrences of known and marked headers remembered per message; the rest of them is treated as unknown. */
@@ -13,6 +15,10 @@ const MAX_FOUND = 64;
 
 /** Properties by which messages name each other. */
 const CORRELATED = FLAG.correlationId | FLAG.replyTo | FLAG.messageId;
+const ofType = (wanted: string): ReadonlySet<PropertyName> =>
+  new Set(properties.filter(([, type]) => type === wanted).map(([name]) => name));
+const OCTETS = ofType('octet');
+const SHORT_STRINGS = ofType('shortstr');
 
 const NONE = -1;
 /** The bit of marked headers in a set of known ones; there are fewer known names than that. */
@@ -276,6 +282,11 @@ export class ContentHeader {
     this.#foundEnd[i] = end;
   }
 
+  /** Delivery mode 2: it is on disk before the broker confirms it, if its queue is durable. */
+  get isPersistent(): boolean {
+    return (this.#flags & FLAG.deliveryMode) !== 0 && this.buf[this.#tableEnd] === PERSISTENT;
+  }
+
   /** Whether the message has it. */
   has(name: PropertyName): boolean {
     return (this.#flags & FLAG[name]) !== 0;
@@ -286,14 +297,23 @@ export class ContentHeader {
     return (this.#flags & CORRELATED) !== 0;
   }
 
-  /** A short-string property of the message, '' if absent. Makes a string: not for every message. */
+  /** A property of the message as text, if it is a short string or an octet; else, or if absent, ''. Makes a string: not for every message. */
   property(name: PropertyName): string {
+    if (OCTETS.has(name)) {
+      const at = this.#valueAt(name);
+      return at < 0 ? '' : String(this.buf[at]);
+    }
     const at = this.propertyAt(name);
     return at < 0 ? '' : text(this.buf, at, at + this.buf[at - 1]);
   }
 
   /** Where the bytes of a short-string property start, or -1; how many there are says the octet in front of them. */
-  propertyAt(wanted: PropertyName): number {
+  propertyAt(name: PropertyName): number {
+    const at = SHORT_STRINGS.has(name) ? this.#valueAt(name) : NONE;
+    return at < 0 ? NONE : at + 1;
+  }
+
+  #valueAt(wanted: PropertyName): number {
     let p = this.#properties;
     const stop = this.#end - 1;
     for (let i = 0; i < properties.length; i++) {
@@ -305,7 +325,7 @@ export class ContentHeader {
       else if (type === 'table') next = this.#tableEnd;
       else next = p + 1 + (this.buf[p] ?? 0);
       if (next > stop) return NONE;
-      if (name === wanted) return type === 'shortstr' ? p + 1 : NONE;
+      if (name === wanted) return p;
       p = next;
     }
     return NONE;

@@ -1,5 +1,6 @@
 import type { AdminSources } from '../admin/sources.ts';
 import type { ConnectionsQuery, TraceSpan } from '../api.ts';
+import type { Findings } from '../telemetry/findings/findings.ts';
 import type { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import type { PoisonList } from '../telemetry/loss/poison-list.ts';
@@ -15,6 +16,7 @@ export interface Asked {
   threads: readonly TrafficThread[];
   losses: LossLog;
   poison: PoisonList;
+  findings: Findings;
   messages: MessageWatch;
   upstreams: Upstreams;
   isDraining(): boolean;
@@ -23,7 +25,8 @@ export interface Asked {
 }
 
 /** What the admin server shows: who knows it. */
-export function adminSources({ state, threads, losses, poison, messages, upstreams, ...asked }: Asked): AdminSources {
+export function adminSources(asked: Asked): AdminSources {
+  const { state, threads, losses, poison, findings, messages, upstreams } = asked;
   const { exposition, sink, identity } = state;
   const { kept } = sink;
   return {
@@ -42,6 +45,7 @@ export function adminSources({ state, threads, losses, poison, messages, upstrea
     losses: (query) => ({ ...losses.find(query), eventsDropped: asked.eventsDropped() }),
     topology: (query) => exposition.topology(query),
     poison: () => poison.find(),
+    findings: (query) => findings.list(query),
     lossReasons: LOSS_REASONS,
     changes: asked.changes,
     watch: (watcher) => messages.add(watcher),

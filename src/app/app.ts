@@ -11,6 +11,7 @@ import { spansGoTo } from '../telemetry/export/destination.ts';
 import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
 import { variableMistakes } from '../telemetry/export/variables.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
+import { Findings } from '../telemetry/findings/findings.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
 import { observePoison } from '../telemetry/loss/poison-list.ts';
@@ -78,12 +79,14 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const certificates = new Certificates(log);
   let draining = false;
   const threads: TrafficThread[] = [];
+  const findings = new Findings(config.metrics.idleAfter);
   const reports = new ThreadReports({
     log,
     upstreams,
     certificates,
     connections: () => running.limits.connections,
     skipped: (from, count) => messages.skipped(from, count),
+    saw: (seen) => findings.note(seen, Date.now()),
     learned(fact, from) {
       threads.forEach((thread, index) => {
         if (index !== from) thread.learn(fact);
@@ -151,7 +154,16 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   plugins?.register(exposition);
 
   const eventsDropped = (): number => sum(threads.map(({ events }) => events.dropped));
-  registerFigures(exposition, { sink, reports, faults, certificates, overlay, running: () => running, eventsDropped });
+  registerFigures(exposition, {
+    sink,
+    reports,
+    faults,
+    certificates,
+    overlay,
+    findings,
+    running: () => running,
+    eventsDropped,
+  });
 
   const events = new EventPump(bus);
   const snapshots = setInterval(() => exposition.snapshot(), SNAPSHOT_MS);
@@ -182,6 +194,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     threads,
     losses,
     poison,
+    findings,
     messages,
     upstreams,
     isDraining: () => draining,

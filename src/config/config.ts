@@ -32,6 +32,12 @@ export interface Config {
     };
     /** how the time that a message was in queues shows */
     queue: 'off' | 'event' | 'span';
+    attributes: {
+      /** headers that spans show */
+      headers: string[];
+      /** parts of names that are never shown */
+      never: string[];
+    };
   };
   rounds: {
     /** attempts after which a message is poisonous */

@@ -13,9 +13,11 @@ import {
   oneOf,
   onOff,
   peers,
+  shownHeaders,
   size,
   slowness,
   text,
+  texts,
   token,
   upstreams,
   workers,
@@ -170,6 +172,47 @@ export const schema = z
             oneOf('off', 'link', 'parent'),
             'link',
             'what a publish span has of the delivery that it comes of, if that is proven; off: nothing, not even an answer of its request',
+          ),
+          attributes: section(
+            'What else spans show of a message.',
+            {
+              headers: setting(
+                shownHeaders,
+                [],
+                'headers of messages that their spans show as messaging.header.NAME; at most 16',
+              ),
+              never: setting(
+                texts,
+                [
+                  'authorization',
+                  'cookie',
+                  'password',
+                  'passwd',
+                  'secret',
+                  'token',
+                  'api-key',
+                  'apikey',
+                  'credential',
+                  'session',
+                  'signature',
+                ],
+                'headers with one of these in their name, upper and lower case alike, are never shown',
+              ),
+            },
+            undefined,
+            ({ value, issues }) => {
+              for (const [index, name] of value.headers.entries()) {
+                const part = value.never.find((each) => name.toLowerCase().includes(each.toLowerCase()));
+                if (part !== undefined)
+                  issues.push(
+                    custom(
+                      name,
+                      ['headers', index],
+                      `is never shown: tracing.attributes.never has ${JSON.stringify(part)}`,
+                    ),
+                  );
+              }
+            },
           ),
         }),
       ),

@@ -132,6 +132,8 @@ export interface MessagePassage {
   bodySize: number;
   messageId: string;
   correlationId: string;
+  /** those that tracing.attributes.headers names, name and value */
+  headers: readonly (readonly [string, string])[];
   /** faults that struck it, separated by commas; '' for none */
   fault: string;
 }
@@ -233,4 +235,7 @@ export interface DeliveryEnded extends MessagePassage {
   firstPublished: number;
   /** since when it has been in queues; 0 if it is not known */
   queuedAt: number;
+  /** seconds that it was to be kept back, by x-delay or a TTL before it was dead-lettered, and that it was; NaN if neither */
+  delayPlanned: number;
+  delayActual: number;
 }

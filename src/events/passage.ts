@@ -77,6 +77,11 @@ export interface More {
   readonly attempt: number;
   readonly firstPublished: number;
   readonly queuedAt: number;
+  /** those that configuration wants to be shown, name and value */
+  readonly headers: readonly (readonly [string, string])[];
+  /** of a delivery that was to come later, seconds after its publish: how long that was to be, and was; NaN for others */
+  readonly delayPlanned: number;
+  readonly delayActual: number;
 }
 
 export const NOTHING_MORE: More = Object.freeze({
@@ -95,6 +100,9 @@ export const NOTHING_MORE: More = Object.freeze({
   attempt: 1,
   firstPublished: 0,
   queuedAt: 0,
+  headers: Object.freeze([]),
+  delayPlanned: Number.NaN,
+  delayActual: Number.NaN,
 });
 
 /** One that is filled anew for each message. */
@@ -160,6 +168,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     messageId: more.messageId,
     correlationId: more.correlationId,
     fault: more.fault,
+    headers: more.headers,
   };
   if (names.via === 'publish') {
     return {
@@ -195,5 +204,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     attempt: more.attempt,
     firstPublished: more.firstPublished,
     queuedAt: queuedAt(passage),
+    delayPlanned: more.delayPlanned,
+    delayActual: more.delayActual,
   };
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { CorrelationMemory } from '../proxy/correlation/correlation-memory.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
+import type { Seen } from '../proxy/ports/sighting.ts';
 import type { CertificateLife, UpstreamSecurity } from '../proxy/stream/dial.ts';
 
 /** What a traffic thread can be given anew while it runs. Files are read before. */
@@ -70,6 +71,8 @@ export type Report =
   | { type: 'out of descriptors' }
   | { type: 'sampling'; limited: number }
   | { type: 'learned'; fact: Fact }
+  /** since the last report, at most once a second */
+  | { type: 'saw'; seen: Seen[] }
   /** messages that would have been told of because of `watch`, had there not been so many; since the start */
   | { type: 'skipped'; count: number }
   /** answers a `look` */

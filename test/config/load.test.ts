@@ -17,6 +17,7 @@ test('nothing given: everything is what the documentation says', () => {
       cause: 'link',
       queue: 'event',
       keep: { slow: 'auto', maxPerSecond: 50 },
+      attributes: { headers: [], never: expect.arrayContaining(['authorization', 'cookie', 'password', 'token']) },
     },
     rpc: { timeout: 30_000 },
     rounds: { poison: 5 },

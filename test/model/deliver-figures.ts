@@ -93,8 +93,21 @@ export class Ids {
 export function compared(events: DeliveryEnded[], expected: Told[], start: number, ids: Ids) {
   const ms = (micros: number): number => Math.round((micros - start) / 1000);
   const told = events.map((event): Told => {
-    const { type: _, connection: _c, pipeline: _p, fault: _f, startedAt, endedAt, ...known } = event;
-    const { attempt: _a, firstPublished: _s, queuedAt: _q, ...rest } = known;
+    const {
+      type: _,
+      connection: _c,
+      pipeline: _p,
+      fault: _f,
+      headers: _h,
+      delayPlanned: _d,
+      delayActual: _a,
+      attempt: _n,
+      firstPublished: _s,
+      queuedAt: _q,
+      startedAt,
+      endedAt,
+      ...rest
+    } = event;
     const own = expected.find((each) => each.channel === event.channel && each.deliveryTag === event.deliveryTag);
     const seen = { ...rest, from: ms(startedAt), to: ms(endedAt) };
     if (own?.traceId === 'fresh') seen.traceId = ids.fresh(seen.traceId, 32);

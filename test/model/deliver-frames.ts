@@ -98,7 +98,7 @@ export function stampOf(message: Message, micros: number) {
     return { stamp: age === undefined ? undefined : stamp, death: death && { ...death, time: second + 60 } };
   }
   const old = { ...death, time: second - 60 };
-  const digest = digestOf({ ...old, count: 1, refused: 0, refusedFrom: '' }, { exchange, routingKey });
+  const digest = digestOf({ ...old, count: 1 }, { exchange, routingKey });
   const stamp = published - (published % 2048) + digest * 8 + 4;
   return { stamp: age === undefined ? undefined : stamp, death: old };
 }

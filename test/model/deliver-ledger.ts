@@ -46,8 +46,8 @@ interface Open {
 }
 
 /** Not compared of a delivery.ended event. The rounds of a message are those of the broker's, and the model has none. */
-type Left = 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault';
-type Rounds = 'attempt' | 'firstPublished' | 'queuedAt';
+type Left = 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault' | 'headers';
+type Rounds = 'attempt' | 'firstPublished' | 'queuedAt' | 'delayPlanned' | 'delayActual';
 
 export type Told = Omit<DeliveryEnded, Left | Rounds> & {
   /** ms since the start */

@@ -89,6 +89,7 @@ async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
     poison: 5,
     slowAfter: undefined,
     keepPerSecond: 50,
+    shownHeaders: [],
     exempt: () => false,
   });
   const dialer = new Dialer({

@@ -31,6 +31,7 @@ const passage = {
   bodySize: 512,
   messageId: '',
   correlationId: '',
+  headers: [],
   fault: '',
 };
 
@@ -72,6 +73,8 @@ export function delivery(changes: Partial<DeliveryEnded> = {}): DeliveryEnded {
     attempt: 1,
     firstPublished: 0,
     queuedAt: START - 250_000,
+    delayPlanned: Number.NaN,
+    delayActual: Number.NaN,
     ...changes,
   };
 }

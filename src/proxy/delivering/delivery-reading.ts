@@ -1,11 +1,12 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { readU64 } from '../../amqp/fields.ts';
+import { valueText } from '../../amqp/value-text.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS, type Remembered } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
 import type { Correlation } from '../plane/correlation.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
-import { SENT, X_DEATH } from '../ports/interceptor.ts';
+import { SENT, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
@@ -36,6 +37,8 @@ export class DeliveryReading {
   /** of delivery-marks.ts, besides its consumer */
   #marks = 0;
   #latency = Number.NaN;
+  /** when it came into its queue, microseconds since the epoch; NaN: not known */
+  #stamp = Number.NaN;
   #detail: SpanDetail | undefined;
   #remembered: Remembered | undefined;
   /** how often a consumer refused it before, as its x-death says, and out of which queue the last time */
@@ -43,6 +46,9 @@ export class DeliveryReading {
   #refusedFrom = '';
   #deadLetterQueue = '';
   #deadLetterReason = '';
+  #isPersistent = true;
+  /** ms that it was to be kept back, since its stamp; NaN: it was not */
+  #delay = Number.NaN;
 
   constructor(plane: Plane, correlation: Correlation) {
     this.#plane = plane;
@@ -54,6 +60,7 @@ export class DeliveryReading {
     const { header, context, interceptor, middleware } = this.#plane;
     const { source, route } = run;
     this.#begin(redelivered);
+    this.#isPersistent = header.isPersistent;
     const isStamped = header.value(SENT) >= 0;
     const stamp = header.integer(SENT);
     const isStreamRead = !redelivered && !run.get && source.readsStream(header);
@@ -67,6 +74,8 @@ export class DeliveryReading {
       this.#isFirst = !isStreamRead;
       this.#latency = this.#since(stamp, now);
     }
+    if (isStamped && !hasDied && !isStreamRead && this.#isPlausible(stamp, now)) this.#stamp = stamp;
+    if (isFresh && !hasDied && header.value(X_DELAY) >= 0) this.#delay = delayOf(header);
     // on first deliveries the header is the publisher's own
     const isAgain = !isStreamRead && (redelivered || hasDied);
     const deliveries = redelivered ? this.#deliveriesBefore(scope.vhost, source.queue, header) : 0;
@@ -83,7 +92,7 @@ export class DeliveryReading {
     if (isAgain) this.#isAgain(run, deliveries, redelivered, stamp, now);
     if (context.traced) {
       this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-      if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent);
+      if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent, stamp, now);
       if (isRequest) this.#correlation.isAsked(now);
     }
     const mayAnswer = header.has('correlationId') || source.isDirectReply;
@@ -128,6 +137,8 @@ export class DeliveryReading {
       run.isFirst = this.#isFirst;
       run.marks = run.source.number | this.#marks;
       run.latency = this.#latency;
+      run.stamp = this.#stamp;
+      run.isPersistent = this.#isPersistent;
       run.detail = this.#detail;
       run.remembered = this.#remembered;
       run.deadLetterQueue = this.#deadLetterQueue;
@@ -147,7 +158,8 @@ export class DeliveryReading {
       run.deadLetterQueue === this.#deadLetterQueue &&
       run.deadLetterReason === this.#deadLetterReason &&
       // messages that were published together have one stamp
-      Object.is(run.latency, this.#latency)
+      Object.is(run.latency, this.#latency) &&
+      (!Number.isNaN(run.latency) || Object.is(run.stamp, this.#stamp))
     );
   }
 
@@ -155,9 +167,11 @@ export class DeliveryReading {
     this.#passageBits = redelivered ? REDELIVERED : 0;
     this.#isFirst = false;
     this.#marks = 0;
-    this.#latency = Number.NaN;
+    this.#latency = this.#stamp = Number.NaN;
     this.#detail = this.#remembered = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
+    this.#isPersistent = true;
+    this.#delay = Number.NaN;
   }
 
   /** How often a quorum queue has delivered the message before, as it says; and what a requeue will mean to that. */
@@ -178,7 +192,14 @@ export class DeliveryReading {
     return seconds >= 0 && seconds <= OLDEST_STAMP_S ? seconds : Number.NaN;
   }
 
-  /** The same, with the cause counted. */
+  /** Whether a stamp can be believed. A latency tells of most. */
+  #isPlausible(stamp: number, now: number): boolean {
+    if (!Number.isNaN(this.#latency)) return true;
+    const seconds = (this.#plane.clock.micros(now) - stamp) / 1e6;
+    return seconds >= -MOST_SKEW_S && seconds <= OLDEST_STAMP_S;
+  }
+
+  /** The same as its age, with the cause counted. */
   #since(stamp: number, now: number): number {
     const age = this.#age(stamp, now);
     if (!Number.isNaN(age)) return age;
@@ -211,6 +232,11 @@ export class DeliveryReading {
     if (queue === '') return true;
     this.#deadLetterQueue = queue;
     this.#deadLetterReason = reason;
+    // in later rounds nobody knows when it came into the queue
+    if (isFresh && reason === 'expired' && deaths.count === 1)
+      this.#delay = Number.isNaN(deaths.expiration)
+        ? (plane.facts.queues.ttl(vhost, queue) ?? Number.NaN)
+        : deaths.expiration;
     const diedAfter = Math.max(time > 0 ? time * 1e6 : Number.NEGATIVE_INFINITY, Number.isNaN(stamp) ? 0 : stamp);
     if ((isFresh || this.#marks !== STREAM_READ) && plane.facts.queues.teaches(vhost, queue, diedAfter, isStamped)) {
       plane.facts.noteQueue({ kind: 'queue dead-letters', name: `${vhost}\0${queue}`, exchange: route.exchange });
@@ -218,12 +244,25 @@ export class DeliveryReading {
     return true;
   }
 
-  #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasParent: boolean): SpanDetail {
+  #detailOf(
+    header: ContentHeader,
+    { source, fault }: DeliveryRun,
+    hasParent: boolean,
+    stamp: number,
+    now: number,
+  ): SpanDetail {
     const { plain } = source;
-    const plainMore = moreOf(header, hasParent, fault);
-    const more = this.#remembered === undefined ? plainMore : withRound(plainMore, this.#remembered);
+    const { clock, options } = this.#plane;
+    let more = moreOf(header, hasParent, fault, options.shownHeaders);
+    if (this.#remembered !== undefined) more = withRound(more, this.#remembered);
+    if (!Number.isNaN(this.#delay) && this.#isPlausible(stamp, now)) {
+      more = { ...more, delayPlanned: this.#delay / 1000, delayActual: (clock.micros(now) - stamp) / 1e6 };
+    }
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };
   }
 }
+
+/** The plugin for delayed messages gives back as a negative number what it was asked for. */
+const delayOf = (header: ContentHeader): number => Math.abs(Number(valueText(header.buf, header.value(X_DELAY))));

@@ -1,6 +1,7 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
 import { hexOf } from '../../events/hex.ts';
+import { valueText } from '../../amqp/value-text.ts';
 import { type More, type Names, NOTHING_MORE } from '../../events/passage.ts';
 import { type Cause, TRACESTATE } from '../ports/interceptor.ts';
 import type { Remembered } from './run.ts';
@@ -16,16 +17,25 @@ export interface SpanDetail {
 /** The detail of every publish that has nothing special to tell. */
 export const PLAIN_PUBLISH: SpanDetail = { via: 'publish', consumerTag: '', more: NOTHING_MORE };
 
+/** A header that configuration wants to be shown with each span. */
+export interface ShownHeader {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 /** What the content header last read says for its message's event. `fault`: faults that struck it, '' for none. */
-export function moreOf(header: ContentHeader, hasParent: boolean, fault: string): More {
+export function moreOf(header: ContentHeader, hasParent: boolean, fault: string, shown: readonly ShownHeader[]): More {
   const state = hasParent ? header.stringAt(TRACESTATE) : -1;
-  if (state < 0 && fault === '' && !header.has('messageId') && !header.has('correlationId')) return NOTHING_MORE;
+  const headers = shown.length === 0 || !header.hasTable ? NOTHING_MORE.headers : shownOf(header, shown);
+  if (state < 0 && fault === '' && headers.length === 0 && !header.has('messageId') && !header.has('correlationId'))
+    return NOTHING_MORE;
   return {
     ...NOTHING_MORE,
     traceState: state < 0 ? '' : text(header.buf, state, state + header.stringLength(TRACESTATE)),
     messageId: header.property('messageId'),
     correlationId: header.property('correlationId'),
     fault,
+    headers,
   };
 }
 
@@ -52,6 +62,14 @@ export const withRound = (more: More, { attempt, firstPublished, queuedAt }: Rem
   firstPublished,
   queuedAt,
 });
+/** Values that are no text, or long ones, are left out. */
+function shownOf(header: ContentHeader, shown: readonly ShownHeader[]): More['headers'] {
+  return shown.flatMap(({ name, bytes }) => {
+    const at = header.find(bytes);
+    const value = at < 0 ? undefined : valueText(header.buf, at);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+}
 
 /** The same message with the reply that returned it. */
 export const withReply = (detail: SpanDetail, replyCode: number, replyText: string): SpanDetail => ({

@@ -4,6 +4,7 @@ import { MalformedError } from '../../amqp/fields.ts';
 import { Calls } from '../correlation/calls.ts';
 import type { CauseUse } from '../correlation/causes.ts';
 import { correlationMemory } from '../correlation/correlation-memory.ts';
+import type { ShownHeader } from '../open-messages/span-detail.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { Mistake } from '../ports/mistake.ts';
@@ -39,6 +40,8 @@ export interface PlaneOptions {
   poison: number;
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
+  /** of sampled messages */
+  shownHeaders: readonly ShownHeader[];
   /** times at which the broker is out of reach on purpose */
   outages?: readonly Outage[];
 }
@@ -189,6 +192,7 @@ export class Plane {
         const tally = this.observer.publishes(topic, label);
         if (fanout !== undefined) this.#tellFanout(fanout, `${topic}\0${label}`, { scope, key, tally });
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const watermark = this.observer.watermark({ topic, pipeline: label, queue: undefined, routingKey });
         const shadow = treatment.loss !== 'off' && mayShadow;
         return {
           ...names,
@@ -196,6 +200,7 @@ export class Plane {
           pipeline: label,
           tally,
           hop,
+          watermark,
           treatment,
           variants: undefined,
           isPlain: isPlain(treatment),
@@ -219,12 +224,14 @@ export class Plane {
         const tally = this.observer.deliveries(topic, label, queue);
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
         const slowness = this.observer.slowness(topic, label, queue);
+        const watermark = this.observer.watermark({ topic, pipeline: label, queue, routingKey });
         return {
           ...names,
           topic,
           pipeline: label,
           tally,
           hop,
+          watermark,
           treatment,
           slowness,
           variants: undefined,

@@ -30,6 +30,7 @@ export class HeaderInjection {
   #replaced: Uint8Array | undefined;
   /** of the last message that had nothing to tell but its cause */
   #caused: { readonly cause: Cause; readonly isParent: boolean; readonly detail: SpanDetail } | undefined;
+  #isPersistent = true;
 
   constructor(plane: Plane, correlation: Correlation) {
     this.#plane = plane;
@@ -134,6 +135,7 @@ export class HeaderInjection {
   none(run: PublishRun, route: Route<PublishTally>, marks: number): void {
     this.#begin(run, route, marks);
     this.#stamp = Number.NaN;
+    this.#isPersistent = true;
   }
 
   /**
@@ -153,6 +155,7 @@ export class HeaderInjection {
       run.stamp = this.#stamp;
       run.detail = this.#detail;
       run.replaced = this.#replaced;
+      run.isPersistent = this.#isPersistent;
     }
     run.add(size);
   }
@@ -177,6 +180,7 @@ export class HeaderInjection {
     this.#passageBits = 0;
     this.#detail = undefined;
     this.#replaced = undefined;
+    this.#isPersistent = this.#plane.header.isPersistent;
   }
 
   /** The interceptor has decided. */
@@ -185,7 +189,7 @@ export class HeaderInjection {
     if (!traced) return;
     this.#passageBits = TRACED | (hasParent ? HAS_PARENT : 0) | (sampled ? SAMPLED : 0);
     if (!sampled) return;
-    const more = moreOf(header, hasParent && !adopted, fault);
+    const more = moreOf(header, hasParent && !adopted, fault, this.#plane.options.shownHeaders);
     if (cause?.sampled) this.#detail = this.#detailOf(more, cause);
     else this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }

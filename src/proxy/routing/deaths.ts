@@ -17,6 +17,8 @@ export interface Deaths {
   /** how often a consumer did not take it, and where it was the last time; 0 and '' if it never was */
   refused: number;
   refusedFrom: string;
+  /** ms after which the message was to expire, as its publisher said; NaN: it did not */
+  expiration: number;
 }
 
 /** The broker keeps an entry of x-death for each queue and reason; a publisher can write as many as fit into a frame. */
@@ -24,7 +26,15 @@ const MAX_DEATHS = 16;
 /** No queue has a longer name, and no reason; it is kept for as long as the delivery is open. */
 const MAX_NAME = 255;
 
-const NONE: Deaths = { queue: '', reason: '', time: 0, count: 0, refused: 0, refusedFrom: '' };
+const NONE: Deaths = {
+  queue: '',
+  reason: '',
+  time: 0,
+  count: 0,
+  refused: 0,
+  refusedFrom: '',
+  expiration: Number.NaN,
+};
 /** Of a message that was delivered before. */
 const REFUSED: ReadonlySet<string> = new Set(['rejected', 'delivery_limit']);
 
@@ -58,8 +68,16 @@ export function readDeaths(header: ContentHeader): Deaths {
     if (!(error instanceof MalformedError)) throw error;
   }
   if (newest === undefined) return NONE;
-  const { queue, reason, time } = newest;
-  return { queue: string(queue), reason: string(reason), time: integer(time), count, refused, refusedFrom };
+  const { queue, reason, time, 'original-expiration': expiration } = newest;
+  return {
+    queue: string(queue),
+    reason: string(reason),
+    time: integer(time),
+    count,
+    refused,
+    refusedFrom,
+    expiration: typeof expiration === 'string' && /^\d{1,15}$/.test(expiration) ? Number(expiration) : Number.NaN,
+  };
 }
 
 const string = (value: FieldTable[string] | undefined): string =>
@@ -76,7 +94,7 @@ const TIMES = 2;
 const ROUTES = 8;
 
 /** Of a message with this x-death that is published to, or delivered with, these names. */
-export function digestOf({ count, time }: Deaths, { exchange, routingKey }: Names): number {
+export function digestOf({ count, time }: Pick<Deaths, 'count' | 'time'>, { exchange, routingKey }: Names): number {
   let route = 7;
   for (const name of [exchange, '\0', routingKey]) {
     for (let i = 0; i < name.length; i++) route = (Math.imul(route, 31) + name.charCodeAt(i)) >>> 0;

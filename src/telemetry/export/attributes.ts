@@ -58,6 +58,8 @@ export const KEY = {
   kept: own('tracehare.kept'),
   firstPublished: own('tracehare.first_published'),
   queueSeconds: own('tracehare.queue.seconds'),
+  delayPlanned: own('tracehare.delay.planned'),
+  delayActual: own('tracehare.delay.actual'),
 };
 
 /** Our keys in the events of a span. */
@@ -70,6 +72,22 @@ export const OWN = {
   deadLetterReason: 'tracehare.dead_letter.reason',
   queueSeconds: KEY.queueSeconds.name,
 } as const;
+
+/** Of headers that configuration names: few, but a reload may name others. */
+const headerKeys = new Map<string, Key>();
+const MOST_HEADER_KEYS = 256;
+
+/** The key of a header that is shown. */
+export function headerKey(name: string): Key {
+  let key = headerKeys.get(name);
+  if (key === undefined) {
+    key = own(`messaging.header.${name}`);
+    if (headerKeys.size < MOST_HEADER_KEYS) headerKeys.set(name, key);
+  }
+  return key;
+}
+
+export const isHeaderKey = ({ name }: Key): boolean => name.startsWith('messaging.header.');
 
 type Passage = PublishEnded | DeliveryEnded;
 
@@ -125,11 +143,16 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
     if (!event.sampled) to.text(KEY.kept, keptFor(event));
     if (event.firstPublished > 0) to.number(KEY.firstPublished, event.firstPublished / 1e6);
     if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
+    if (!Number.isNaN(event.delayPlanned)) {
+      to.number(KEY.delayPlanned, event.delayPlanned);
+      to.number(KEY.delayActual, event.delayActual);
+    }
   }
   to.number(KEY.bodySize, event.bodySize);
   to.text(KEY.outcome, event.outcome);
   if (event.messageId !== '') to.text(KEY.messageId, event.messageId);
   if (event.correlationId !== '') to.text(KEY.conversationId, event.correlationId);
+  for (const [name, value] of event.headers) to.text(headerKey(name), value);
   if (event.fault !== '') to.text(KEY.faultType, event.fault);
   if (event.reason !== '') to.text(KEY.reason, event.reason);
   if (event.outcome === 'failed') to.text(KEY.errorType, event.reason);

@@ -9,7 +9,7 @@ import {
   SAMPLED,
 } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
-import { type AttributeWriter, KEY, type Key } from './attributes.ts';
+import { type AttributeWriter, headerKey, isHeaderKey, KEY, type Key } from './attributes.ts';
 import { SPAN, SpanAttributes, spanFlags, writeQueued, writeStatus } from './otlp-span.ts';
 import { ProtobufWriter, setNanoseconds } from './protobuf.ts';
 import { PassageSpan, type SpanOrigin, type SpanSource } from './spans.ts';
@@ -57,7 +57,8 @@ const saysIdsAlone = (more: Passage['more']): boolean =>
   more.deadLetterQueue === '' &&
   more.cause === '' &&
   more.attempt === 1 &&
-  more.queuedAt === 0;
+  more.queuedAt === 0 &&
+  Number.isNaN(more.delayPlanned);
 
 /**
  * Spans of messages with which all is well: they have most of their bytes in common with those of the same route
@@ -101,9 +102,10 @@ export class PlainSpans {
       }
     }
     to.numberAttribute(SPAN.attributes, KEY.bodySize.encoded, passage.bodySize);
-    const { messageId, correlationId } = passage.more;
+    const { messageId, correlationId, headers } = passage.more;
     if (messageId !== '') to.textAttribute(SPAN.attributes, KEY.messageId.encoded, messageId);
     if (correlationId !== '') to.textAttribute(SPAN.attributes, KEY.conversationId.encoded, correlationId);
+    for (const [name, value] of headers) to.textAttribute(SPAN.attributes, headerKey(name).encoded, value);
     return true;
   }
 
@@ -177,7 +179,7 @@ class AllBut implements AttributeWriter {
   }
 
   text(key: Key, value: string): void {
-    if (!this.#out.includes(key)) this.#to.text(key, value);
+    if (!this.#out.includes(key) && !isHeaderKey(key)) this.#to.text(key, value);
   }
 
   number(key: Key, value: number): void {

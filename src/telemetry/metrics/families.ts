@@ -25,6 +25,9 @@ export const FAMILY_LABELS = {
   redelivered: ['topic', 'pipeline'],
   requeued: ['topic', 'pipeline', 'reason'],
   unsettled: ['topic', 'pipeline', 'queue'],
+  /** no counts: when the newest publish was, and that of the newest delivery; seconds since the epoch */
+  published_at: ['topic', 'pipeline', 'routing_key'],
+  delivered_at: ['topic', 'pipeline', 'queue', 'routing_key'],
   /** messages that came faster than their rule's rate limit, and how long reading stopped for it */
   over_rate: ['topic', 'pipeline', 'side'],
   held_back: ['topic', 'pipeline', 'side'],
@@ -39,6 +42,8 @@ export const FAMILY_LABELS = {
   replies: ['topic', 'pipeline'],
   replies_missing: ['topic', 'pipeline'],
   replies_late: ['topic', 'pipeline'],
+  prefetch_wait: ['topic', 'pipeline', 'queue'],
+  handler: ['topic', 'pipeline', 'queue'],
   edge_messages: ['pipeline', 'kind', 'edge'],
   edge_lost: ['pipeline', 'kind', 'edge'],
   connections: [],
@@ -101,6 +106,8 @@ export function familyBounds({ buckets, openTelemetryNames }: Shape): FamilyBoun
     replies: buckets.latency,
     attempts: ATTEMPT_BOUNDS,
     time_to_success: buckets.latency,
+    prefetch_wait: buckets.processing,
+    handler: buckets.processing,
     added: ADDED_BOUNDS,
   };
 }

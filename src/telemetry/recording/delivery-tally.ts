@@ -16,6 +16,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   readonly #processingBounds: readonly number[];
   readonly #successBounds: readonly number[];
   readonly past: OwnPast;
+  readonly #handlerBounds: readonly number[];
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -29,6 +30,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #attempts = NONE;
   #timeToSuccess = NONE;
   #poison = NONE;
+  #prefetchWait = NONE;
+  #handler = NONE;
   #unsettled = NONE;
   #overRate = NONE;
   #heldBack = NONE;
@@ -41,6 +44,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.#processingBounds = owner.store.bounds.processing ?? [];
     this.#successBounds = owner.store.bounds.time_to_success ?? [];
     this.past = new OwnPast(this.#successBounds);
+    this.#handlerBounds = owner.store.bounds.handler ?? [];
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -83,6 +87,15 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     if (autoAck) return;
     if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
     observe(this.cells, this.#processing, this.#processingBounds, seconds, count);
+  }
+
+  handled(waited: number, worked: number, count = 1): void {
+    if (this.#handler === NONE) {
+      this.#prefetchWait = this.claim('prefetch_wait', this.names);
+      this.#handler = this.claim('handler', this.names);
+    }
+    observe(this.cells, this.#prefetchWait, this.#handlerBounds, waited, count);
+    observe(this.cells, this.#handler, this.#handlerBounds, worked, count);
   }
 
   failed(reason: LossReason, seconds: number, lost: boolean): void {
@@ -171,6 +184,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#attempts =
       this.#timeToSuccess =
       this.#poison =
+      this.#prefetchWait =
+      this.#handler =
       this.#unsettled =
       this.#overRate =
       this.#heldBack =
