@@ -6,7 +6,14 @@ import { failOpenInterceptor, failOpenObserver } from '../../src/proxy/plane/fai
 import { Plane } from '../../src/proxy/plane/plane.ts';
 import { Clock } from '../../src/proxy/ports/clock.ts';
 import type { Interceptor } from '../../src/proxy/ports/interceptor.ts';
-import type { DeliveryTally, HopTally, Observer, PublishTally, TrafficTally } from '../../src/proxy/ports/observer.ts';
+import type {
+  DeliveryTally,
+  HopTally,
+  Observer,
+  PublishTally,
+  TrafficTally,
+  Watermark,
+} from '../../src/proxy/ports/observer.ts';
 import type { LossMode, Rules } from '../../src/proxy/routing/treatment.ts';
 import { Dialer } from '../../src/proxy/stream/dial.ts';
 import { compileRules } from '../../src/rules/rules.ts';
@@ -14,6 +21,7 @@ import { DeliveryCells } from '../../src/telemetry/recording/delivery-tally.ts';
 import { EdgeCells } from '../../src/telemetry/recording/edge-tally.ts';
 import { PublishCells } from '../../src/telemetry/recording/publish-tally.ts';
 import { TrafficCells } from '../../src/telemetry/recording/traffic-tally.ts';
+import { WatermarkCells } from '../../src/telemetry/recording/watermark-tally.ts';
 import { bytesFrom, startRecorder } from '../../testing/recorder.ts';
 import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
@@ -35,12 +43,14 @@ class Watchers {
     const publishes = this.#watch<PublishTally>('publish', {}, PublishCells.prototype);
     const deliveries = this.#watch<DeliveryTally>('delivery', {}, DeliveryCells.prototype);
     const hop = this.#watch<HopTally>('hop', {}, EdgeCells.prototype);
+    const watermark = this.#watch<Watermark>('watermark', {}, WatermarkCells.prototype);
     const observerFailed = (): void => void this.failures++;
     return this.#watch<Observer>('observer', {
       traffic: this.#watch<TrafficTally>('traffic', { observerFailed }, TrafficCells.prototype),
       publishes: () => publishes,
       deliveries: () => deliveries,
       hop: () => hop,
+      watermark: () => watermark,
     });
   }
 
@@ -206,6 +216,8 @@ const REACHED = [
   'delivery.unsettled',
   'hop.passed',
   'hop.lost',
+  'observer.watermark',
+  'watermark.reached',
   'traffic.connections',
   'traffic.bypassed',
   'traffic.connectionClosed',

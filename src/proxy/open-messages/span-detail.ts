@@ -1,7 +1,7 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
-import { hexOf } from '../../events/hex.ts';
 import { valueText } from '../../amqp/value-text.ts';
+import { hexOf } from '../../events/hex.ts';
 import { type More, type Names, NOTHING_MORE } from '../../events/passage.ts';
 import { type Cause, TRACESTATE } from '../ports/interceptor.ts';
 import type { Remembered } from './run.ts';
