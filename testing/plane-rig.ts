@@ -224,7 +224,7 @@ export function createRig({
         separateTraces: tracing.consumer === 'link',
         replyTimeout: rpc.timeout,
         poison: rounds.poison,
-        slowAfter: tracing.keep.slow === 'auto' ? undefined : tracing.keep.slow / 1000,
+        slowAfter: tracing.keep.slow === 'auto' ? Number.NaN : tracing.keep.slow / 1000,
         keepPerSecond: tracing.keep.maxPerSecond,
         exempt: compileClients(loss.exempt),
         outages: current.partitions,
