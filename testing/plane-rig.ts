@@ -230,7 +230,7 @@ export function createRig({
         separateTraces: tracing.consumer === 'link',
         replyTimeout: rpc.timeout,
         poison: rounds.poison,
-        slowAfter: tracing.keep.slow === 'auto' ? undefined : tracing.keep.slow / 1000,
+        slowAfter: tracing.keep.slow === 'auto' ? Number.NaN : tracing.keep.slow / 1000,
         keepPerSecond: tracing.keep.maxPerSecond,
         exempt: compileClients(loss.exempt),
         shownHeaders: tracing.attributes.headers.map((name) => ({ name, bytes: Buffer.from(name) })),

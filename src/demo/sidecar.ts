@@ -32,6 +32,8 @@ export async function startSidecar(app: string, upstream: string, ports: Ports, 
   const { listen, admin } = ports;
   const args = ['--upstream', upstream, '--pipeline', 'shop'];
   args.push('--listen', `127.0.0.1:${listen}`, '--admin', `127.0.0.1:${admin}`);
+  // what comes of an order is in its trace
+  args.push('--tracing-cause', 'parent');
   args.push('--peers', peers.map((port) => `http://127.0.0.1:${port}`).join(','));
   // its spans are what the app did
   const child = startChild(`${app}'s sidecar`, 'sidecar', args, { OTEL_SERVICE_NAME: app });

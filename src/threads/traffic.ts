@@ -94,7 +94,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
         separateTraces: tracing.consumer === 'link',
         replyTimeout: rpc.timeout,
         poison: rounds.poison,
-        slowAfter: tracing.keep.slow === 'auto' ? undefined : tracing.keep.slow / 1000,
+        slowAfter: tracing.keep.slow === 'auto' ? Number.NaN : tracing.keep.slow / 1000,
         keepPerSecond: share(tracing.keep.maxPerSecond),
         exempt: compileClients(loss.exempt),
         shownHeaders: tracing.attributes.headers.map((name) => ({ name, bytes: Buffer.from(name) })),

@@ -31,6 +31,21 @@ test('tells the whole story, each chapter where the sidecars show it, and leaves
   const buried = { queue: 'payment.orders', reason: 'rejected' };
   expect((await scrape(mails)).sum('event_dead_lettered_total', buried)).toBeGreaterThan(0);
   expect((await scrape(mails)).sum('event_processing_seconds_count', { queue: 'mails' })).toBeGreaterThan(0);
+  const treeOf = async (topic: string): Promise<string[]> => {
+    const { traces } = (await (await fetch(`${orders}/api/traces?topic=${topic}&limit=50`)).json()) as {
+      traces: { name: string; topics: string[]; spans: number }[];
+    };
+    return traces.map(({ name, topics, spans }) => `${name} (${topics.join(', ')}): ${spans}`);
+  };
+  // a question and its answer, an order and its payment
+  await until(
+    async () => (await treeOf('amq.rabbitmq.reply-to')).some((trace) => /: 4$/.test(trace)),
+    'a call is a trace of four spans',
+  );
+  await until(
+    async () => (await treeOf('payments.events')).some((trace) => /^publish orders.*payments\.events/.test(trace)),
+    'an order and its payment are one trace',
+  );
   for (const url of new Set(playing.output().match(/http:\/\/127\.0\.0\.1:\d+\/\S*/g))) {
     expect((await fetch(url)).status, url).toBe(200);
   }

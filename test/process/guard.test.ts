@@ -97,7 +97,7 @@ async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
     separateTraces: false,
     replyTimeout: 30_000,
     poison: 5,
-    slowAfter: undefined,
+    slowAfter: Number.NaN,
     keepPerSecond: 50,
     shownHeaders: [],
     exempt: () => false,

@@ -43,6 +43,8 @@ export class Handling {
   #hasHeld = false;
   hasSettled = false;
   readonly #sources = new Map<string, Source>();
+  /** deliveries were settled before anything was published for one */
+  #settledUnseen = false;
   /** publishes by topic since the last settlement */
   readonly #published = new Map<string, number>();
   /** topics that were published while nothing was held */
@@ -74,6 +76,11 @@ export class Handling {
     if (this.open === 0) {
       this.#busyMs += now - this.#since;
       this.#since = now;
+    }
+    // most connections that consume publish nothing
+    if (this.#sources.size === 0 && this.#published.size === 0) {
+      this.#settledUnseen = true;
+      return;
     }
     const source = this.#source(queue);
     if (source === undefined) return;
@@ -132,7 +139,7 @@ export class Handling {
   #source(queue: string): Source | undefined {
     const known = this.#sources.get(queue);
     if (known !== undefined || this.#sources.size >= MAX_QUEUES) return known;
-    const source = { hasSettled: false, habits: new Map<string, Habit>() };
+    const source = { hasSettled: this.#settledUnseen, habits: new Map<string, Habit>() };
     this.#sources.set(queue, source);
     return source;
   }

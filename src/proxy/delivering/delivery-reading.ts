@@ -11,6 +11,7 @@ import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
+import { isOver } from './slow-message.ts';
 
 /**
  * Anybody who publishes past a Tracehare can write any stamp, and one from 1970 would ruin the sum of a histogram
@@ -86,9 +87,10 @@ export class DeliveryReading {
     if (middleware !== undefined) middleware.onDeliver(header, route, scope, context, redelivered);
     // what answers it belongs to its trace, sampled or not
     const isRequest = header.has('replyTo');
-    // it may be kept for it
-    const isSlow = this.#latency > (this.#plane.options.slowAfter ?? route.slowness?.over ?? Number.POSITIVE_INFINITY);
-    interceptor.onDeliver(header, context, source.noAck && !isRequest && !isAgain && !isSlow, now);
+    // a slow one may be kept for it
+    const mayPass =
+      source.noAck && !isRequest && !isAgain && !isOver(this.#latency, route, this.#plane.options.slowAfter);
+    interceptor.onDeliver(header, context, mayPass, now);
     if (isAgain) this.#isAgain(run, deliveries, redelivered, stamp, now);
     if (context.traced) {
       this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);

@@ -15,6 +15,7 @@ import { Handling } from './handling.ts';
 import { OpenTags } from './open-tags.ts';
 import { SettledLately } from './settled-lately.ts';
 import type { Settlement } from './settlement.ts';
+import { isOver } from './slow-message.ts';
 import { Transaction } from './transaction.ts';
 
 const ACKED: Ending = { settlement: 'ack', outcome: 'success', reason: '', bits: 0 };
@@ -499,9 +500,8 @@ export class DeliveryTracker implements Flushable {
   #keep(stretch: Stretch<DeliveryTally>, ending: Ending): void {
     const { route, remembered, latency, time, passageBits, marks, count } = stretch;
     const isAgain = remembered !== undefined && remembered.attempt > MOST_ATTEMPTS;
-    const over = this.#plane.options.slowAfter ?? route.slowness?.over ?? Number.POSITIVE_INFINITY;
-    const isSlow = latency + (this.#now - time) / 1000 > over && (marks & STREAM_READ) === 0;
-    if (!(isSlow || isAgain) || (passageBits & TRACED) === 0) return;
+    const isSlow = isOver(latency + (this.#now - time) / 1000, route, this.#plane.options.slowAfter);
+    if (!(isSlow || isAgain) || (passageBits & TRACED) === 0 || (marks & STREAM_READ) !== 0) return;
     const kept = this.#plane.keeping.take(count, this.#now);
     if (kept === 0) return;
     const detail = remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };

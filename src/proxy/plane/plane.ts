@@ -8,7 +8,7 @@ import type { ShownHeader } from '../open-messages/span-detail.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { Mistake } from '../ports/mistake.ts';
-import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
+import type { DeliveryTally, Observer, PublishTally, Slowness } from '../ports/observer.ts';
 import { isPlain } from '../routing/plain.ts';
 import { RouteTables } from '../routing/route-tables.ts';
 import { type Route, RouteBudget, type RouteTable, Variants } from '../routing/routes.ts';
@@ -32,8 +32,8 @@ export interface PlaneOptions {
   separateTraces: boolean;
   /** ms after which the answer to a question is missing */
   replyTimeout: number;
-  /** seconds from publish to settlement, of messages that are kept though unsampled; undefined: as their route says */
-  slowAfter: number | undefined;
+  /** seconds from publish to settlement, of messages that are kept though unsampled; NaN: as their route says */
+  slowAfter: number;
   /** of those, in a second */
   keepPerSecond: number;
   /** attempts after which a message is poisonous */
@@ -81,6 +81,9 @@ const REPLY_TO = 'amq.rabbitmq.reply-to.';
 const MAX_ROUTE_BYTES = 32 << 20;
 /** Most fan-outs that a reload can take back; those of more topics are shown until the topic is idle. */
 const MAX_FANOUTS = 32_768;
+
+/** Of publishes. */
+const NEVER_SLOW: Slowness = { over: Number.POSITIVE_INFINITY };
 
 /** What all connections of one traffic thread share. */
 export class Plane {
@@ -204,7 +207,7 @@ export class Plane {
           treatment,
           variants: undefined,
           isPlain: isPlain(treatment),
-          slowness: undefined,
+          slowness: NEVER_SLOW,
           shadow,
         };
       });

@@ -27,7 +27,7 @@ export interface Route<T> {
   /** publishes: answers over direct reply-to, which a broker may return although it delivers them */
   readonly answers: boolean;
   /** deliveries: when a message of it is slow */
-  readonly slowness: Slowness | undefined;
+  readonly slowness: Slowness;
   /** publishes: our own mandatory bit may go on them; an exchange may turn out not to take it */
   shadow: boolean;
 }

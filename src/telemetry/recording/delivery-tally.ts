@@ -140,7 +140,11 @@ export class DeliveryCells extends Tally implements DeliveryTally {
 
   done(attempts: number, seconds: number, count = 1): void {
     if (this.#attempts === NONE) this.#attempts = this.claim('attempts', this.#topic());
-    observe(this.cells, this.#attempts, ATTEMPT_BOUNDS, attempts, count);
+    // nearly all succeed at once: the first bucket, and the sum behind them
+    if (attempts === 1) {
+      this.cells[this.#attempts] += count;
+      this.cells[this.#attempts + ATTEMPT_BOUNDS.length + 1] += count;
+    } else observe(this.cells, this.#attempts, ATTEMPT_BOUNDS, attempts, count);
     if (Number.isNaN(seconds)) return;
     if (this.#timeToSuccess === NONE) this.#timeToSuccess = this.claim('time_to_success', this.#topic());
     observe(this.cells, this.#timeToSuccess, this.#successBounds, seconds, count);
