@@ -288,7 +288,8 @@ export interface TraceSpan {
   spanId: string;
   /** '' for a root. Its span may be another program's, and not here */
   parentSpanId: string;
-  links: { traceId: string; spanId: string }[];
+  /** `tracehare.cause` in `attributes`: how it is known that it comes of that span */
+  links: { traceId: string; spanId: string; attributes: Record<string, AttributeValue> }[];
   /** such as `publish orders` */
   name: string;
   kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
@@ -591,13 +592,14 @@ export interface MessagesSkipped {
   count: number;
 }
 
+// --------------------------------------------------------------------------------------------- GET /api/poison
+
 /** `GET /api/poison`: messages that were delivered more often than rounds.poison. */
-export interface PoisonAnswer {
+export interface PoisonAnswer extends Merged {
   /** told of last, first */
   messages: PoisonMessage[];
   /** others that had to make room since the start */
   dropped: number;
-  sidecars: SidecarRef[];
 }
 
 export interface PoisonMessage {
@@ -620,6 +622,8 @@ export interface PoisonMessage {
   /** SidecarRef.id */
   sidecar: string;
 }
+
+// ------------------------------------------------------------------------------------------- GET /api/findings
 
 /** Which findings: every key given must match. */
 export interface FindingsQuery {

@@ -2,9 +2,11 @@ import type { FunctionComponent } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { useLive } from './data/live.ts';
 import { name } from './format.ts';
+import { FindingsBadge } from './parts/findings-badge.tsx';
 import { Notices } from './parts/notices.tsx';
 import { href, useRoute, type ViewProps } from './route.ts';
 import { ConnectionsView } from './views/connections.tsx';
+import { FindingsView } from './views/findings.tsx';
 import { LossesView } from './views/losses.tsx';
 import { MapView } from './views/map.tsx';
 import { SidecarsView } from './views/sidecars.tsx';
@@ -20,6 +22,7 @@ const VIEWS: Record<string, { label: string; tab?: string; view: FunctionCompone
   traces: { label: 'Traces', view: TracesView },
   trace: { label: 'Trace', tab: 'traces', view: TraceView },
   losses: { label: 'Losses', view: LossesView },
+  findings: { label: 'Findings', view: FindingsView },
   connections: { label: 'Connections', view: ConnectionsView },
   map: { label: 'Map', view: MapView },
   sidecars: { label: 'Sidecars', view: SidecarsView },
@@ -66,6 +69,7 @@ export function Shell() {
             .map(([path, { label }]) => (
               <a key={path} href={href([path])} aria-current={path === tab ? 'page' : undefined}>
                 {label}
+                {path === 'findings' && <FindingsBadge />}
               </a>
             ))}
         </nav>

@@ -1,8 +1,10 @@
 import type {
   ConnectionsAnswer,
+  FindingsAnswer,
   Loss,
   LossAnswer,
   MessageEnded,
+  PoisonAnswer,
   Quantiles,
   SidecarRef,
   SidecarState,
@@ -189,7 +191,13 @@ export const TRACE: TraceAnswer = {
       endMicros: BASE + 24_700,
       service: 'payments',
       sidecar: sidecars[1].id,
-      links: [{ traceId: 'c0ffee00577b34da6a3ce929d0e0e473', spanId: 'b7ad6b7169203331' }],
+      links: [
+        {
+          traceId: 'c0ffee00577b34da6a3ce929d0e0e473',
+          spanId: 'b7ad6b7169203331',
+          attributes: { 'tracehare.cause': 'only_open_delivery' },
+        },
+      ],
     }),
     span('4', {
       parentSpanId: '3'.padStart(16, '0'),
@@ -205,7 +213,7 @@ export const TRACE: TraceAnswer = {
         'messaging.operation.name': 'process',
         'messaging.consumer.group.name': 'payments',
         'error.type': 'rejected',
-        'tracehare.attempt': 1,
+        'tracehare.attempt': 3,
       },
       events: [{ name: 'reject', atMicros: BASE + 86_500, attributes: { requeue: false } }],
       service: 'payments',
@@ -366,6 +374,57 @@ const losses: Loss[] = Array.from({ length: 18 }, (_, i) => ({
 }));
 const lossAnswer: LossAnswer = { sidecars, losses, matching: 18, total: 18, dropped: 0, eventsDropped: 0 };
 
+const findings: FindingsAnswer = {
+  sidecars,
+  findings: [
+    {
+      kind: 'unlimited_prefetch',
+      app: 'stock',
+      vhost: 'shop',
+      name: 'orders.stock',
+      count: 1,
+      since: new Date(NOW - 340_000).toISOString(),
+      lastSeen: new Date(NOW - 340_000).toISOString(),
+      evidence: 'held 1200 unsettled deliveries at once, without a prefetch',
+      cure: 'Set a prefetch (basic.qos) before consuming.',
+      sidecar: sidecars[1].id,
+    },
+    {
+      kind: 'channel_churn',
+      app: 'order-api',
+      vhost: 'shop',
+      name: '',
+      count: 214,
+      since: new Date(NOW - 900_000).toISOString(),
+      lastSeen: new Date(NOW - 1_000).toISOString(),
+      evidence: 'a channel was opened for 1 message, and closed',
+      cure: 'Keep a channel for each thread and use it again.',
+      sidecar: sidecars[0].id,
+    },
+  ],
+};
+
+const poison: PoisonAnswer = {
+  sidecars,
+  messages: [
+    {
+      queue: 'orders.billing',
+      topic: 'orders',
+      pipeline: 'shop',
+      exchange: 'orders',
+      routingKey: 'order.created',
+      messageId: 'order-4711',
+      traceId: LOST_TRACE,
+      attempts: 17,
+      firstPublished: new Date(NOW - 600_000).toISOString(),
+      firstTold: new Date(NOW - 540_000).toISOString(),
+      lastTold: new Date(NOW - 4_000).toISOString(),
+      sidecar: sidecars[1].id,
+    },
+  ],
+  dropped: 2,
+};
+
 export const ENDED: MessageEnded = {
   endedAt: NOW,
   side: 'publish',
@@ -400,6 +459,8 @@ export function shop(): Script {
       connections,
       topology,
       losses: lossAnswer,
+      findings,
+      poison,
     },
   };
 }
@@ -411,6 +472,7 @@ export const VIEWS = {
   traces: '#/traces',
   trace: `#/trace/${LOST_TRACE}`,
   losses: '#/losses',
+  findings: '#/findings',
   connections: `#/connections?sidecar=${sidecars[1].id}&connection=2`,
   map: '#/map',
   sidecars: '#/sidecars',

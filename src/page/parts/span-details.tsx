@@ -3,6 +3,8 @@ import type { AttributeValue, TraceSpan } from '../../api.ts';
 import { duration, name } from '../format.ts';
 import { href } from '../route.ts';
 
+const CAUSE = 'tracehare.cause';
+
 /** All there is to know of a span. */
 export function SpanDetails({ span, startMicros, sidecar }: { span: TraceSpan; startMicros: number; sidecar: string }) {
   const { attributes, events, links, status, kind, spanId, parentSpanId, sampled, topic } = span;
@@ -41,8 +43,8 @@ export function SpanDetails({ span, startMicros, sidecar }: { span: TraceSpan; s
               .join(', ')}
           </Pair>
         ))}
-        {links.map(({ traceId, spanId }) => (
-          <Pair key={spanId} term="link">
+        {links.map(({ traceId, spanId, attributes }) => (
+          <Pair key={spanId} term={causeOf(attributes)}>
             <a class="id" href={href(['trace', traceId])}>
               {traceId}
             </a>{' '}
@@ -52,6 +54,11 @@ export function SpanDetails({ span, startMicros, sidecar }: { span: TraceSpan; s
       </dl>
     </div>
   );
+}
+
+/** How the message is known to come of the one that is linked. */
+function causeOf({ [CAUSE]: cause }: TraceSpan['attributes']): string {
+  return cause === undefined ? 'link' : `comes of (${shown(cause).replaceAll('_', ' ')})`;
 }
 
 function Pair({ term, children }: { term: string; children: ComponentChildren }) {

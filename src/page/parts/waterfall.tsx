@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { TraceSpan } from '../../api.ts';
-import { duration, name } from '../format.ts';
+import { count, duration, name } from '../format.ts';
 import { SpanDetails } from './span-details.tsx';
 import { inTreeOrder } from './span-tree.ts';
 import { Outcome } from './words.tsx';
@@ -15,6 +15,17 @@ export interface WaterfallProps {
   endMicros: number;
   /** name of a sidecar */
   sidecarOf: (id: string) => string;
+}
+
+/** Of a message that came before, or that came of another one. */
+function Attempt({ span: { attributes, links } }: { span: TraceSpan }) {
+  const attempt = Number(attributes['tracehare.attempt'] ?? 1);
+  return (
+    <>
+      {attempt > 1 && <small class="warn"> attempt {count(attempt)}</small>}
+      {links.length > 0 && <small title="comes of another trace"> ⤴</small>}
+    </>
+  );
 }
 
 /** Spans below each other on one scale of time; each opens to all that is known of it. */
@@ -53,6 +64,7 @@ export function Waterfall({ spans, startMicros, endMicros, sidecarOf }: Waterfal
               <button type="button" aria-expanded={open.has(spanId)} onClick={() => toggle(spanId)}>
                 <span class="what" style={{ paddingLeft: `${Math.min(depth, DEEPEST) * 14}px` }}>
                   <b>{name(span.name)}</b> <small>{name(span.service)}</small>
+                  <Attempt span={span} />
                 </span>
                 <span class="track">
                   <i

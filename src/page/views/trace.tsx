@@ -42,6 +42,7 @@ function Trace({ answer }: { answer: TraceAnswer }) {
   const end = Math.max(...spans.map(({ endMicros }) => endMicros));
   const topics = [...new Set(spans.map(({ topic }) => topic))];
   const services = [...new Set(spans.map(({ service }) => service))];
+  const origins = originsOf(answer);
   return (
     <>
       <dl class="figures">
@@ -59,8 +60,30 @@ function Trace({ answer }: { answer: TraceAnswer }) {
           ))}
         </Figure>
         <Figure label={services.length === 1 ? 'Service' : 'Services'}>{services.map(name).join(', ')}</Figure>
+        {origins.length > 0 && (
+          <Figure label="Comes of" meaning="messages whose handling led to these">
+            {origins.map(({ traceId, cause }, i) => (
+              <span key={traceId}>
+                {i > 0 && ', '}
+                <a href={href(['trace', traceId])} title={traceId}>
+                  {traceId.slice(0, 8)}
+                </a>{' '}
+                <small>{cause}</small>
+              </span>
+            ))}
+          </Figure>
+        )}
       </dl>
       <Waterfall spans={spans} startMicros={start} endMicros={end} sidecarOf={(each) => sidecarName(answer, each)} />
     </>
   );
+}
+
+/** Other traces that its spans are linked to, and how that is known. */
+function originsOf({ traceId, spans }: TraceAnswer): { traceId: string; cause: string }[] {
+  const causes = new Map<string, string>();
+  for (const { traceId: other, attributes } of spans.flatMap(({ links }) => links)) {
+    if (other !== traceId) causes.set(other, String(attributes['tracehare.cause'] ?? '').replaceAll('_', ' '));
+  }
+  return [...causes].map(([traceId, cause]) => ({ traceId, cause }));
 }

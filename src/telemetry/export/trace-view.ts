@@ -18,7 +18,11 @@ export function traceView(sources: readonly SpanSource[], sidecar: { id: string;
     return {
       spanId: span.spanId,
       parentSpanId: span.parentSpanId,
-      links: span.links.map(({ context: { traceId, spanId } }) => ({ traceId, spanId })),
+      links: span.links.map(({ context: { traceId, spanId }, attributes = {} }) => ({
+        traceId,
+        spanId,
+        attributes: known(attributes),
+      })),
       name: span.name,
       kind: KINDS[span.kind],
       startMicros: span.startMicros,
