@@ -215,10 +215,27 @@ export interface TopicDetail extends Merged {
   redelivered: number;
   /** body bytes since start */
   bytes: { publish: number; consume: number };
-  queues: { queue: string; unsettled: number; processing: Quantiles }[];
+  queues: TopicQueue[];
+  /** messages that succeeded since start: with their first delivery, and with a later one */
+  succeeded: { first: number; later: number };
+  /** questions with a reply-to, since start: publish to the answer's delivery; no answer in rpc.timeout; one after it */
+  replies: { latency: Quantiles; missing: number; late: number };
   /** kept traces that have a span of this topic, at most 20 of each */
   slowest: TraceSummary[];
   newest: TraceSummary[];
+}
+
+export interface TopicQueue {
+  queue: string;
+  unsettled: number;
+  /** seconds that its oldest message has waited, at least, of those that no consumer has got yet; null where only one side passes here */
+  oldestWaiting: number | null;
+  /** since start: delivery to settlement, and where it is known what of that was before the app worked on it, and after */
+  processing: Quantiles;
+  prefetchWait: Quantiles;
+  handler: Quantiles;
+  /** messages that were delivered more often than rounds.poison, since start */
+  poison: number;
 }
 
 export interface Heatmap {

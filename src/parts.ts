@@ -83,7 +83,22 @@ export interface DetailPart {
   deadLettered: { queue: string; reason: string; count: number }[];
   redelivered: number;
   bytes: { publish: number; consume: number };
-  queues: { queue: string; unsettled: number; processing: Histogram }[];
+  queues: {
+    queue: string;
+    unsettled: number;
+    processing: Histogram;
+    prefetchWait: Histogram;
+    handler: Histogram;
+    poison: number;
+  }[];
+  /** when messages were published, of each routing key some; seconds since the epoch, ascending */
+  published: { routingKey: string; marks: readonly number[] }[];
+  /** when the newest one that was delivered had been published */
+  delivered: { queue: string; routingKey: string; at: number }[];
+  /** deliveries until success, since start */
+  attempts: Histogram;
+  /** since start */
+  replies: { latency: Histogram; missing: number; late: number };
 }
 
 /** Milliseconds of a step. Steps begin at multiples of it since the epoch, so that those of several sidecars are the same. */

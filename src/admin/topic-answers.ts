@@ -163,9 +163,45 @@ export function topicDetail(parts: readonly DetailPart[]): Omit<TopicDetail, 'si
     queues: [...queues].map(([queue, those]) => ({
       queue,
       unsettled: sum(those.map(({ unsettled }) => unsettled)),
+      oldestWaiting: oldestWaiting(parts, queue),
       processing: quantiles(added(those.map(({ processing }) => processing))),
+      prefetchWait: quantiles(added(those.map(({ prefetchWait }) => prefetchWait))),
+      handler: quantiles(added(those.map(({ handler }) => handler))),
+      poison: sum(those.map(({ poison }) => poison)),
     })),
+    succeeded: succeeded(added(parts.map(({ attempts }) => attempts))),
+    replies: {
+      latency: quantiles(added(parts.map(({ replies }) => replies.latency))),
+      missing: sum(parts.map(({ replies }) => replies.missing)),
+      late: sum(parts.map(({ replies }) => replies.late)),
+    },
   };
+}
+
+/** The first bucket is of one delivery. */
+function succeeded({ counts: [first, ...later] }: Histogram): TopicDetail['succeeded'] {
+  return { first, later: sum(later) };
+}
+
+/**
+ * Messages of one routing key leave a queue in the order in which they were published: what is newer than the newest
+ * delivered one waits. Publishes and deliveries may pass different sidecars.
+ */
+function oldestWaiting(parts: readonly DetailPart[], queue: string): number | null {
+  const at = Math.max(...parts.map((part) => part.at)) / 1000;
+  const delivered = new Map<string, number>();
+  for (const each of parts.flatMap((part) => part.delivered)) {
+    if (each.queue !== queue) continue;
+    delivered.set(each.routingKey, Math.max(each.at, delivered.get(each.routingKey) ?? 0));
+  }
+  const waits: number[] = [];
+  for (const { routingKey, marks } of parts.flatMap((part) => part.published)) {
+    const until = delivered.get(routingKey);
+    if (until === undefined || marks.length === 0) continue;
+    const oldest = marks.find((mark) => mark > until);
+    waits.push(oldest === undefined ? 0 : Math.max(0, at - oldest));
+  }
+  return waits.length === 0 ? null : Math.max(...waits);
 }
 
 function heatmapOf(parts: readonly DetailPart[], times: LineTimes): Heatmap {

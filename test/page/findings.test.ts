@@ -15,7 +15,7 @@ test('a finding says who does what, how that is known, and what to do; the navig
   await page.getByRole('link', { name: 'Findings 3' }).click();
   const finding = page.locator('.findings li', { hasText: 'unlimited prefetch' });
   await finding.waitFor();
-  const text = await finding.innerText();
+  const text = await finding.textContent();
   for (const part of [
     'stock',
     'orders.stock',
@@ -40,7 +40,7 @@ test('a poisonous message leads to its trace, and that to what it comes of', asy
   await page.getByRole('link', { name: `trace ${LOST_TRACE.slice(0, 8)}` }).click();
   await page.locator('.waterfall li', { hasText: 'attempt 3' }).waitFor();
   const figure = page.locator('.figure', { hasText: 'Comes of' });
-  expect(await figure.innerText()).toContain('only open delivery');
+  expect(await figure.textContent()).toContain('only open delivery');
   await page.getByRole('button', { name: /publish payments/ }).click();
   await page.locator('dt', { hasText: 'comes of (only open delivery)' }).waitFor();
   await figure.getByRole('link').click();
@@ -54,9 +54,9 @@ test('without findings there is no badge, and the view says so', async () => {
     findings: { sidecars, findings: [] },
     poison: { sidecars, messages: [], dropped: 0 },
   });
-  const clean = await startScripted(script);
-  const page = await open(clean.url + VIEWS.findings);
+  await sidecar.close();
+  sidecar = await startScripted(script);
+  const page = await open(sidecar.url + VIEWS.findings);
   await page.locator('text=nothing looks like a mistake').waitFor();
   expect(await page.locator('nav .badge').count()).toBe(0);
-  await clean.close();
 });

@@ -1,6 +1,7 @@
 import type { Quantiles, TopicDetail } from '../../api.ts';
 import { count, duration, NONE, name } from '../format.ts';
-import { Count } from './words.tsx';
+import { href } from '../route.ts';
+import { Bad, Count, Duration } from './words.tsx';
 
 /** Where a message's time goes, each part with its percentiles on one scale. */
 export function Split({ split, queues }: Pick<TopicDetail, 'split' | 'queues'>) {
@@ -48,37 +49,72 @@ export function Split({ split, queues }: Pick<TopicDetail, 'split' | 'queues'>) 
           ))}
         </tbody>
       </table>
-      {queues.length > 0 && (
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">Queue</th>
-              <th scope="col" class="figure">
-                Unsettled
-              </th>
-              <th scope="col" class="figure">
-                p50
-              </th>
-              <th scope="col" class="figure">
-                p99
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {queues.map(({ queue, unsettled, processing }) => (
-              <tr key={queue}>
-                <th scope="row">{name(queue) || NONE}</th>
-                <td class="figure">
-                  <Count value={unsettled} />
-                </td>
-                <td class="figure">{duration(processing.p50)}</td>
-                <td class="figure">{duration(processing.p99)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      {queues.length > 0 && <Queues queues={queues} />}
     </>
+  );
+}
+
+/** Of each queue who waits, and what the app does with its deliveries. */
+function Queues({ queues }: Pick<TopicDetail, 'queues'>) {
+  return (
+    <table class="plain">
+      <thead>
+        <tr>
+          <th scope="col">Queue</th>
+          <th scope="col" class="figure" title="the oldest message that no consumer has got yet, at least">
+            Oldest waits
+          </th>
+          <th scope="col" class="figure spare-1">
+            Unsettled
+          </th>
+          <th scope="col" class="figure" title="delivery to settlement, since start">
+            Processing <small>p95</small>
+          </th>
+          <th
+            scope="col"
+            class="figure spare-1"
+            title="of it, before the app works on the message, where that is known"
+          >
+            Prefetch <small>p95</small>
+          </th>
+          <th
+            scope="col"
+            class="figure spare-1"
+            title="of it, how long the app works on the message, where that is known"
+          >
+            Handler <small>p95</small>
+          </th>
+          <th scope="col" class="figure" title="messages delivered more often than rounds.poison, since start">
+            Poison
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {queues.map(({ queue, unsettled, oldestWaiting, processing, prefetchWait, handler, poison }) => (
+          <tr key={queue}>
+            <th scope="row">{name(queue) || NONE}</th>
+            <td class="figure">
+              <Duration seconds={oldestWaiting} />
+            </td>
+            <td class="figure spare-1">
+              <Count value={unsettled} />
+            </td>
+            <td class="figure">{duration(processing.p95)}</td>
+            <td class="figure spare-1">{duration(prefetchWait.p95)}</td>
+            <td class="figure spare-1">{duration(handler.p95)}</td>
+            <td class="figure">
+              {poison > 0 ? (
+                <a href={href(['findings'], { q: queue })}>
+                  <Bad value={poison} />
+                </a>
+              ) : (
+                <Bad value={0} />
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

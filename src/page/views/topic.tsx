@@ -102,7 +102,8 @@ function Detail({ detail }: { detail: TopicDetail }) {
   );
 }
 
-function Figures({ detail: { row, redelivered, bytes: body } }: { detail: TopicDetail }) {
+function Figures({ detail }: { detail: TopicDetail }) {
+  const { row, redelivered, bytes: body, succeeded, replies } = detail;
   return (
     <dl class="figures">
       <Figure label="Published" meaning="messages a second over the last minute">
@@ -135,6 +136,22 @@ function Figures({ detail: { row, redelivered, bytes: body } }: { detail: TopicD
       <Figure label="Redelivered" meaning="deliveries that were not the first, since start">
         <Bad value={redelivered} warn />
       </Figure>
+      <Figure label="Retried" meaning="messages that succeeded with a later delivery than their first, since start">
+        <Bad value={succeeded.later} warn />
+      </Figure>
+      {(replies.latency.count > 0 || replies.missing > 0) && (
+        <>
+          <Figure label="Answers p95" meaning="publish of a question to the delivery of its answer, since start">
+            <Duration seconds={replies.latency.p95} />
+          </Figure>
+          <Figure label="No answer" meaning="questions without an answer within rpc.timeout, since start">
+            <Bad value={replies.missing} />
+          </Figure>
+          <Figure label="Late answers" meaning="answers that came after rpc.timeout, since start">
+            <Bad value={replies.late} warn />
+          </Figure>
+        </>
+      )}
       <Figure label="Bodies" meaning="published since start">
         {bytes(body.publish)}
       </Figure>

@@ -220,6 +220,15 @@ export class Exposition {
       latency: of('event_latency_seconds'),
       confirm: of('event_confirm_seconds'),
       processing: of('event_processing_seconds'),
+      prefetchWait: of('event_prefetch_wait_seconds'),
+      handler: of('event_handler_seconds'),
+      poison: of('event_poison_total'),
+      attempts: of('event_attempts'),
+      replies: of('event_reply_seconds'),
+      repliesMissing: of('event_replies_missing_total'),
+      repliesLate: of('event_replies_late_total'),
+      publishedAt: of('event_published_timestamp_seconds'),
+      deliveredAt: of('event_delivered_timestamp_seconds'),
     };
     return new Topics(groups, this.#lossRate, this.#reader.bounds);
   }

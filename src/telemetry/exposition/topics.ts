@@ -12,8 +12,9 @@ import {
   type TopicsPart,
 } from '../../parts.ts';
 import type { FamilyBounds } from '../metrics/families.ts';
-import type { Groups, Labels, View } from './groups.ts';
+import type { Group, Groups, Labels, View } from './groups.ts';
 import type { LossRate } from './loss-rate.ts';
+import { PublishedMarks } from './published-marks.ts';
 import {
   CONSUMED,
   type CountedGroups,
@@ -36,6 +37,16 @@ export interface TopicGroups extends CountedGroups {
   bytes: Groups;
   /** by queue */
   unsettled: Groups;
+  prefetchWait: Groups;
+  handler: Groups;
+  poison: Groups;
+  attempts: Groups;
+  replies: Groups;
+  repliesMissing: Groups;
+  repliesLate: Groups;
+  /** by routing key, and deliveries by queue too */
+  publishedAt: Groups;
+  deliveredAt: Groups;
 }
 
 /**
@@ -46,16 +57,21 @@ export class Topics {
   readonly #groups: TopicGroups;
   readonly #lossRate: LossRate;
   readonly #counts: TopicCounts;
+  readonly #marks: PublishedMarks;
+  readonly #bounds: FamilyBounds;
 
   constructor(groups: TopicGroups, lossRate: LossRate, bounds: FamilyBounds) {
     this.#groups = groups;
     this.#lossRate = lossRate;
     this.#counts = new TopicCounts(groups, bounds);
+    this.#marks = new PublishedMarks(groups.publishedAt);
+    this.#bounds = bounds;
   }
 
   /** Call once a second: the wall clock in milliseconds, and the counts. */
   snapshot(wallMs: number, view: View): void {
     this.#counts.snapshot(wallMs, view);
+    this.#marks.snapshot(view);
   }
 
   /** Those whose names contain `search`, in lower case. */
@@ -98,7 +114,8 @@ export class Topics {
         reason: labels.reason,
         count,
       }));
-    const { lost, unknown, requeued, deadLettered, redelivered, bytes, unsettled, processing } = this.#groups;
+    const { lost, unknown, requeued, deadLettered, redelivered, bytes } = this.#groups;
+    const { attempts, replies, repliesMissing, repliesLate, deliveredAt } = this.#groups;
     const sizes = counts(bytes);
     const size = (side: string): number => sizes.find(({ labels }) => labels.side === side)?.count ?? 0;
     const quarter = this.#counts.gains(this.#counts.step - STEPS + 1, this.#counts.step, [row]);
@@ -115,7 +132,19 @@ export class Topics {
       deadLettered: counts(deadLettered).map(({ labels: { queue, reason }, count }) => ({ queue, reason, count })),
       redelivered: sum(counts(redelivered)),
       bytes: { publish: size('publish'), consume: size('consume') },
-      queues: this.#queues([...unsettled].filter(isOf), [...processing].filter(isOf), view),
+      queues: this.#queues(isOf, view),
+      published: this.#marks.of(topic, pipeline),
+      delivered: [...deliveredAt].filter(isOf).map((group) => ({
+        queue: group.labels.queue,
+        routingKey: group.labels.routing_key,
+        at: group.greatest(view),
+      })),
+      attempts: histogramOf([...attempts].filter(isOf), this.#bounds.attempts, view),
+      replies: {
+        latency: histogramOf([...replies].filter(isOf), this.#bounds.replies, view),
+        missing: sum(counts(repliesMissing)),
+        late: sum(counts(repliesLate)),
+      },
     };
   }
 
@@ -166,22 +195,23 @@ export class Topics {
     }));
   }
 
-  #queues(unsettled: Iterable<QueueGroup>, processing: Iterable<QueueGroup>, view: View): DetailPart['queues'] {
-    const bounds = this.#counts.bounds.processing;
-    const none = (): number[] => new Array(bounds.length + 1).fill(0);
-    const queues = new Map<string, { unsettled: number; counts: number[] }>();
-    const of = (queue: string) => {
-      const known = queues.get(queue) ?? { unsettled: 0, counts: none() };
-      queues.set(queue, known);
-      return known;
-    };
-    for (const group of unsettled) of(group.labels.queue).unsettled += group.total(view);
-    const cells = new Float64Array(bounds.length + 2);
-    for (const group of processing) {
-      group.sumInto(cells, view);
-      of(group.labels.queue).counts = [...cells.subarray(0, -1)];
-    }
-    return [...queues].map(([queue, { unsettled, counts }]) => ({ queue, unsettled, processing: { bounds, counts } }));
+  #queues(isOf: (group: Group) => boolean, view: View): DetailPart['queues'] {
+    const { unsettled, processing, prefetchWait, handler, poison, deliveredAt } = this.#groups;
+    const here = [unsettled, processing, deliveredAt].flatMap((groups) => [...groups].filter(isOf));
+    const queues = new Set(here.map(({ labels }) => labels.queue));
+    return [...queues].map((queue) => {
+      const own = (groups: Groups): Group[] =>
+        [...groups].filter((group) => isOf(group) && group.labels.queue === queue);
+      const total = (groups: Groups): number => own(groups).reduce((all, group) => all + group.total(view), 0);
+      return {
+        queue,
+        unsettled: total(unsettled),
+        processing: histogramOf(own(processing), this.#bounds.processing, view),
+        prefetchWait: histogramOf(own(prefetchWait), this.#bounds.prefetch_wait, view),
+        handler: histogramOf(own(handler), this.#bounds.handler, view),
+        poison: total(poison),
+      };
+    });
   }
 
   /** What the last minute and the step under way brought. */
@@ -224,7 +254,16 @@ export class Topics {
   }
 }
 
-type QueueGroup = { labels: Labels; total(view: View): number; sumInto(cells: Float64Array, view: View): void };
+/** All that several series have observed. */
+function histogramOf(groups: readonly Group[], bounds: readonly number[] = [], view: View): Histogram {
+  const counts = new Array<number>(bounds.length + 1).fill(0);
+  const cells = new Float64Array(bounds.length + 2);
+  for (const group of groups) {
+    group.sumInto(cells, view);
+    for (let i = 0; i < counts.length; i++) counts[i] += cells[i];
+  }
+  return { bounds, counts };
+}
 
 interface Totals {
   publishedTotal: number;
