@@ -51,6 +51,7 @@ const PICTURES: Picture[] = [
   },
   { name: 'page-trace', width: 1280, height: 640, scheme: 'dark', show: lostTrace },
   { name: 'page-losses', width: 1280, height: 480, scheme: 'light', show: view('losses', 'td a.id') },
+  { name: 'page-findings', width: 1280, height: 480, scheme: 'light', show: view('findings', '.findings li') },
   { name: 'page-map', width: 1280, height: 640, scheme: 'dark', show: view('map', '.node') },
   { name: 'page-phone', width: 390, height: 844, scheme: 'light', show: view('topic?topic=orders', '.plot canvas') },
 ];

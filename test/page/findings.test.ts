@@ -60,3 +60,22 @@ test('without findings there is no badge, and the view says so', async () => {
   await page.locator('text=nothing looks like a mistake').waitFor();
   expect(await page.locator('nav .badge').count()).toBe(0);
 });
+
+test("a topic's page says who waits, what an app does with its deliveries, and how questions are answered", async () => {
+  const page = await open(sidecar.url + VIEWS.topic);
+  const billing = page.locator('table.plain tr', { hasText: 'orders.billing' });
+  await billing.waitFor();
+  expect((await billing.locator('td').allTextContents()).map((text) => text.trim())).toEqual([
+    '42 s',
+    '20',
+    '71.4 ms',
+    '61.2 ms',
+    '10.2 ms',
+    '1',
+  ]);
+  const stock = page.locator('table.plain tr', { hasText: 'orders.stock' });
+  expect((await stock.locator('td').allTextContents()).slice(3, 5)).toEqual(['–', '–']);
+  const figure = (label: string) => page.locator(`.figure:has(dt:text-is("${label}")) dd`).textContent();
+  expect([await figure('Retried'), await figure('No answer'), await figure('Late answers')]).toEqual(['28', '7', '2']);
+  expect(await figure('Answers p95')).toBe('102 ms');
+});

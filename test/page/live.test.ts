@@ -1,3 +1,4 @@
+import { connect } from 'amqplib';
 import type { Page } from 'playwright-core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Shop, startShop } from '../../testing/shop.ts';
@@ -119,4 +120,35 @@ test('two sidecars are one page: both halves of the map, all connections, and wh
   await shop.payments.kill();
   await page.locator('.notices .bad', { hasText: /^Without/ }).waitFor();
   await page.locator('text=live').first().waitFor();
+});
+
+test('what an app does wrong, a message that no consumer gets done with, and a queue that waits', async () => {
+  const page = await open(url('#/findings'));
+  await page.locator('.findings li', { hasText: 'nothing bound' }).filter({ hasText: 'order-api' }).waitFor();
+
+  const app = await connect(vhost.url(shop.payments.port));
+  const channel = await app.createChannel();
+  await channel.assertQueue('parcels');
+  await channel.prefetch(1);
+  await channel.consume('parcels', (message) => message && channel.nack(message, false, true));
+  channel.sendToQueue('parcels', Buffer.from('broken'), { messageId: 'parcel-1' });
+  const poison = await until(
+    async () =>
+      (await rowsOf(page, 'Poisonous messages')).find((row) => row.Queue === 'parcels' && Number(row.Attempts) > 5),
+    'the message is named as poisonous',
+  );
+  expect(poison).toMatchObject({ Topic: 'parcels', 'Message id': 'parcel-1' });
+  await page.locator('nav .badge').waitFor();
+  await page.locator('[aria-label="Poisonous messages"] td a.id').first().click();
+  await page.locator('.waterfall li', { hasText: 'attempt' }).first().waitFor();
+  await page.locator('.waterfall li', { hasText: 'publish parcels' }).first().waitFor();
+  await app.close();
+
+  // the mailer is slower than its mails come
+  await page.goto(url('#/topic?topic=mails'));
+  const waits = page.locator('table.plain tr', { hasText: 'mails' }).locator('td').first();
+  await until(
+    async () => / s$/.test((await waits.textContent()) ?? '') && figure(await waits.textContent()) > 0,
+    'mails wait',
+  );
 });
