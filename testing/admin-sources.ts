@@ -58,6 +58,12 @@ export function adminSources(given: Partial<AdminSources> = {}): AdminSources {
     poison: () => ({ messages: [], dropped: 0 }),
     lossReasons: ['nacked', 'unroutable'],
     watch: () => () => {},
+    changes: {
+      faults: () => ({ enabled: false, faults: [] }),
+      addFault: async () => Promise.reject(new Error('nothing can be changed')),
+      endFaults: async () => [],
+      bypass: async (on) => on,
+    },
     ...given,
   };
 }

@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pageText } from '../page-text.ts';
 import { Access, type AccessSettings, type Refusal } from './access.ts';
 import { Answers } from './answers.ts';
+import { Changes } from './changes.ts';
 import { Crowd } from './crowd.ts';
 import { Events } from './events.ts';
-import { PAGE, PAGE_POLICY } from './page.ts';
+import { type Page, pageOf } from './page.ts';
 import { anyText, NotFound, parameters, QueryError } from './parameters.ts';
 import { type PeerSettings, Peers } from './peers.ts';
 import {
@@ -103,7 +105,9 @@ export async function startAdmin(
 
 function router(sources: AdminSources, access: Access, peers: Peers): Route {
   const answers = new Answers(sources, peers);
+  const changes = new Changes(sources.changes);
   const events = new Events(answers, sources, peers);
+  let page: Page | undefined;
   const upstreamReachable = shared(() => sources.upstreamReachable());
   const guarded =
     (handler: Handler): Handler =>
@@ -126,12 +130,17 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
     ],
     [
       '/',
-      guarded(() => ({
-        status: 200,
-        contentType: 'text/html; charset=utf-8',
-        body: PAGE,
-        headers: { 'Content-Security-Policy': PAGE_POLICY },
-      })),
+      guarded(async () => {
+        // not before somebody looks
+        page ??= pageOf(await pageText());
+        const { html, policy } = page;
+        return {
+          status: 200,
+          contentType: 'text/html; charset=utf-8',
+          body: html,
+          headers: { 'Content-Security-Policy': policy },
+        };
+      }),
     ],
     [
       '/api/sidecar',
@@ -176,6 +185,13 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
     ],
     ['/api/topology', api((query, own) => answers.topology(topologyQuery(query), own))],
     [
+      '/api/faults',
+      api((query) => {
+        parameters(query, {});
+        return sources.changes.faults();
+      }),
+    ],
+    [
       '/api/events',
       guarded((_, query, gone) => {
         const own = takeOwn(query);
@@ -205,8 +221,13 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
     const [, traceId] = /^\/api\/traces\/([0-9a-f]{32})$/.exec(path) ?? [];
     const known = traceId === undefined ? routes.get(path) : trace(traceId);
     const handler = known ?? (path.startsWith('/api/') ? guarded(missing) : missing);
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return { status: 405, body: 'only GET and HEAD are answered here', headers: { Allow: 'GET, HEAD' } };
+    const { method = '' } = request;
+    if (method !== 'GET' && method !== 'HEAD') {
+      const change = changes.at(method, path);
+      if (change === undefined)
+        return { status: 405, body: 'only GET and HEAD are answered here', headers: { Allow: 'GET, HEAD' } };
+      const refusal = access.change(request);
+      return refusal === undefined ? change(request) : refuse(refusal);
     }
     return handler(request, new URLSearchParams(query), gone);
   };
@@ -220,7 +241,7 @@ async function answer(
 ): Promise<void> {
   const { socket } = request;
   if (!crowd.answers(socket, response)) return;
-  // Nobody has a reason to send a body: it isn't read, and the connection ends with the answer.
+  // Few have a reason to send a body: it isn't read but for them, and the connection ends with the answer.
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) {
     response.shouldKeepAlive = false;
   }

@@ -19,6 +19,7 @@ export interface Asked {
   upstreams: Upstreams;
   isDraining(): boolean;
   eventsDropped(): number;
+  changes: AdminSources['changes'];
 }
 
 /** What the admin server shows: who knows it. */
@@ -42,6 +43,7 @@ export function adminSources({ state, threads, losses, poison, messages, upstrea
     topology: (query) => exposition.topology(query),
     poison: () => poison.find(),
     lossReasons: LOSS_REASONS,
+    changes: asked.changes,
     watch: (watcher) => messages.add(watcher),
   };
 }

@@ -55,6 +55,13 @@ export class Reloader {
     return this.#working;
   }
 
+  /** Puts what runs in force again: what lies over it has changed. Rejects when that can't be done. */
+  again(): Promise<void> {
+    const done = this.#working.then(() => this.#options.apply(this.#running, this.#files));
+    this.#working = done.catch(() => {});
+    return done;
+  }
+
   /** Reads nothing any more. */
   async close(): Promise<void> {
     this.#watch.close();

@@ -6,6 +6,7 @@ import type { CauseUse } from '../correlation/causes.ts';
 import { correlationMemory } from '../correlation/correlation-memory.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
+import type { Mistake } from '../ports/mistake.ts';
 import type { DeliveryTally, Observer, PublishTally, Slowness } from '../ports/observer.ts';
 import { isPlain } from '../routing/plain.ts';
 import { RouteTables } from '../routing/route-tables.ts';
@@ -112,6 +113,8 @@ export class Plane {
   readonly watch: Watch;
   /** names take too much memory: `age` is to be called soon, but not within a message */
   onCrowded: () => void = () => {};
+  /** may be called often for the same */
+  onMistake: (mistake: Mistake) => void = () => {};
   /** every new connection is a plain pipe */
   bypass = false;
   /** code of the user's; undefined: there is none */

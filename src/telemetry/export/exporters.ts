@@ -1,14 +1,22 @@
+import { readFileSync } from 'node:fs';
 import type { Environment } from '../traces/environment.ts';
-import { otlpEndpoint, otlpProtocol, whole } from '../traces/environment.ts';
+import { otlpEndpoint, otlpProtocol, text, whole } from '../traces/environment.ts';
 import type { TracingLog } from './diagnostics.ts';
 import type { Destination, QueueLimits } from './queue.ts';
 import { SdkDestination } from './sdk-exporter.ts';
 import type { SpanOrigin } from './spans.ts';
 
+/** A variable that can't be obeyed; `message` is the one line that says which and why. */
+class VariableError extends Error {
+  override name = 'VariableError';
+  readonly code = 'ERR_OTEL_VARIABLE';
+}
+
 /**
  * The exporters of the given names. They read their OTEL_EXPORTER_OTLP_* variables (endpoint,
  * headers, certificates, compression, timeout) from `process.env` themselves.
- * Throws a clear line if the endpoint is no URL: the SDK would go to localhost instead.
+ * Throws VariableError if the endpoint is no URL or a file can't be read: the SDK would go to localhost instead, and
+ * trust whom it likes.
  */
 export function createDestinations(
   names: string[],
@@ -29,6 +37,7 @@ async function consoleOutput(origin: SpanOrigin): Promise<Destination> {
 async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: TracingLog): Promise<Destination> {
   const protocol = otlpProtocol(env);
   checkEndpoint(env, protocol);
+  checkFiles(env);
   switch (protocol) {
     case 'grpc': {
       const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
@@ -59,7 +68,22 @@ function checkEndpoint(env: Environment, protocol: string): void {
   const schemes = grpc ? ['http:', 'https:', 'unix:'] : ['http:', 'https:'];
   if (url !== null && schemes.includes(url.protocol)) return;
   // The value is not repeated: an address may hold a password.
-  throw new Error(`${endpoint.variable}: not a URL such as http://127.0.0.1:${grpc ? 4317 : 4318}`);
+  throw new VariableError(`${endpoint.variable}: not a URL such as http://127.0.0.1:${grpc ? 4317 : 4318}`);
+}
+
+function checkFiles(env: Environment): void {
+  for (const name of ['CERTIFICATE', 'CLIENT_CERTIFICATE', 'CLIENT_KEY']) {
+    const own = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
+    const variable = text(env[own]) === undefined ? `OTEL_EXPORTER_OTLP_${name}` : own;
+    const path = text(env[variable])?.trim();
+    if (path === undefined) continue;
+    try {
+      readFileSync(path);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new VariableError(`${variable}: ${path}: ${code === 'ENOENT' ? 'no such file' : `not readable: ${code}`}`);
+    }
+  }
 }
 
 export function queueLimits(env: Environment, log: TracingLog): QueueLimits {
