@@ -147,9 +147,14 @@ export interface Scenery {
 export function fileOf({ rules, settings }: Scenery): string {
   const root: Record<string, unknown> = { rules };
   for (const [name, value] of Object.entries(settings)) {
-    const [section, key] = name.split('.');
-    if (key === undefined) root[section] = value;
-    else root[section] = { ...(root[section] as object), [key]: value };
+    const sections = name.split('.');
+    const key = sections.pop() as string;
+    let at = root;
+    for (const section of sections) {
+      at[section] ??= {};
+      at = at[section] as Record<string, unknown>;
+    }
+    at[key] = value;
   }
   return JSON.stringify(root);
 }
