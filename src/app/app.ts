@@ -116,7 +116,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         },
         upstreamSecurity: upstreamSecurity(config.upstream.tls, files),
         plugins: plugins?.shared,
-        env: samplingVariables(process.env),
+        env: tracingVariables(process.env),
       },
       workers,
       traffic,
@@ -291,7 +291,7 @@ function observeSpans(bus: EventBus, sink: SpanSink): void {
 
 const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0);
 
-function samplingVariables(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
-  const { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG } = env;
-  return { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG };
+function tracingVariables(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  const { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS } = env;
+  return { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS };
 }

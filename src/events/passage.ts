@@ -63,6 +63,7 @@ export interface More {
   readonly messageId: string;
   readonly correlationId: string;
   readonly fault: string;
+  readonly baggage: string;
   readonly replyCode: number;
   readonly replyText: string;
   readonly deadLetterQueue: string;
@@ -74,6 +75,7 @@ export const NOTHING_MORE: More = Object.freeze({
   messageId: '',
   correlationId: '',
   fault: '',
+  baggage: '',
   replyCode: 0,
   replyText: '',
   deadLetterQueue: '',
@@ -131,6 +133,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     messageId: more.messageId,
     correlationId: more.correlationId,
     fault: more.fault,
+    baggage: more.baggage,
   };
   if (names.via === 'publish') {
     return {

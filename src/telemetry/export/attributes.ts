@@ -107,8 +107,26 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
   if (event.messageId !== '') to.text(KEY.messageId, event.messageId);
   if (event.correlationId !== '') to.text(KEY.conversationId, event.correlationId);
   if (event.fault !== '') to.text(KEY.faultType, event.fault);
+  if (event.baggage !== '') writeBaggage(event.baggage, to);
   if (event.reason !== '') to.text(KEY.reason, event.reason);
   if (event.outcome === 'failed') to.text(KEY.errorType, event.reason);
+}
+
+/** Each member as an attribute of its own, without the properties that it may have. */
+function writeBaggage(baggage: string, to: AttributeWriter): void {
+  for (const member of baggage.split(',')) {
+    const [pair] = member.split(';', 1);
+    const at = pair.indexOf('=');
+    if (at > 0) to.text(own(`baggage.${pair.slice(0, at).trim()}`), decoded(pair.slice(at + 1).trim()));
+  }
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function writeConnection({ brokerHost, brokerPort, clientId }: Connection, to: AttributeWriter): void {
