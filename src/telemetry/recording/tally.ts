@@ -1,3 +1,4 @@
+import type { BucketLayout } from '../metrics/bucket-layout.ts';
 import { type CellStore, NONE } from '../metrics/cells.ts';
 import type { FamilyName } from '../metrics/families.ts';
 import type { LimitedLabel } from '../metrics/label-values.ts';
@@ -83,6 +84,11 @@ export abstract class Tally {
     const cells = this.#keyed.get(family) ?? new Map<string, number>();
     this.#keyed.set(family, cells.set(key, cell));
     return cell;
+  }
+
+  /** So many observations of one value in the histogram that was claimed at `at`. */
+  protected observe(at: number, layout: BucketLayout, seconds: number, count: number): void {
+    this.owner.store.observe(at, layout, seconds, count);
   }
 
   /** Takes a place for one more label value, until the tally is freed. */
