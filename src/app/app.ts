@@ -7,6 +7,7 @@ import type { Loaded } from '../config/load.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
+import { createMetricPush } from '../telemetry/export/metrics.ts';
 import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
 import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
@@ -104,6 +105,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     log,
   });
   sinkLoading.catch(() => {});
+  const pushLoading = createMetricPush({ env: process.env, version, log, read: () => exposition.readings() });
+  pushLoading.catch(() => {});
   threads.push(
     ...(await startTraffic(
       {
@@ -133,6 +136,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const exposition = exposed(config);
   for (const { metrics } of threads) exposition.attach(metrics);
   const sink = await sinkLoading;
+  const push = await pushLoading;
   const bus = new EventBus(
     () => sink.free(),
     (error) => log.error({ err: error }, 'an observer of events failed'),
@@ -150,6 +154,9 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
   exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
   exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
+  exposition.register(REGISTERED.metricExports, () =>
+    Object.entries(push.figures()).map(([result, value]) => ({ labels: { result }, value })),
+  );
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
   exposition.register(REGISTERED.tracesLimited, () => sum(limited));
   exposition.register(REGISTERED.faultsActive, () => faults.counts());
@@ -248,6 +255,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       clearInterval(snapshots);
       step = 'spans';
       await sink.shutdown();
+      step = 'metrics';
+      await push.shutdown();
       step = 'scrapes';
       await admin.close();
       clearTimeout(late);

@@ -1,5 +1,5 @@
 import type { Environment } from '../traces/environment.ts';
-import { otlpEndpoint, otlpProtocol, whole } from '../traces/environment.ts';
+import { otlpEndpoint, otlpProtocol, type Signal, whole } from '../traces/environment.ts';
 import type { TracingLog } from './diagnostics.ts';
 import type { Destination, QueueLimits } from './queue.ts';
 import { SdkDestination } from './sdk-exporter.ts';
@@ -27,9 +27,7 @@ async function consoleOutput(origin: SpanOrigin): Promise<Destination> {
 }
 
 async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: TracingLog): Promise<Destination> {
-  const protocol = otlpProtocol(env);
-  checkEndpoint(env, protocol);
-  switch (protocol) {
+  switch (checkOtlp(env, 'TRACES', log)) {
     case 'grpc': {
       const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
       return new SdkDestination(new OTLPTraceExporter(), origin);
@@ -39,19 +37,26 @@ async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: Tracing
       return new SdkDestination(createJsonExporter(), origin);
     }
     default: {
-      if (protocol !== 'http/protobuf') {
-        log.warn(
-          `OTEL_EXPORTER_OTLP_PROTOCOL: '${protocol}' is none of grpc, http/json, http/protobuf; using the last`,
-        );
-      }
       const { ProtobufDestination } = await import('./otlp.ts');
       return new ProtobufDestination(origin);
     }
   }
 }
 
-function checkEndpoint(env: Environment, protocol: string): void {
-  const endpoint = otlpEndpoint(env);
+const PROTOCOLS = ['grpc', 'http/json', 'http/protobuf'] as const;
+
+/** The protocol of a signal, once its variables are found to be of use. Throws a clear line if the endpoint is no URL. */
+export function checkOtlp(env: Environment, signal: Signal, log: TracingLog): (typeof PROTOCOLS)[number] {
+  const wanted = otlpProtocol(env, signal);
+  const protocol = PROTOCOLS.find((each) => each === wanted);
+  if (protocol === undefined)
+    log.warn(`OTEL_EXPORTER_OTLP_PROTOCOL: '${wanted}' is none of ${PROTOCOLS.join(', ')}; using the last`);
+  checkEndpoint(env, signal, wanted);
+  return protocol ?? 'http/protobuf';
+}
+
+function checkEndpoint(env: Environment, signal: Signal, protocol: string): void {
+  const endpoint = otlpEndpoint(env, signal);
   if (endpoint === undefined) return;
   const grpc = protocol === 'grpc';
   // gRPC endpoints may be a bare host:port.

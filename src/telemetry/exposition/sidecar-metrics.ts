@@ -165,6 +165,12 @@ export const REGISTERED = {
     type: 'counter',
     labels: [],
   },
+  metricExports: {
+    name: 'tracehare_metric_exports_total',
+    help: 'Exports of all metrics over OTLP or to the console, by result (success, failure).',
+    type: 'counter',
+    labels: ['result'],
+  },
   bypass: {
     name: 'tracehare_bypass',
     help: '1 while every new connection is a plain pipe.',
