@@ -7,6 +7,7 @@ import type { Loaded } from '../config/load.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
+import { createLogRecords, tellLosses } from '../telemetry/export/log-records.ts';
 import { createMetricPush } from '../telemetry/export/metrics.ts';
 import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
 import { Exposition } from '../telemetry/exposition/exposition.ts';
@@ -22,6 +23,7 @@ import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
 import type { PluginHost } from './plugin-host.ts';
+import { recordedLog } from './recorded-log.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
 import { Upstreams } from './upstreams.ts';
@@ -107,6 +109,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   sinkLoading.catch(() => {});
   const pushLoading = createMetricPush({ env: process.env, version, log, read: () => exposition.readings() });
   pushLoading.catch(() => {});
+  const recordsLoading = createLogRecords({ env: process.env, version, log });
+  recordsLoading.catch(() => {});
   threads.push(
     ...(await startTraffic(
       {
@@ -130,7 +134,9 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     )),
   );
 
-  const faults = new FaultWatch(log);
+  const records = await recordsLoading;
+  upstreams.log = recordedLog(log, 'tracehare.upstream', records);
+  const faults = new FaultWatch(recordedLog(log, 'tracehare.fault', records));
   faults.update(config.rules, config.faults.enabled);
 
   const exposition = exposed(config);
@@ -142,9 +148,10 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     (error) => log.error({ err: error }, 'an observer of events failed'),
   );
   for (const { events } of threads) bus.attach(events);
-  logLifecycle(bus, log);
+  logLifecycle(bus, recordedLog(log, 'tracehare.connection', records));
   const losses = new LossLog(config.limits.losses);
   observeLosses(bus, losses);
+  tellLosses(bus, records);
   observeExemplars(bus, exposition);
   observeSpans(bus, sink);
   plugins?.observe(bus);
@@ -157,6 +164,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   exposition.register(REGISTERED.metricExports, () =>
     Object.entries(push.figures()).map(([result, value]) => ({ labels: { result }, value })),
   );
+  exposition.register(REGISTERED.logRecordsExported, () => records.figures().exported);
+  exposition.register(REGISTERED.logRecordsDropped, () => records.figures().dropped);
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
   exposition.register(REGISTERED.tracesLimited, () => sum(limited));
   exposition.register(REGISTERED.faultsActive, () => faults.counts());
@@ -223,7 +232,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     upstreams.configure(upstream);
     admin.configure(config.admin);
   }
-  const reloader = new Reloader({ running: loaded, files, load, apply, log });
+  const reloads = recordedLog(log, 'tracehare.configuration', records);
+  const reloader = new Reloader({ running: loaded, files, load, apply, log: reloads });
   exposition.register(REGISTERED.configReloads, () =>
     Object.entries(reloader.counts).map(([result, value]) => ({ labels: { result }, value })),
   );
@@ -255,6 +265,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       clearInterval(snapshots);
       step = 'spans';
       await sink.shutdown();
+      step = 'log records';
+      await records.shutdown();
       step = 'metrics';
       await push.shutdown();
       step = 'scrapes';

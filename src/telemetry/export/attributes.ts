@@ -73,14 +73,13 @@ export function writeRoute(event: Passage, connection: Connection | undefined, t
   if (event.type === 'publish.ended') {
     to.text(KEY.operationName, 'publish');
     to.text(KEY.operationType, 'send');
-    to.text(KEY.destinationName, joined(event.exchange, event.routingKey));
+    to.text(KEY.destinationName, destinationName(event.exchange, event.routingKey, ''));
     if (event.exchange === '' && isServerNamed(event.routingKey)) writeServerNamed(to);
   } else {
     const operation = event.via === 'get' ? 'receive' : 'process';
     to.text(KEY.operationName, operation);
     to.text(KEY.operationType, operation);
-    const key = event.routingKey === event.queue ? '' : event.routingKey;
-    to.text(KEY.destinationName, joined(event.exchange, key, event.queue));
+    to.text(KEY.destinationName, destinationName(event.exchange, event.routingKey, event.queue));
     if (isServerNamed(event.queue)) writeServerNamed(to);
   }
   to.text(KEY.destinationTemplate, event.topic);
@@ -150,7 +149,8 @@ function isServerNamed(queue: string): boolean {
   return queue.startsWith('amq.gen-') || queue.startsWith('amq.rabbitmq.reply-to');
 }
 
-/** A destination's name. */
-function joined(...parts: string[]): string {
-  return parts.filter((part) => part !== '').join(':') || 'amq.default';
+/** A destination's name; `queue`: '' for a publish. */
+export function destinationName(exchange: string, routingKey: string, queue: string): string {
+  const key = routingKey === queue ? '' : routingKey;
+  return [exchange, key, queue].filter((part) => part !== '').join(':') || 'amq.default';
 }

@@ -67,12 +67,13 @@ function checkEndpoint(env: Environment, signal: Signal, protocol: string): void
   throw new Error(`${endpoint.variable}: not a URL such as http://127.0.0.1:${grpc ? 4317 : 4318}`);
 }
 
-export function queueLimits(env: Environment, log: TracingLog): QueueLimits {
-  const maxQueueSize = whole(env, 'OTEL_BSP_MAX_QUEUE_SIZE', 1, 2048, log);
+/** `of`: spans (BSP), or log records (BLRP), which by default wait less long. */
+export function queueLimits(env: Environment, log: TracingLog, of: 'BSP' | 'BLRP' = 'BSP'): QueueLimits {
+  const maxQueueSize = whole(env, `OTEL_${of}_MAX_QUEUE_SIZE`, 1, 2048, log);
   return {
     maxQueueSize,
-    maxExportBatchSize: Math.min(maxQueueSize, whole(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 1, 512, log)),
-    scheduledDelayMillis: whole(env, 'OTEL_BSP_SCHEDULE_DELAY', 1, 5000, log),
-    exportTimeoutMillis: whole(env, 'OTEL_BSP_EXPORT_TIMEOUT', 1, 30_000, log),
+    maxExportBatchSize: Math.min(maxQueueSize, whole(env, `OTEL_${of}_MAX_EXPORT_BATCH_SIZE`, 1, 512, log)),
+    scheduledDelayMillis: whole(env, `OTEL_${of}_SCHEDULE_DELAY`, 1, of === 'BSP' ? 5000 : 1000, log),
+    exportTimeoutMillis: whole(env, `OTEL_${of}_EXPORT_TIMEOUT`, 1, 30_000, log),
   };
 }
