@@ -1,7 +1,7 @@
 /** What the admin server shows, asked when someone looks. */
 export interface AdminSources {
   /** the exposition in the format this Accept header prefers */
-  metrics(accept: string | undefined): { contentType: string; body: AsyncIterable<string> };
+  metrics(accept: string | undefined): { contentType: string; body: AsyncIterable<string | Uint8Array> };
   /** undefined when ready, else why not, in one line */
   ready(): string | undefined;
   /** dials the broker: undefined when it answered, else why not, in one line */

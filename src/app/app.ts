@@ -7,8 +7,7 @@ import type { Loaded } from '../config/load.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
-import { createLogRecords, tellLosses } from '../telemetry/export/log-records.ts';
-import { createMetricPush } from '../telemetry/export/metrics.ts';
+import { tellLosses } from '../telemetry/export/log-records.ts';
 import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
 import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
@@ -16,6 +15,7 @@ import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
+import { threadVariables } from '../telemetry/traces/environment.ts';
 import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
@@ -23,6 +23,7 @@ import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
 import type { PluginHost } from './plugin-host.ts';
+import { Pushes } from './pushes.ts';
 import { recordedLog } from './recorded-log.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
@@ -107,10 +108,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     log,
   });
   sinkLoading.catch(() => {});
-  const pushLoading = createMetricPush({ env: process.env, version, log, read: () => exposition.readings() });
-  pushLoading.catch(() => {});
-  const recordsLoading = createLogRecords({ env: process.env, version, log });
-  recordsLoading.catch(() => {});
+  const pushesLoading = Pushes.start(log, () => exposition);
+  pushesLoading.catch(() => {});
   threads.push(
     ...(await startTraffic(
       {
@@ -123,7 +122,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         },
         upstreamSecurity: upstreamSecurity(config.upstream.tls, files),
         plugins: plugins?.shared,
-        env: tracingVariables(process.env),
+        env: threadVariables(process.env),
       },
       workers,
       traffic,
@@ -134,7 +133,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     )),
   );
 
-  const records = await recordsLoading;
+  const pushes = await pushesLoading;
+  const { records } = pushes;
   upstreams.log = recordedLog(log, 'tracehare.upstream', records);
   const faults = new FaultWatch(recordedLog(log, 'tracehare.fault', records));
   faults.update(config.rules, config.faults.enabled);
@@ -142,7 +142,6 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const exposition = exposed(config);
   for (const { metrics } of threads) exposition.attach(metrics);
   const sink = await sinkLoading;
-  const push = await pushLoading;
   const bus = new EventBus(
     () => sink.free(),
     (error) => log.error({ err: error }, 'an observer of events failed'),
@@ -161,11 +160,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
   exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
   exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
-  exposition.register(REGISTERED.metricExports, () =>
-    Object.entries(push.figures()).map(([result, value]) => ({ labels: { result }, value })),
-  );
-  exposition.register(REGISTERED.logRecordsExported, () => records.figures().exported);
-  exposition.register(REGISTERED.logRecordsDropped, () => records.figures().dropped);
+  pushes.register(exposition);
   exposition.register(REGISTERED.eventsDropped, eventsDropped);
   exposition.register(REGISTERED.tracesLimited, () => sum(limited));
   exposition.register(REGISTERED.faultsActive, () => faults.counts());
@@ -234,11 +229,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   }
   const reloads = recordedLog(log, 'tracehare.configuration', records);
   const reloader = new Reloader({ running: loaded, files, load, apply, log: reloads });
-  exposition.register(REGISTERED.configReloads, () =>
-    Object.entries(reloader.counts).map(([result, value]) => ({ labels: { result }, value })),
-  );
-  exposition.register(REGISTERED.configReloadSucceeded, () => (reloader.succeeded ? 1 : 0));
-  exposition.register(REGISTERED.configReloadSucceededAt, () => reloader.succeededAt);
+  reloader.register(exposition);
 
   return {
     listen,
@@ -265,10 +256,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       clearInterval(snapshots);
       step = 'spans';
       await sink.shutdown();
-      step = 'log records';
-      await records.shutdown();
-      step = 'metrics';
-      await push.shutdown();
+      step = 'metrics and log records';
+      await pushes.shutdown();
       step = 'scrapes';
       await admin.close();
       clearTimeout(late);
@@ -311,8 +300,3 @@ function observeSpans(bus: EventBus, sink: SpanSink): void {
 }
 
 const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0);
-
-function tracingVariables(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
-  const { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS } = env;
-  return { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS };
-}

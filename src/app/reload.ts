@@ -3,6 +3,8 @@ import { changes } from '../config/changes.ts';
 import { ConfigError, type Loaded } from '../config/load.ts';
 import { ReadFiles } from '../config/read-files.ts';
 import { FileWatch } from '../config/watch.ts';
+import type { Exposition } from '../telemetry/exposition/exposition.ts';
+import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import type { AppLog } from './log.ts';
 
 /** A file that is being written is left to settle for so long. */
@@ -47,6 +49,14 @@ export class Reloader {
     this.#files = this.#seen = options.files;
     this.#watch = new FileWatch(() => void this.#check());
     this.#watch.watch(this.#seen.paths);
+  }
+
+  register(exposition: Exposition): void {
+    exposition.register(REGISTERED.configReloads, () =>
+      Object.entries(this.counts).map(([result, value]) => ({ labels: { result }, value })),
+    );
+    exposition.register(REGISTERED.configReloadSucceeded, () => (this.succeeded ? 1 : 0));
+    exposition.register(REGISTERED.configReloadSucceededAt, () => this.succeededAt);
   }
 
   /** One at a time, in order. Never rejects. */

@@ -112,7 +112,7 @@ export class Exposition {
   }
 
   /** What a scraper with this Accept header gets. */
-  render(accept?: string): { contentType: string; body: AsyncIterable<string> } {
+  render(accept?: string): { contentType: string; body: AsyncIterable<string | Uint8Array> } {
     this.snapshot();
     return this.#registries.render(preferredFormat(accept), this.#reader.copy());
   }

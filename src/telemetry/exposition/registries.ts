@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collectDefaultMetrics, type Metric, type OpenMetricsContentType, Registry } from 'prom-client';
+import { ProtobufWriter } from '../export/protobuf.ts';
 import type { MetricReading, PointReading } from '../readings.ts';
 import type { Declaration } from './declaration.ts';
 import type { Labels, View } from './groups.ts';
+import { writeFamily } from './metric-family.ts';
+import type { Accepted } from './negotiate.ts';
 import type { ReadPoints } from './readings.ts';
 import type { Format, WriteSamples } from './samples.ts';
 
@@ -17,7 +20,7 @@ interface MetricObject {
 
 /** What prom-client's `get` of a metric answers. */
 interface Shown {
-  values: { labels: Labels; value: number; metricName?: string }[];
+  values: { labels: Record<string, string | number>; value: number; metricName?: string }[];
 }
 
 export interface Value {
@@ -38,6 +41,10 @@ const PAUSED_LAG = /^nodejs_eventloop_lag_(min|max|mean|p\d+)_seconds$/;
 type Head = Pick<Declaration, 'name' | 'help' | 'type'>;
 
 const MOST_SERIES = 10_000;
+const PROTOBUF = 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
+
+const texts = (labels: Record<string, string | number>): Labels =>
+  Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)]));
 
 /** Those of prom-client, of which each sample is a value by itself. */
 function histograms(
@@ -47,7 +54,8 @@ function histograms(
 ): PointReading[] {
   const found = new Map<object, { labels: Labels; sum: number; count: number; buckets: [number, number][] }>();
   for (const { labels: all, value, metricName } of values) {
-    const { le, ...labels } = all;
+    const { le, ...given } = all;
+    const labels = texts(given);
     const series = seriesOf(name, labels);
     const of = found.get(series) ?? { labels, sum: 0, count: 0, buckets: [] };
     found.set(series, of);
@@ -116,7 +124,10 @@ export class Registries {
       const points = async (): Promise<PointReading[]> => {
         const { values } = await get();
         if (figure.type === 'histogram') return histograms(figure.name, values, this.#seriesOf.bind(this));
-        return values.map(({ labels, value }) => ({ labels, series: this.#seriesOf(figure.name, labels), value }));
+        return values.map(({ labels: given, value }) => {
+          const labels = texts(given);
+          return { labels, series: this.#seriesOf(figure.name, labels), value };
+        });
       };
       this.#read.push({ declaration: figure as Head, points });
     }
@@ -145,8 +156,31 @@ export class Registries {
   }
 
   /** In pieces, for they are megabytes, and with pauses: the broker's and the traffic's threads may need this one's core. */
-  render(format: Format, view: View): { contentType: string; body: AsyncIterable<string> } {
+  render(format: Accepted, view: View): { contentType: string; body: AsyncIterable<string | Uint8Array> } {
+    if (format === 'protobuf') return { contentType: PROTOBUF, body: this.#families(view) };
     return { contentType: this[format].contentType, body: this.#pieces(format, view) };
+  }
+
+  /** As messages of Prometheus's protobuf, each with its length in front. */
+  async *#families(view: View): AsyncIterable<Uint8Array> {
+    const writer = new ProtobufWriter();
+    let pieces: Uint8Array[] = [];
+    let size = 0;
+    let since = performance.now();
+    for (const { declaration, points } of this.#read) {
+      const { name, help, type } = declaration;
+      const family = Uint8Array.from(writeFamily({ name, help, type, points: await points(view) }, writer));
+      pieces.push(family);
+      size += family.length;
+      if (size < PIECE) continue;
+      yield Buffer.concat(pieces);
+      pieces = [];
+      size = 0;
+      if (performance.now() - since < SLICE_MS) continue;
+      await sleep(PAUSE_MS);
+      since = performance.now();
+    }
+    yield Buffer.concat(pieces);
   }
 
   async *#pieces(format: Format, view: View): AsyncIterable<string> {

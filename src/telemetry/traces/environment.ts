@@ -74,6 +74,16 @@ export function whole(env: Environment, variable: string, least: 0 | 1, fallback
   return fallback;
 }
 
+/** Those that the traffic threads go by. */
+export function threadVariables({
+  OTEL_SDK_DISABLED,
+  OTEL_TRACES_SAMPLER,
+  OTEL_TRACES_SAMPLER_ARG,
+  OTEL_PROPAGATORS,
+}: Environment): Environment {
+  return { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS };
+}
+
 export function isTrue(value: string | undefined): boolean {
   return value?.trim().toLowerCase() === 'true';
 }
