@@ -10,6 +10,7 @@ import {
   written,
 } from '../src/config/settings.ts';
 import { dotted } from '../src/config/tree.ts';
+import { examples } from './configuration-examples.ts';
 
 /** docs/configuration.md: every setting with its flag, variable and default. */
 export function configurationPage(): string {
@@ -70,7 +71,7 @@ function shortForms(): string {
 function groups(): string[] {
   const top = sections.filter(({ path }) => path.length === 1);
   const alone = settings.filter(({ path }) => path.length === 1);
-  return [...top.map(group), `### Without a section\n\n${table(alone)}`];
+  return [...top.map(group), ['### Without a section', table(alone), example('')].join('\n\n')];
 }
 
 function group({ name, description, path, isList }: Section): string {
@@ -89,7 +90,13 @@ function group({ name, description, path, isList }: Section): string {
           .join(', ')} is a list`;
     parts.push(`${list}, in the file only; reload: ${entries[0].reload}; keys of each entry:`, listTable(entries));
   }
+  parts.push(example(name));
   return parts.join('\n\n');
+}
+
+function example(name: string): string {
+  const { when, yaml } = examples[name];
+  return `**When:** ${when}\n\n\`\`\`yaml\n${yaml}\n\`\`\``;
 }
 
 function needed({ path, required }: Section): string {

@@ -10,7 +10,19 @@ interface Explanation {
   why: string;
 }
 
-const EXPLANATIONS: Explanation[] = [];
+const EXPLANATIONS: Explanation[] = [
+  {
+    file: 'src/proxy/publishing/publish-outcomes.ts',
+    code: 'const ROUTED',
+    replacement: "'mutated'",
+    why: 'a publish has no settlement, and nothing tells one',
+  },
+  {
+    file: 'src/proxy/publishing/publish-outcomes.ts',
+    code: 'this.#returns.delete(stretch.first + i)',
+    why: 'numbers are used once: what stays is memory of returns, until the channel ends',
+  },
+];
 
 export function explained(file: string, line: string, mutant: Mutant): string | undefined {
   return EXPLANATIONS.find(

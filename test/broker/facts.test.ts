@@ -232,6 +232,24 @@ describe('headers', () => {
   });
 });
 
+test('auto-ack-at-the-end: what one channel held may be given to another that ends with it, and is gone', async () => {
+  const without = (channel: number, name: string, noAck: boolean) =>
+    method(channel, 60, 20, u16(0), short(name), short(''), bits(false, noAck), table([]));
+  const isGone = async (): Promise<boolean> => {
+    const client = await open(2);
+    const name = await queue(client);
+    client.send(publish(1, { exchange: '', key: name, body: 'x' }));
+    await client.call(without(1, name, false), 60, 21);
+    for (const part of ['60.60', 'header', 'body']) expect(nameOf(await client.next())).toBe(part);
+    await client.call(without(2, name, true), 60, 21);
+    client.send(request.closeConnection());
+    await until(() => names(client).includes('10.51'), 'the connection is closed');
+    expect(names(client)).not.toContain('60.60');
+    return (await stored(name)) === 0;
+  };
+  await until(isGone, 'one is gone');
+});
+
 test('last-queue: an empty queue name means the last queue that was declared on the channel', async () => {
   const client = await open();
   await queue(client);

@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { examples } from '../../scripts/configuration-examples.ts';
 import { committed, pages, rendered } from '../../scripts/docs.ts';
 import { jsonSchema } from '../../src/config/json-schema.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { listed, settings } from '../../src/config/settings.ts';
+import { listed, sections, settings } from '../../src/config/settings.ts';
 import { dotted, EACH, get } from '../../src/config/tree.ts';
 import { problems } from './given.ts';
 
@@ -17,6 +18,16 @@ test('docs/example.yaml is right, and names the schema', () => {
   expect(committed('example.yaml')).toMatch(/^# yaml-language-server: \$schema=tracehare\.schema\.json\n/);
 });
 
+test('each section of the file has an example, and no other has', () => {
+  const named = sections.filter(({ path }) => path.length === 1).map(({ name }) => name);
+  expect(Object.keys(examples).sort()).toEqual([...named, ''].sort());
+});
+
+test.each(Object.entries(examples))('the example of section "%s" is right', (_, { yaml }) => {
+  // its files are the reader's
+  expect(problems({ yaml }).filter((problem) => !problem.endsWith(': no such file'))).toEqual([]);
+});
+
 test('what docs/rules.md shows is right', () => {
   const examples = [...committed('rules.md').matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml);
   expect(examples).toHaveLength(6);
@@ -25,6 +36,14 @@ test('what docs/rules.md shows is right', () => {
 
 test('what docs/faults.md shows is right', () => {
   const examples = [...committed('faults.md').matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml);
+  expect(examples).toHaveLength(2);
+  for (const yaml of examples) expect(problems({ yaml })).toEqual([]);
+});
+
+test('the configurations of docs/cookbook.md are right', () => {
+  const examples = [...committed('cookbook.md').matchAll(/```yaml\n(.*?)```/gs)]
+    .map(([, yaml]) => yaml)
+    .filter((yaml) => /^(rules|faults):/m.test(yaml));
   expect(examples).toHaveLength(2);
   for (const yaml of examples) expect(problems({ yaml })).toEqual([]);
 });

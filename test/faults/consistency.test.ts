@@ -114,6 +114,8 @@ test(
     expect(delivered).toBe(settled + requeued);
 
     expect(known.broken).toBeGreaterThan(0);
+    // whatever a fault does, the broker is told nothing that the protocol forbids
+    expect(metrics.sum('tracehare_connections_closed_total', { by: 'broker' })).toBe(0);
     for (const figure of ['unsettled_deliveries', 'channels', 'unobserved_total', 'observer_failures_total'])
       expect(metrics.sum(`tracehare_${figure}`), figure).toBe(0);
   },

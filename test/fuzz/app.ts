@@ -5,7 +5,7 @@ import type { Action } from './operations.ts';
 
 interface Delivery {
   tag: number;
-  noAck: boolean;
+  body: string;
 }
 
 /** One channel as its app knows it. */
@@ -94,11 +94,14 @@ export class App {
 
   async cut(): Promise<void> {
     await this.settle();
-    const isAutoAcked = [...this.#channels.values()].some(({ consumers }) => [...consumers.values()].includes(true));
     // what was on its way to it then, nobody knows
-    if (isAutoAcked) return this.close();
+    if (this.#isAutoAcked) return this.close();
     this.isOpen = false;
     this.#client.socket.resetAndDestroy();
+  }
+
+  get #isAutoAcked(): boolean {
+    return [...this.#channels.values()].some(({ consumers }) => [...consumers.values()].includes(true));
   }
 
   async #act(number: number, channel: Channel, action: Action): Promise<void> {
@@ -115,7 +118,8 @@ export class App {
         break;
       case 'consume': {
         const { queue, tag, noAck, nowait } = action;
-        if (tag !== '' && channel.consumers.has(tag)) return;
+        // of two whose name nobody knows it could not be told which one a message is for
+        if (channel.consumers.has(tag)) return;
         const flags = bits(false, noAck, false, nowait);
         this.#send(number, method(number, 60, 20, u16(0), short(nameOf(queue)), short(tag), flags, table([])));
         if (nowait) channel.consumers.set(tag, noAck);
@@ -287,7 +291,11 @@ export class App {
     if (id === '10.50') this.#client.send(method(0, 10, 51));
     if (id === '10.50' || id === '10.51') {
       this.isOpen = false;
-      for (const each of this.#channels.values()) this.#channelClosed(each);
+      const channels = [...this.#channels.values()];
+      if (this.#isAutoAcked) {
+        for (const { body } of channels.flatMap(({ unsettled }) => unsettled)) this.#ledger.mayVanish(body);
+      }
+      for (const each of channels) this.#channelClosed(each);
     } else if (channel !== undefined) this.#takeMethod(number, channel, id, bytes);
   }
 
@@ -342,12 +350,14 @@ export class App {
     channel.coming = undefined;
     if (coming.isReturn) return;
     this.#ledger.saw(coming.text);
-    if (!coming.noAck) channel.unsettled.push({ tag: coming.tag, noAck: coming.noAck });
+    if (!coming.noAck) channel.unsettled.push({ tag: coming.tag, body: coming.text });
   }
 
   #channelClosed(channel: Channel): void {
     if (!channel.isOpen) return;
     channel.isOpen = false;
+    channel.consumers.clear();
+    channel.unsettled = [];
     // a commit that was not answered, or a select that was refused
     for (const queue of [...channel.committing.flat(), ...channel.uncommitted]) this.#ledger.published(queue, false);
     channel.committing = [];

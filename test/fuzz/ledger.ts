@@ -10,6 +10,8 @@ export class Ledger {
   /** publishes that certainly went out on an open channel, and those that may have */
   readonly sure: Record<Name, number> = { a: 0, b: 0, c: 0, none: 0, gone: 0 };
   readonly unsure: Record<Name, number> = { a: 0, b: 0, c: 0, none: 0, gone: 0 };
+  /** messages that the broker may have given to a consumer without acknowledgements whose connection it was closing */
+  readonly vanished: Record<Name, number> = { a: 0, b: 0, c: 0, none: 0, gone: 0 };
   /** messages that came out of a queue, once each, whoever got them */
   readonly #seen = new Map<Name, Set<string>>(NAMES.map((name) => [name, new Set()]));
   #next = 0;
@@ -30,7 +32,12 @@ export class Ledger {
   }
 
   saw(body: string): void {
-    this.#seen.get(body.split(' ')[0] as Name)?.add(body);
+    this.#seen.get(queueOf(body))?.add(body);
+  }
+
+  /** Given back at the end of a connection that also consumes without acknowledgements (docs/broker-facts.md#auto-ack-at-the-end). */
+  mayVanish(body: string): void {
+    this.vanished[queueOf(body)]++;
   }
 
   /** How many messages the broker has had in its queue at some time. */
@@ -38,3 +45,5 @@ export class Ledger {
     return this.#seen.get(name)?.size ?? 0;
   }
 }
+
+const queueOf = (body: string): Name => body.split(' ')[0] as Name;

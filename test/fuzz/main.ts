@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { startRabbitMQ } from '../../testing/rabbitmq.ts';
-import { operations, TOPICS, type Topic } from './operations.ts';
+import { operations } from './operations.ts';
 import { MODES, type Mode, Site } from './site.ts';
 
 const { values } = parseArgs({
@@ -11,15 +11,11 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     path: { type: 'string' },
     mode: { type: 'string', multiple: true, default: [...MODES] },
-    with: { type: 'string', multiple: true, default: [] },
+    alarms: { type: 'boolean', default: false },
   },
 });
-const asked = values.with.flatMap((each) => (each === 'all' ? TOPICS : each.split(','))) as Topic[];
-const unknown = [
-  ...asked.filter((each) => !TOPICS.includes(each)),
-  ...values.mode.filter((each) => !MODES.includes(each as Mode)),
-];
-if (unknown.length > 0) throw new Error(`not known: ${unknown}; --with ${TOPICS}, --mode ${MODES}`);
+const unknown = values.mode.filter((each) => !MODES.includes(each as Mode));
+if (unknown.length > 0) throw new Error(`not known: --mode ${unknown}; there are ${MODES}`);
 
 /** Names of queues are counted for ever with this limit off: a sidecar is replaced now and then. */
 const BATCH = 200;
@@ -36,8 +32,17 @@ try {
       const left = deadline - Date.now();
       if (left <= 0 || failures > 0) break;
       const site = await Site.start({ port: rabbitmq.port, vhost: '/', alarm }, mode);
+      let hasFailed = false;
       const details = await fc.check(
-        fc.asyncProperty(operations(asked), (list) => site.run(list)),
+        fc.asyncProperty(operations(values.alarms), async (list) => {
+          try {
+            await site.run(list);
+          } catch (error) {
+            if (!hasFailed) console.log(`failed, and is made smaller: ${(error as Error).message}`);
+            hasFailed = true;
+            throw error;
+          }
+        }),
         {
           seed,
           ...(values.path === undefined ? {} : { path: values.path }),
@@ -49,12 +54,14 @@ try {
       if (details.failed && details.counterexample !== null) {
         failures++;
         console.log(details.errorInstance instanceof Error ? details.errorInstance.message : details.errorInstance);
-        const on = asked.length > 0 ? ` --with ${asked.join(',')}` : '';
+        const on = values.alarms ? ' --alarms' : '';
         const again = `--mode ${mode} --seed ${seed} --path ${details.counterexamplePath}${on}`;
         console.log(`again: npm run fuzz -- ${again}`);
       }
       await site.stop();
     }
+    // one thing again, and nothing else
+    if (values.path !== undefined) break;
     seed = (seed + 1) & 0x7fff_ffff;
   }
 } finally {

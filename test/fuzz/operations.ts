@@ -33,19 +33,13 @@ export interface Operation {
   action: Action;
 }
 
-/** Kinds of operations that can be left out, each by a name. */
-export const TOPICS = ['double-settle', 'nowait-consumer', 'refused', 'alarm'] as const;
-export type Topic = (typeof TOPICS)[number];
-
 const rarely = fc.constantFrom(false, false, false, true);
 const pick = fc.nat(5);
 const queue = fc.constantFrom<Queue>('a', 'a', 'b', 'c');
 const just = <T extends string>(name: T) => fc.constant(name);
 
-export function operations(topics: readonly Topic[]): fc.Arbitrary<Operation[]> {
-  const has = (topic: Topic) => topics.includes(topic);
-  const no = fc.constant(false);
-  const nowait = has('nowait-consumer') ? fc.boolean() : no;
+/** `alarms`: the broker stops and starts taking publishes, for all who use it. */
+export function operations(alarms: boolean): fc.Arbitrary<Operation[]> {
   const weighted: { weight: number; arbitrary: fc.Arbitrary<Action> }[] = [
     {
       weight: 8,
@@ -66,9 +60,9 @@ export function operations(topics: readonly Topic[]): fc.Arbitrary<Operation[]> 
       arbitrary: fc.record({
         do: just('consume'),
         queue,
-        tag: has('nowait-consumer') ? fc.constantFrom('', 'one', 'two') : fc.constantFrom('', ''),
+        tag: fc.constantFrom('', 'one', 'two'),
         noAck: rarely,
-        nowait,
+        nowait: fc.boolean(),
       }),
     },
     { weight: 2, arbitrary: fc.record({ do: just('cancel'), pick, nowait: fc.boolean() }) },
@@ -81,7 +75,7 @@ export function operations(topics: readonly Topic[]): fc.Arbitrary<Operation[]> 
         pick,
         multiple: rarely,
         requeue: fc.boolean(),
-        again: has('double-settle') ? rarely : no,
+        again: rarely,
       }),
     },
     { weight: 1, arbitrary: fc.record({ do: just('recover') }) },
@@ -92,28 +86,18 @@ export function operations(topics: readonly Topic[]): fc.Arbitrary<Operation[]> 
       weight: 2,
       arbitrary: fc.record({
         do: just('broken'),
-        how: fc.constantFrom(
-          'unopened channel',
-          'reused tag',
-          'other declaration',
-          'no queue',
-          ...(has('double-settle') ? (['bogus tag'] as const) : []),
-        ),
+        how: fc.constantFrom('unopened channel', 'reused tag', 'other declaration', 'no queue', 'bogus tag'),
       }),
     },
     {
       weight: 2,
       arbitrary: fc.record({
         do: just('refused'),
-        by: fc.constantFrom(
-          'no exchange',
-          'immediate',
-          ...(has('refused') ? (['expiration', 'user-id'] as const) : []),
-        ),
+        by: fc.constantFrom('no exchange', 'immediate', 'expiration', 'user-id'),
       }),
     },
   ];
-  if (has('alarm')) weighted.push({ weight: 1, arbitrary: fc.record({ do: just('alarm'), on: fc.boolean() }) });
+  if (alarms) weighted.push({ weight: 1, arbitrary: fc.record({ do: just('alarm'), on: fc.boolean() }) });
   const operation = fc.record({
     connection: fc.constantFrom(0, 0, 1),
     channel: fc.constantFrom(1, 1, 2),

@@ -3,6 +3,8 @@ import {
   AppClosesChannel,
   Asks,
   BrokerClosesChannel,
+  BrokerClosesConnection,
+  CLOSES,
   Confirms,
   Cut,
   type Given,
@@ -57,6 +59,9 @@ export const KNOWN: Operation[][] = [
   [publishes(asked, large), new Pass(1100), publishes(large), new BrokerClosesChannel(0, 'size')],
   [publishes({ ...unasked, size: 200 }, unasked), publishes(large), new BrokerClosesChannel(0, 'size')],
   [publishes(asked, large, large), new BrokerClosesChannel(1, 'size')],
+  // it names basic.publish, and refuses none
+  [publishes(asked), new BrokerClosesChannel(0, 'frames')],
+  ...CLOSES.map((end) => [publishes(asked), new BrokerClosesConnection(end)]),
   // in transactions
   [
     new Asks(0, 'tx.select'),

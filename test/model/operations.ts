@@ -242,7 +242,7 @@ function closes(
   scene.brokerSays(method(id, 20, 40, u16(code), short(text), u16(classId), u16(methodId)));
 }
 
-type Why = 'other' | 'request' | 'exchange' | 'access' | 'size' | 'expiration';
+type Why = 'other' | 'frames' | 'request' | 'exchange' | 'access' | 'size' | 'expiration';
 
 export class BrokerClosesChannel extends Operation {
   readonly #at: number;
@@ -263,6 +263,14 @@ export class BrokerClosesChannel extends Operation {
       const end = { code: 404, text: "NOT_FOUND - no queue 'q' in vhost '/'" };
       closes(scene, channel, end, [50, 10], () => scene.ledger.brokerCloses(channel, end));
       return `the broker closes channel ${channel.id} because of a queue`;
+    }
+    if (this.#why === 'frames') {
+      const channel = among(channels, this.#at);
+      if (channel === undefined) return undefined;
+      // no broker is known to close a channel so, but 504 is the specification's for it
+      const end = { code: 504, text: 'CHANNEL_ERROR' };
+      closes(scene, channel, end, [60, 40], () => scene.ledger.brokerCloses(channel, end));
+      return `the broker closes channel ${channel.id} because of frames, and names basic.publish`;
     }
     if (scene.isSlow) return undefined;
     if (this.#why === 'request') {
@@ -400,15 +408,30 @@ export class BrokerAgrees extends Operation {
 }
 
 export class BrokerClosesConnection extends Operation {
+  readonly #end: (typeof CLOSES)[number];
+
+  constructor(end: (typeof CLOSES)[number]) {
+    super();
+    this.#end = end;
+  }
+
   happen(scene: Scene): string | undefined {
     if (!scene.brokerSpeaks || scene.ledger.closing !== undefined) return undefined;
     scene.brokerSpeaks = false;
-    const end = { code: 320, text: 'CONNECTION_FORCED - shutdown' };
-    scene.ledger.brokerGoes(end);
-    scene.brokerSays(method(0, 10, 50, u16(end.code), short(end.text), u16(0), u16(0)));
-    return 'the broker closes the connection';
+    const { code, text, failed } = this.#end;
+    scene.ledger.brokerGoes({ code, text });
+    scene.brokerSays(method(0, 10, 50, u16(code), short(text), ...failed.map(u16)));
+    return `the broker closes the connection: ${text}`;
   }
 }
+
+/** Closes of a connection that refuse no publish, though most of them name basic.publish. */
+export const CLOSES = [
+  { code: 320, text: 'CONNECTION_FORCED - shutdown', failed: [0, 0] },
+  { code: 501, text: 'FRAME_ERROR - cannot decode', failed: [60, 40] },
+  { code: 504, text: "CHANNEL_ERROR - expected 'channel.open'", failed: [60, 40] },
+  { code: 505, text: 'UNEXPECTED_FRAME - expected content header', failed: [60, 40] },
+];
 
 export class Blocks extends Operation {
   happen(scene: Scene): string | undefined {

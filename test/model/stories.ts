@@ -12,6 +12,7 @@ import {
   BrokerAgrees,
   BrokerClosesChannel,
   BrokerClosesConnection,
+  CLOSES,
   Confirms,
   Cut,
   Flush,
@@ -68,7 +69,7 @@ const asks = fc.tuple(at, asked).map(([at, what]) => new Asks(at, what));
 const answers = at.map((at) => new Answers(at));
 const pass = fc.constantFrom(300, 1100).map((ms) => new Pass(ms));
 const brokerCloses = fc
-  .tuple(at, fc.constantFrom('other', 'request', 'exchange', 'access', 'size', 'size', 'expiration'))
+  .tuple(at, fc.constantFrom('other', 'frames', 'request', 'exchange', 'access', 'size', 'size', 'expiration'))
   .map(([at, why]) => new BrokerClosesChannel(at, why));
 const closings: fc.Arbitrary<Operation>[] = [
   brokerCloses,
@@ -79,7 +80,7 @@ const closings: fc.Arbitrary<Operation>[] = [
 const ends: fc.Arbitrary<Operation>[] = [
   fc.constant(null).map(() => new AppClosesConnection()),
   fc.constant(null).map(() => new BrokerAgrees()),
-  fc.constant(null).map(() => new BrokerClosesConnection()),
+  fc.constantFrom(...CLOSES).map((end) => new BrokerClosesConnection(end)),
   fc.constant(null).map(() => new AppEnds()),
   fc.constantFrom('app', 'broker').map((first) => new Cut(first)),
 ];

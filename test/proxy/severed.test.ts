@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { PublishEnded } from '../../src/events/lifecycle.ts';
 import { app } from '../../testing/peer-frames.ts';
 import { createRig, handshake, type NullSocket } from '../../testing/plane-rig.ts';
+import { until } from '../../testing/wait.ts';
 import {
   BODY,
   bits,
@@ -269,4 +270,40 @@ test('what waits is not lost when the connection becomes a plain pipe', async ()
   broken[broken.length - 1] = 0;
   from.receive(Buffer.concat([whole, broken]));
   expect(toBroker()).toEqual(framesOf(Buffer.concat([whole, broken])));
+});
+
+describe('towards a broker that reads nothing of a closed channel', () => {
+  const rules = [
+    { match: { routingKey: 'struck' }, faults: [{ type: 'close_channel' as const, toxicity: 1 }] },
+    {
+      match: { routingKey: 'overtaken' },
+      faults: [{ type: 'reorder' as const, toxicity: 1, attributes: { distance: 10, wait: 3_600_000 } }],
+    },
+    { match: { routingKey: 'late' }, faults: [{ type: 'latency' as const, toxicity: 1, attributes: { latency: 50 } }] },
+  ];
+  const start = () => {
+    const rig = createRig({ args: ['--loss', 'off'], rules });
+    handshake(rig);
+    return { ...rig, toBroker: framesTo(rig.broker) };
+  };
+
+  test('our close goes behind the publishes that were to be overtaken', async () => {
+    const { app: from, toBroker } = start();
+    from.receive(Buffer.concat([publish(1, 'first', 'overtaken'), publish(1, 'lost', 'struck')]));
+    await settled();
+    expect(toBroker()).toEqual([...framesOf(publish(1, 'first')), '1 20.40']);
+  });
+
+  test('our answer to its close goes behind ours, however late that is', async () => {
+    const { app: from, broker, toBroker } = start();
+    from.receive(Buffer.concat([publish(1, 'first', 'late'), publish(1, 'lost', 'struck')]));
+    await settled();
+    broker.receive(method(1, 20, 40, u16(404), short('NOT_FOUND'), u16(50), u16(10)));
+    await settled();
+    expect(toBroker()).toEqual([]);
+    const all = framesOf(publish(1, 'first'));
+    const written: string[] = [];
+    await until(() => written.push(...toBroker()) >= all.length + 2, 'all has left');
+    expect(written).toEqual([...all, '1 20.40', '1 20.41']);
+  });
 });

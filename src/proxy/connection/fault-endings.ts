@@ -15,7 +15,7 @@ interface Endable {
 /** One direction, and where frames of a channel go in it. */
 interface Side {
   readonly boundary: FrameBoundary;
-  readonly follower: { sink(channel: Channel): FrameSink };
+  readonly follower: { sink(channel: Channel | undefined): FrameSink };
 }
 
 /** Connections and channels that a fault ends, and what is told to an app about its publishes. */
@@ -85,8 +85,10 @@ export class FaultEndings {
 
   /** A side closes a channel that we have closed towards it too: the closes crossed, and it still waits for a close-ok. */
   answerClose(side: 'app' | 'broker', id: number): void {
-    const { boundary } = side === 'app' ? this.#downstream : this.#upstream;
-    queueMicrotask(() => boundary.onceAtBoundary(() => boundary.output.add(emptyFrame('channel.close-ok', id))));
+    const { boundary, follower } = side === 'app' ? this.#downstream : this.#upstream;
+    // behind our close, which a fault may still delay
+    const go = (): void => follower.sink(this.#session.channel(id)).add(emptyFrame('channel.close-ok', id));
+    queueMicrotask(() => boundary.onceAtBoundary(go));
   }
 
   /** Both sides have answered: the number is free, and used again if the app has done so already. */

@@ -83,7 +83,9 @@ export class PublishPath implements FrameSink {
     this.line.strip(header, without);
   }
 
+  /** Frames of our own are no publish: what waits to be overtaken goes before them, or it would come behind our close. */
   add(bytes: Uint8Array): void {
+    this.settleOrder();
     this.line.add(bytes);
   }
 

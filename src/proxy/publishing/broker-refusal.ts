@@ -1,3 +1,4 @@
+import { keyOf } from '../../amqp/spec.ts';
 import { EXPIRATION, IMMEDIATE, USER_ID } from './publish-marks.ts';
 
 /** Which publishes the broker may mean by a refusal. */
@@ -28,6 +29,7 @@ export interface Suspected {
   marks: number;
 }
 
+const PUBLISH = keyOf('basic.publish');
 /** Name under which RabbitMQ speaks of permissions on the default exchange. */
 const DEFAULT_EXCHANGE = 'amq.default';
 
@@ -38,8 +40,12 @@ const PROPERTIES: [RegExp, number][] = [
   [/immediate=true/, IMMEDIATE],
 ];
 
-/** 501 to 505 name basic.publish too, but are about frames or a channel that is not open: no publish is refused. */
-export const isAboutFrames = (code: number): boolean => code >= 501 && code <= 505;
+/**
+ * Whether a close that names the method `failed` refuses a publish. 501 to 505 may name basic.publish too, but are about
+ * frames, or a channel that is not open.
+ */
+export const refusesPublish = (code: number, failed: number): boolean =>
+  failed === PUBLISH && (code < 501 || code > 505);
 
 /** Reads the close that basic.publish caused. Texts as of RabbitMQ 3.10 to 4.3 (rabbit_channel.erl). */
 export function refusalOf(code: number, reply: string): Refusal {

@@ -5,7 +5,7 @@ import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 import { AssumedPublishes, type Origin } from './assumed-publishes.ts';
-import { isAboutFrames, refusalOf } from './broker-refusal.ts';
+import { refusalOf } from './broker-refusal.ts';
 import type { BrokerSilence } from './broker-silence.ts';
 import { ConfirmTranslator } from './confirm-translator.ts';
 import { PublishHistory } from './publish-history.ts';
@@ -311,7 +311,7 @@ export class PublishTracker implements Flushable {
   /** The broker closed the channel, or its connection, because of a publish; `end` follows. */
   refused(reply: Reply, now: number): void {
     // what is not committed was never published
-    if (this.#state.word === 'transactional' || this.#state.word === 'abandoned' || isAboutFrames(reply.code)) return;
+    if (this.#state.word === 'transactional' || this.#state.word === 'abandoned') return;
     const refusal = refusalOf(reply.code, reply.text);
     const before = refused(this.#open, this.#history, this.#outcomes, refusal, reply, now);
     this.barrier(before, now);
@@ -319,7 +319,6 @@ export class PublishTracker implements Flushable {
 
   /** Whether `refused` can be about a publish of this channel. */
   mayBeRefused({ code, text }: Reply): boolean {
-    if (isAboutFrames(code)) return false;
     const refusal = refusalOf(code, text);
     return candidates(this.#open, refusal).length > 0 || this.#history.routeOf(refusal) !== undefined;
   }

@@ -136,7 +136,6 @@ export class FromApp implements FrameVisitor {
     if (channel.severed?.brokerTold) return false;
     const { mayStrike } = publishing;
     if (channel.state.word === 'plain' && session.shadowing === 'confirms' && publishing.wantsConfirms) {
-      channel.outgoing?.settleOrder();
       this.sink(channel).add(confirmSelectFrame(id));
       channel.selectShadowConfirms();
     }

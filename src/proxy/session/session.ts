@@ -8,6 +8,7 @@ import type { ChannelWord } from '../open-messages/channel-state.ts';
 import { Unflushed } from '../open-messages/unflushed.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
+import { refusesPublish } from '../publishing/broker-refusal.ts';
 import { BrokerSilence } from '../publishing/broker-silence.ts';
 import { HeaderInjection } from '../publishing/header-injection.ts';
 import type { Reply } from '../publishing/publish-outcomes.ts';
@@ -26,7 +27,6 @@ const START_OK = keyOf('connection.start-ok');
 const TUNE = keyOf('connection.tune');
 const TUNE_OK = keyOf('connection.tune-ok');
 const OPEN = keyOf('connection.open');
-const PUBLISH = keyOf('basic.publish');
 const TX_SELECT = keyOf('tx.select');
 const OPEN_OK = keyOf('connection.open-ok');
 const BLOCKED = keyOf('connection.blocked');
@@ -255,7 +255,7 @@ export class Session {
     const reply = { code: replyCode, text: replyText };
     const failed = methodKey(failedClassId, failedMethodId);
     if (replyCode === 404) this.#declarations?.notFound(replyText, now);
-    if (failed === PUBLISH) channel.publishes.refused(reply, now);
+    if (refusesPublish(replyCode, failed)) channel.publishes.refused(reply, now);
     if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) this.plane.observer.traffic.shadowConflict();
     channel.refused(failed, now);
     channel.end('channel_error', 'channel_closed', now, reply);
@@ -380,8 +380,8 @@ export class Session {
   /** connection.close, from either side; only the first counts as the cause. Throws MalformedError. */
   close(by: 'app' | 'broker', buf: Uint8Array, start: number, end: number, now: number): void {
     const { replyCode: code, replyText, ...failed } = readMethod('connection.close', buf, start, end);
-    const isPublish = methodKey(failed.failedClassId, failed.failedMethodId) === PUBLISH;
-    if (by === 'broker' && isPublish) this.#refused({ code, text: replyText }, now);
+    const refuses = refusesPublish(code, methodKey(failed.failedClassId, failed.failedMethodId));
+    if (by === 'broker' && refuses) this.#refused({ code, text: replyText }, now);
     this.closing ??= { by, code, text: replyText };
     // the broker drops what it has not read, and answers nothing any more
     if (by === 'broker') this.end('connection_lost', now);

@@ -48,12 +48,13 @@ export function openTelemetryMetrics(server: ServerAddress | undefined): CellMet
     },
     {
       name: 'messaging_client_sent_messages_total',
-      help: 'Publishes that ended; error_type is the reason of a loss or of an outcome that cannot be known.',
+      help: 'Publishes that ended; error_type is the reason of a loss, of a nack or of an outcome that cannot be known.',
       type: 'counter',
       labels: LABELS,
       from: [
         { family: 'outcomes', labels: publish, only: ({ side, status }) => side === 'publish' && status === 'success' },
         { family: 'lost', labels: publish, only: ({ side }) => side === 'publish' },
+        { family: 'spared', labels: ({ topic }) => labels('publish', topic, 'nacked') },
         { family: 'unknown', labels: publish, only: ({ side }) => side === 'publish' },
         { family: 'unrouted_expected', labels: publish },
       ],

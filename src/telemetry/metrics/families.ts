@@ -15,6 +15,8 @@ export const FAMILY_LABELS = {
   /** losses whose publish had counted as success before: apart, because they are no outcome */
   lost_late: ['topic', 'pipeline', 'side', 'reason'],
   unknown: ['topic', 'pipeline', 'side', 'reason'],
+  /** publishes that were nacked and not lost: failed outcomes without a loss */
+  spared: ['topic', 'pipeline'],
   unrouted_expected: ['topic', 'pipeline'],
   /** no count: what configuration says, negative when it no longer says anything */
   fanout: ['topic', 'pipeline'],

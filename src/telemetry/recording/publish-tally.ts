@@ -20,6 +20,7 @@ export class PublishCells extends Tally implements PublishTally {
   #confirm = NONE;
   #sent = NONE;
   #expected = NONE;
+  #spared = NONE;
   #fanout = NONE;
   #overRate = NONE;
   #heldBack = NONE;
@@ -62,6 +63,8 @@ export class PublishCells extends Tally implements PublishTally {
   spared(seconds: number): void {
     if (this.#failed === NONE) this.#openOutcomes();
     this.cells[this.#failed] += 1;
+    if (this.#spared === NONE) this.#spared = this.claim('spared', this.names);
+    this.cells[this.#spared] += 1;
     this.#took('nacked', seconds);
   }
 
@@ -107,7 +110,7 @@ export class PublishCells extends Tally implements PublishTally {
 
   protected override forget(): void {
     this.#passed = this.#bytes = this.#success = this.#failed = this.#confirm = this.#sent = NONE;
-    this.#expected = this.#fanout = this.#overRate = this.#heldBack = NONE;
+    this.#expected = this.#spared = this.#fanout = this.#overRate = this.#heldBack = NONE;
   }
 
   /** Not for what is beyond a label's limit: topics of any fan-out meet there. */
