@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { AgentOptions } from 'node:https';
 import { gzipSync } from 'node:zlib';
 import type { ExportResult } from '@opentelemetry/core';
 import { CompressionAlgorithm } from '@opentelemetry/otlp-exporter-base';
@@ -45,6 +46,7 @@ export function createOtlpHttpExporter<Request, Response>(
       ...options,
       // it compresses while it streams, when nobody knows the length yet
       compression: CompressionAlgorithm.NONE,
+      agentFactory: (protocol) => throughProxy(protocol, options.agentFactory),
       headers: async () => ({
         ...(await options.headers()),
         ...(isCompressed && { 'Content-Encoding': 'gzip' }),
@@ -65,4 +67,16 @@ export function createOtlpHttpExporter<Request, Response>(
     forceFlush: () => delegate.forceFlush(),
     shutdown: () => delegate.shutdown(),
   };
+}
+
+type AgentFactory = ReturnType<typeof convertLegacyHttpOptions>['agentFactory'];
+
+/** The SDK's agent, certificates and all; if the environment names a proxy, one that goes through that. */
+async function throughProxy(protocol: string, made: AgentFactory): Promise<Awaited<ReturnType<AgentFactory>>> {
+  const agent = await made(protocol);
+  const { env } = process;
+  if (!['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'].some((name) => env[name])) return agent;
+  const { Agent } = await (protocol === 'http:' ? import('node:http') : import('node:https'));
+  const { options } = agent as unknown as { options: AgentOptions };
+  return new Agent({ ...options, keepAlive: true, proxyEnv: env });
 }
