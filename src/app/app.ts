@@ -22,6 +22,7 @@ import { version } from '../version.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
+import { obeyConfigFile } from './otel-file.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Pushes } from './pushes.ts';
 import { recordedLog } from './recorded-log.ts';
@@ -99,6 +100,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   // before anything listens: a plugin that can't be used is a reason not to start
   const plugins = await loadPlugins(loaded, workers, log);
+  await obeyConfigFile(process.env, log);
   // the SDK takes longest to load: it must not hold up the traffic
   const sinkLoading = createSpanSink({
     env: process.env,
