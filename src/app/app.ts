@@ -8,7 +8,7 @@ import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
 import { tellLosses } from '../telemetry/export/log-records.ts';
-import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
+import { createSpanSink, observeSpans } from '../telemetry/export/sink.ts';
 import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
@@ -292,13 +292,6 @@ function exposed({
     // with several nobody knows which one a message went to
     ...(servers.length === 1 && { server: { address: host, port } }),
   });
-}
-
-function observeSpans(bus: EventBus, sink: SpanSink): void {
-  for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {
-    bus.on(type, (event) => sink.event(event));
-  }
-  bus.onPassage((passage) => sink.passage(passage));
 }
 
 const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0);

@@ -1,4 +1,4 @@
-import type { EventListener } from '../../events/bus.ts';
+import type { EventBus, EventListener } from '../../events/bus.ts';
 import { type Passage, SAMPLED } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
 import { type Environment, wantedExporters } from '../traces/environment.ts';
@@ -100,6 +100,13 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
       for (const queue of queues) queue.abandon();
     },
   };
+}
+
+export function observeSpans(bus: EventBus, sink: SpanSink): void {
+  for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {
+    bus.on(type, (event) => sink.event(event));
+  }
+  bus.onPassage((passage) => sink.passage(passage));
 }
 
 /** Nothing is exported. */

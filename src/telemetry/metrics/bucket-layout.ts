@@ -60,9 +60,12 @@ export class BucketLayout {
     this.#bounds = Float64Array.from([...bounds, Number.POSITIVE_INFINITY]).sort();
     this.length = this.#bounds.length;
     this.width = Math.ceil(this.length / CHUNK) + 1;
-    this.explicitOf = Uint16Array.from(this.#bounds, (bound) => firstOf(explicit, bound));
+    this.explicitOf = positions(explicit, this.#bounds);
     this.indexOf = Int16Array.from(this.#bounds, exponentialIndex);
-    this.#starts = Uint16Array.from({ length: PIECES }, (_, piece) => firstOf(this.#bounds, startOf(piece)));
+    this.#starts = positions(
+      this.#bounds,
+      Float64Array.from({ length: PIECES }, (_, piece) => startOf(piece)),
+    );
   }
 
   /** The bucket in which a value lies. */
@@ -97,11 +100,13 @@ export class BucketLayout {
   }
 }
 
-/** Position of the first bound that is not below a value; their number if all are. */
-function firstOf(bounds: ArrayLike<number>, value: number): number {
+/** For each of ascending values the position of the first bound that is not below it; their number if all are. */
+function positions(bounds: ArrayLike<number>, values: Float64Array): Uint16Array {
   let first = 0;
-  while (first < bounds.length && bounds[first] < value) first++;
-  return first;
+  return Uint16Array.from(values, (value) => {
+    while (first < bounds.length && bounds[first] < value) first++;
+    return first;
+  });
 }
 
 /** Of the exponential bucket that a bucket with this upper bound lies in. */
