@@ -25,6 +25,14 @@ const PIECE_BITS = 20 - MANTISSA_BITS;
 const FIRST_PIECE = (1023 + LEAST_EXPONENT) << MANTISSA_BITS;
 const PIECES = ((GREATEST_EXPONENT - LEAST_EXPONENT) << MANTISSA_BITS) + 1;
 
+/** Bounds of all exponential buckets. */
+const EXPONENTIAL = Float64Array.from(
+  { length: GREATEST_INDEX - LEAST_INDEX + 1 },
+  (_, i) => 2 ** ((LEAST_INDEX + i) / PER_OCTAVE),
+);
+/** The least number of each piece. */
+const STARTS = Float64Array.from({ length: PIECES }, (_, piece) => startOf(piece));
+
 /** A number and the upper half of its bits. */
 const number = new Float64Array(1);
 const halves = new Uint32Array(number.buffer);
@@ -54,18 +62,14 @@ export class BucketLayout {
 
   /** `explicit`: upper bounds, ascending. */
   constructor(explicit: readonly number[]) {
-    const bounds = new Set(explicit);
-    for (let index = LEAST_INDEX; index <= GREATEST_INDEX; index++) bounds.add(2 ** (index / PER_OCTAVE));
     this.explicit = explicit;
-    this.#bounds = Float64Array.from([...bounds, Number.POSITIVE_INFINITY]).sort();
+    const bounds = new Set([...EXPONENTIAL, ...explicit, Number.POSITIVE_INFINITY]);
+    this.#bounds = Float64Array.from(bounds).sort();
     this.length = this.#bounds.length;
     this.width = Math.ceil(this.length / CHUNK) + 1;
     this.explicitOf = positions(explicit, this.#bounds);
-    this.indexOf = Int16Array.from(this.#bounds, exponentialIndex);
-    this.#starts = positions(
-      this.#bounds,
-      Float64Array.from({ length: PIECES }, (_, piece) => startOf(piece)),
-    );
+    this.indexOf = Int16Array.from(positions(EXPONENTIAL, this.#bounds), (at) => LEAST_INDEX + at - 1);
+    this.#starts = positions(this.#bounds, STARTS);
   }
 
   /** The bucket in which a value lies. */
@@ -107,17 +111,6 @@ function positions(bounds: ArrayLike<number>, values: Float64Array): Uint16Array
     while (first < bounds.length && bounds[first] < value) first++;
     return first;
   });
-}
-
-/** Of the exponential bucket that a bucket with this upper bound lies in. */
-function exponentialIndex(bound: number): number {
-  if (bound <= ZERO_THRESHOLD) return ZERO_BUCKET;
-  const rough = Math.round(Math.log2(bound) * PER_OCTAVE);
-  if (!(rough <= GREATEST_INDEX)) return GREATEST_INDEX;
-  // logarithms are rounded, bounds are not
-  let index = Math.max(rough - 2, LEAST_INDEX);
-  while (index < GREATEST_INDEX && bound > 2 ** ((index + 1) / PER_OCTAVE)) index++;
-  return index;
 }
 
 /** The least number that has these first bits. */
