@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# Two images: the sidecar (the last stage, so the default) and the demo's two apps (target demo).
+# Two images: the sidecar (the last stage, so the default) and the demo's apps (target demo).
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
@@ -19,7 +19,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules/amqplib ./node_modules/amqplib
-COPY demo/connection.ts demo/order-service.ts demo/payment-service.ts ./demo/
+COPY src/demo/apps ./demo/
 USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node"]

@@ -43,6 +43,33 @@ const builtins: Plugin = {
   },
 };
 
+/** A package that looks for another one only when it runs, where nobody has installed it. */
+const LATE_REQUIRE = /\b__require\("([^"]+)"\)/g;
+
+/** Brings along what is looked for late, and refuses to make a program that would still look for something. */
+const lateRequires: Plugin = {
+  name: 'late-requires',
+  transform(code, id) {
+    if (!/\/node_modules\/.*\.mjs$/.test(id)) return undefined;
+    const names = new Set([...code.matchAll(LATE_REQUIRE)].map(([, name]) => name).filter((name) => !isBuiltin(name)));
+    if (names.size === 0) return undefined;
+    const known = [...names];
+    // on the first line, so that all others stay where source maps say they are
+    const imports = known.map((name, i) => `import * as late${i} from ${JSON.stringify(name)}; `).join('');
+    const found = (whole: string, name: string) => (names.has(name) ? `late${known.indexOf(name)}` : whole);
+    return { code: imports + code.replace(LATE_REQUIRE, found), map: null };
+  },
+  generateBundle(_, files) {
+    for (const file of Object.values(files)) {
+      if (file.type !== 'chunk') continue;
+      const missing = [...file.code.matchAll(LATE_REQUIRE)].map(([, name]) => name).find((name) => !isBuiltin(name));
+      if (missing !== undefined) this.error(`${file.fileName} would look for the package ${missing} when it runs`);
+      const outside = file.imports.find((name) => !(name in files));
+      if (outside !== undefined) this.error(`${file.fileName} would import ${outside} when it runs`);
+    }
+  },
+};
+
 function notice(folder: string): string {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file));
@@ -56,5 +83,5 @@ await build({
   platform: 'node',
   output: { dir: 'dist', cleanDir: true, entryFileNames: '[name].js', chunkFileNames: '[name].js', sourcemap: true },
   treeshake: { propertyReadSideEffects: false },
-  plugins: [builtins, licenses],
+  plugins: [builtins, lateRequires, licenses],
 });

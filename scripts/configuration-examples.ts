@@ -31,6 +31,11 @@ export const examples: Record<string, Example> = {
   address: :9673
   tokenFile: /etc/tracehare/admin-token`,
   },
+  page: {
+    when: 'Traces of a longer time on the page than 16 MiB hold, or none at all in little memory (`0KiB`).',
+    yaml: `page:
+  traces: 64MiB`,
+  },
   loss: {
     when: '`confirms` where publishers use no confirms and each loss must be known; `off` where nothing may be added to what the app asks of the broker; `exempt` for clients that use transactions.',
     yaml: `loss:
@@ -92,8 +97,9 @@ rules:
     options: { header: x-tenant }`,
   },
   '': {
-    when: '`pipeline` where the vhost says nothing about what a deployment serves; `workers` where one core is not enough ([operations.md](operations.md#sizing)).',
+    when: '`pipeline` where the vhost says nothing about what a deployment serves; `workers` where one core is not enough ([operations.md](operations.md#sizing)); `peers` to see several sidecars on one page ([api.md](api.md#several-sidecars-as-one)).',
     yaml: `pipeline: orders
-workers: 2`,
+workers: 2
+peers: [http://payments:9673, http://mails:9673]`,
   },
 };

@@ -8,10 +8,10 @@ import { RingReader, RingWriter, ringMemory } from '../../src/events/ring.ts';
 import { observedHeaders } from '../../src/proxy/ports/interceptor.ts';
 import { observedFromApp } from '../../src/proxy/scanning/from-app.ts';
 import { observedFromBroker } from '../../src/proxy/scanning/from-broker.ts';
+import { identify } from '../../src/telemetry/export/identity.ts';
 import { SpanRequest } from '../../src/telemetry/export/otlp.ts';
 import { PlainSpans } from '../../src/telemetry/export/plain-spans.ts';
 import { ProtobufWriter } from '../../src/telemetry/export/protobuf.ts';
-import { identify } from '../../src/telemetry/export/spans.ts';
 import { CONTEXT_WORDS } from '../../src/telemetry/traces/ids.ts';
 import {
   app,
@@ -225,7 +225,13 @@ function exporting(routes: number): Step {
     scope: { name: 'tracehare', version: '0' },
     limits: undefined,
   };
-  const connection = { client: '127.0.0.1:50000', brokerHost: '127.0.0.1', brokerPort: 5672, clientId: 'bench' };
+  const connection = {
+    client: '127.0.0.1:50000',
+    brokerHost: '127.0.0.1',
+    brokerPort: 5672,
+    clientId: 'bench',
+    app: 'shop',
+  };
   const names = Array.from({ length: routes }, (_, number) => ({
     ...PASSAGE.names,
     number,

@@ -1,19 +1,20 @@
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Child, startChild } from '../../demo/child.ts';
-import { startSidecar } from '../../demo/sidecar.ts';
 import { temporaryFolder } from '../../testing/folder.ts';
 import { startOtlpReceiver } from '../../testing/otlp.ts';
+import { end, signal, start } from '../../testing/processes.ts';
 import { type Prometheus, startPrometheus } from '../../testing/prometheus.ts';
 import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
+import { startTracehare } from '../../testing/tracehare.ts';
 
 /** What goes wrong, when. Beside it the demo's own: wrong routing keys, rejects, requeues. */
 const SCRIPT: { at: number; what: string; act(run: Cast): Promise<unknown> | unknown }[] = [
   { at: 45, what: 'a reload with a fault: deliveries of orders are late', act: ({ configure }) => configure(LATE) },
-  { at: 75, what: 'the payment service stands still', act: ({ payment }) => payment.signal('SIGSTOP') },
-  { at: 83, what: 'and goes on', act: ({ payment }) => payment.signal('SIGCONT') },
+  { at: 75, what: 'the payment service stands still', act: ({ payment }) => signal(payment, 'SIGSTOP') },
+  { at: 83, what: 'and goes on', act: ({ payment }) => signal(payment, 'SIGCONT') },
   {
     at: 110,
     what: 'the broker runs out of memory and blocks publishers',
@@ -35,7 +36,7 @@ rules:
 
 interface Cast {
   broker: RabbitMQ;
-  payment: Child;
+  payment: ChildProcess;
   /** Gives both sidecars a configuration; they see it by themselves. */
   configure(content: string): void;
 }
@@ -56,18 +57,25 @@ export async function withDemo(seconds: number, then: (prometheus: Prometheus) =
     const file = join(folder.path, 'tracehare.yaml');
     const configure = (content: string) => writeFileSync(file, content);
     configure(QUIET);
-    // The sidecars inherit them. With confirms of their own there are some of every topic.
-    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = traces.url;
-    process.env.TRACEHARE_LOSS = 'confirms';
-    process.env.TRACEHARE_CONFIG = file;
-    const apps: Child[] = [];
+    const apps: ChildProcess[] = [];
     const admins: string[] = [];
-    for (const name of ['order-service', 'payment-service']) {
-      const sidecar = await startSidecar(name, `amqp://127.0.0.1:${broker.port}`, { listen: 0, admin: 0 });
-      ending.push(() => sidecar.child.stop(1_000));
-      admins.push(new URL(sidecar.admin).host);
-      const app = startChild(name, `demo/${name}.ts`, [], { AMQP_URL: `amqp://guest:guest@${sidecar.listen}` });
-      ending.push(() => app.stop(3_000));
+    for (const name of ['mail-service', 'payment-service', 'order-service']) {
+      const sidecar = await startTracehare({
+        upstream: `amqp://127.0.0.1:${broker.port}`,
+        // with confirms of their own there are some of every topic
+        args: ['--pipeline', 'shop', '--loss', 'confirms', '--config', file],
+        env: { OTEL_SERVICE_NAME: name, OTEL_EXPORTER_OTLP_ENDPOINT: traces.url },
+      });
+      ending.push(() => sidecar.stop());
+      admins.push(`127.0.0.1:${sidecar.adminPort}`);
+      const app = start(process.execPath, [fileURLToPath(new URL(`../../src/demo/apps/${name}.ts`, import.meta.url))], {
+        env: { ...process.env, AMQP_URL: `amqp://guest:guest@127.0.0.1:${sidecar.port}` },
+        stdio: 'ignore',
+      });
+      ending.push(() => {
+        signal(app, 'SIGTERM');
+        return end(app);
+      });
       apps.push(app);
     }
     const prometheus = await startPrometheus({ targets: admins, rules: rules(), exemplars: true });

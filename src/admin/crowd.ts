@@ -6,6 +6,8 @@ import { Places } from './places.ts';
 const MAX_CONNECTIONS = 128;
 /** Answers that take memory until they are read: of each /metrics a copy of all figures. */
 const MAX_LONG_ANSWERS = 8;
+/** Answers that go on for as long as somebody reads them. */
+const MAX_STREAMS = 32;
 /** Longest that a client may take to read an answer. */
 const ANSWER_MS = 30_000;
 
@@ -28,6 +30,8 @@ export class Crowd {
     (socket) => this.#state.get(socket) ?? AWAITED,
   );
   readonly #longAnswers = new Places<Socket>(MAX_LONG_ANSWERS, (socket) => socket.destroy());
+  readonly #streams = new Places<Socket>(MAX_STREAMS, (socket) => socket.destroy());
+  readonly #late = new WeakMap<Socket, NodeJS.Timeout>();
 
   /** `answerMs` is for tests. */
   constructor(server: Server, answerMs = ANSWER_MS) {
@@ -50,12 +54,20 @@ export class Crowd {
     }
     this.#state.set(socket, ANSWERED);
     const late = setTimeout(() => socket.destroy(), this.#answerMs).unref();
+    this.#late.set(socket, late);
     response.once('close', () => {
       clearTimeout(late);
       this.#state.set(socket, IDLE);
       this.#longAnswers.leave(socket);
+      this.#streams.leave(socket);
     });
     return true;
+  }
+
+  /** The answer goes on for as long as somebody reads it. */
+  isStream(socket: Socket): void {
+    clearTimeout(this.#late.get(socket));
+    if (!socket.destroyed) this.#streams.take(socket, peerOf(socket));
   }
 
   /** The answer is a long one. */

@@ -17,6 +17,8 @@ export interface Answer {
   /** one line, or a document, which may come in pieces; a line gets its newline here */
   body: string | AsyncIterable<string | Uint8Array>;
   contentType?: string;
+  /** its pieces come as things happen: none waits for the next one to be compressed with */
+  live?: boolean;
   headers?: Record<string, string>;
 }
 
@@ -32,7 +34,7 @@ export async function respond(request: IncomingMessage, response: ServerResponse
     Vary: 'Accept, Accept-Encoding',
     ...headers,
   };
-  const compressed = acceptsGzip(request.headers['accept-encoding']);
+  const compressed = answer.live !== true && acceptsGzip(request.headers['accept-encoding']);
   if (typeof body !== 'string') {
     const pieces = body[Symbol.asyncIterator]();
     // what fails at once fails before anything is said

@@ -1,18 +1,33 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Access, type AccessSettings, type Refusal } from './access.ts';
+import { Answers } from './answers.ts';
 import { Crowd } from './crowd.ts';
-import { lossQuery, QueryError } from './loss-query.ts';
+import { Events } from './events.ts';
 import { PAGE, PAGE_POLICY } from './page.ts';
+import { anyText, NotFound, parameters, QueryError } from './parameters.ts';
+import { type PeerSettings, Peers } from './peers.ts';
+import {
+  connectionsQuery,
+  eventsQuery,
+  lossQuery,
+  topicQuery,
+  topicsQuery,
+  topologyQuery,
+  tracesQuery,
+} from './queries.ts';
 import { type Answer, respond } from './respond.ts';
 import type { AdminSources } from './sources.ts';
-import { topologyQuery } from './topology-query.ts';
+
+/** What of the configuration can change while it runs. */
+export type AdminSettings = AccessSettings & { peers?: PeerSettings['peers'] };
 
 export interface AdminOptions {
   host: string;
   port: number;
   token?: string;
   hosts?: readonly string[];
+  peers?: PeerSettings['peers'];
 }
 
 /** Scrapers and browsers are few and quick; whoever is slow or many is none of them. */
@@ -30,7 +45,9 @@ const LONG = 16_384;
 const IDLE_SOCKET = 40_000;
 const CLOSE_GRACE = 1_000;
 
-type Handler = (request: IncomingMessage, query: URLSearchParams) => Answer | Promise<Answer>;
+/** `gone`: whoever asked does not wait for the answer any more. */
+type Handler = (request: IncomingMessage, query: URLSearchParams, gone: AbortSignal) => Answer | Promise<Answer>;
+type Route = (request: IncomingMessage, gone: AbortSignal) => Answer | Promise<Answer>;
 
 /**
  * Serves metrics, health and the page.
@@ -40,11 +57,21 @@ type Handler = (request: IncomingMessage, query: URLSearchParams) => Answer | Pr
  * @throws the system's error when the address can't be bound
  */
 export async function startAdmin(
-  { host, port, ...settings }: AdminOptions,
+  { host, port, peers = [], ...settings }: AdminOptions,
   sources: AdminSources,
-): Promise<{ address: string; configure(settings: AccessSettings): void; close(): Promise<void> }> {
-  let route: (request: IncomingMessage) => Answer | Promise<Answer> = () => ({ status: 503, body: 'starting' });
-  const server = createServer(LIMITS, (request, response) => void answer(request, response, (r) => route(r), crowd));
+): Promise<{ address: string; configure(settings: AdminSettings): void; close(): Promise<void> }> {
+  let route: Route = () => ({ status: 503, body: 'starting' });
+  /** of those who wait for an answer, or read one that goes on */
+  const asking = new Set<AbortController>();
+  const server = createServer(LIMITS, (request, response) => {
+    const gone = new AbortController();
+    asking.add(gone);
+    response.once('close', () => {
+      asking.delete(gone);
+      gone.abort();
+    });
+    void answer(request, response, (r) => route(r, gone.signal), crowd);
+  });
   const crowd = new Crowd(server);
   server.timeout = IDLE_SOCKET;
   await new Promise<void>((resolve, reject) => {
@@ -55,11 +82,18 @@ export async function startAdmin(
   server.on('error', () => {});
   const bound = server.address() as AddressInfo;
   const access = new Access(bound.address, host, settings);
-  route = router(sources, access);
+  const { token } = settings;
+  const others = new Peers(sources.identity.id, { peers, ...(token !== undefined && { token }) });
+  route = router(sources, access, others);
   return {
     address: bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`,
-    configure: (settings) => access.configure(settings),
+    configure({ peers = [], ...settings }) {
+      access.configure(settings);
+      const { token } = settings;
+      others.configure({ peers, ...(token !== undefined && { token }) });
+    },
     async close() {
+      for (const gone of asking) gone.abort();
       const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE);
       await new Promise((resolve) => server.close(resolve));
       clearTimeout(grace);
@@ -67,14 +101,19 @@ export async function startAdmin(
   };
 }
 
-function router(sources: AdminSources, access: Access): (request: IncomingMessage) => Answer | Promise<Answer> {
+function router(sources: AdminSources, access: Access, peers: Peers): Route {
+  const answers = new Answers(sources, peers);
+  const events = new Events(answers, sources, peers);
   const upstreamReachable = shared(() => sources.upstreamReachable());
   const guarded =
     (handler: Handler): Handler =>
-    (request, query) => {
+    (request, query, gone) => {
       const refusal = access.token(request);
-      return refusal === undefined ? handler(request, query) : refuse(refusal);
+      return refusal === undefined ? handler(request, query, gone) : refuse(refusal);
     };
+  /** `own`: of this sidecar alone. */
+  const api = (ask: (query: URLSearchParams, own: boolean) => unknown): Handler =>
+    guarded(async (_, query) => json(await ask(query, takeOwn(query))));
   const routes = new Map<string, Handler>([
     ['/metrics', ({ headers }) => ({ status: 200, ...sources.metrics(headers.accept) })],
     ['/livez', () => ({ status: 200, body: 'ok' })],
@@ -94,26 +133,75 @@ function router(sources: AdminSources, access: Access): (request: IncomingMessag
         headers: { 'Content-Security-Policy': PAGE_POLICY },
       })),
     ],
-    ['/api/state', guarded(() => json(sources.state()))],
-    ['/api/losses', guarded((_, query) => json(sources.losses(lossQuery(query, sources.lossReasons))))],
-    ['/api/topology', guarded((_, query) => json(sources.topology(topologyQuery(query))))],
+    [
+      '/api/sidecar',
+      api((query) => {
+        parameters(query, {});
+        return { sidecars: [answers.own] };
+      }),
+    ],
+    [
+      '/api/state',
+      api((query, own) => {
+        parameters(query, {});
+        return answers.state(own);
+      }),
+    ],
+    [
+      '/api/topics',
+      api((query, own) => {
+        const part = take(query, 'parts');
+        if (part === undefined) return answers.topics(topicsQuery(query), own);
+        if (part === 'lines')
+          return answers.linesPart(parameters<{ keys: string }>(query, { keys: anyText }).keys ?? '');
+        return answers.topicsPart(parameters<{ search: string }>(query, { search: anyText }).search ?? '');
+      }),
+    ],
+    [
+      '/api/topics/detail',
+      api((query, own) => {
+        const part = take(query, 'parts');
+        return part === undefined ? answers.topic(topicQuery(query), own) : answers.detailPart(topicQuery(query));
+      }),
+    ],
+    ['/api/traces', api((query, own) => answers.traces(tracesQuery(query), own))],
+    ['/api/connections', api((query, own) => answers.connections(connectionsQuery(query), own))],
+    ['/api/losses', api((query, own) => answers.losses(lossQuery(query, sources.lossReasons), own))],
+    ['/api/topology', api((query, own) => answers.topology(topologyQuery(query), own))],
+    [
+      '/api/events',
+      guarded((_, query, gone) => {
+        const own = takeOwn(query);
+        const body = events.stream(eventsQuery(query), own, gone);
+        return { status: 200, contentType: 'text/event-stream', body, live: true };
+      }),
+    ],
   ]);
   const missing: Handler = () => ({
     status: 404,
     body: `nothing here; there is ${[...routes.keys()].join(', ')}`,
   });
 
-  return (request) => {
+  /** Of one trace: its id is part of the path. */
+  const trace = (traceId: string): Handler =>
+    api((query, own) => {
+      parameters(query, {});
+      return answers.trace(traceId, own);
+    });
+
+  return (request, gone) => {
     const refusal = access.host(request);
     if (refusal !== undefined) return refuse(refusal);
     const url = request.url ?? '/';
     if (url.length > MAX_URL) return { status: 414, body: `URL longer than ${MAX_URL} characters` };
     const [path, query] = url.split('?', 2);
-    const handler = routes.get(path) ?? (path.startsWith('/api/') ? guarded(missing) : missing);
+    const [, traceId] = /^\/api\/traces\/([0-9a-f]{32})$/.exec(path) ?? [];
+    const known = traceId === undefined ? routes.get(path) : trace(traceId);
+    const handler = known ?? (path.startsWith('/api/') ? guarded(missing) : missing);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return { status: 405, body: 'only GET and HEAD are answered here', headers: { Allow: 'GET, HEAD' } };
     }
-    return handler(request, new URLSearchParams(query));
+    return handler(request, new URLSearchParams(query), gone);
   };
 }
 
@@ -131,14 +219,29 @@ async function answer(
   }
   try {
     const answer = await route(request);
-    if (typeof answer.body !== 'string' || answer.body.length > LONG) crowd.isLong(socket);
+    if (answer.live) crowd.isStream(socket);
+    else if (typeof answer.body !== 'string' || answer.body.length > LONG) crowd.isLong(socket);
     await respond(request, response, answer);
   } catch (error) {
+    if (error instanceof NotFound) return respond(request, response, { status: 404, body: error.message });
     if (error instanceof QueryError) return respond(request, response, { status: 400, body: error.message });
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     if (!response.headersSent) await respond(request, response, { status: 500, body: `internal error: ${reason}` });
     else response.destroy();
   }
+}
+
+/** Takes a parameter that all paths, or several, have. */
+function take(query: URLSearchParams, name: string): string | undefined {
+  const value = query.get(name);
+  query.delete(name);
+  return value ?? undefined;
+}
+
+function takeOwn(query: URLSearchParams): boolean {
+  const own = take(query, 'own');
+  if (own === undefined || own === '1') return own === '1';
+  throw new QueryError('own: not 1');
 }
 
 function json(value: unknown): Answer {

@@ -1,5 +1,23 @@
-/** What the admin server shows, asked when someone looks. */
+import type {
+  ConnectionRow,
+  ConnectionsQuery,
+  Loss,
+  LossAnswer,
+  LossQuery,
+  MessageEnded,
+  SidecarState,
+  TopologyAnswer,
+  TopologyQuery,
+  TraceSpan,
+  TracesAnswer,
+  TracesQuery,
+} from '../api.ts';
+import type { DetailPart, LinesPart, TopicsPart } from '../parts.ts';
+
+/** What the admin server shows of this sidecar, asked when someone looks. */
 export interface AdminSources {
+  /** who it is, for its peers and the page */
+  readonly identity: { id: string; name: string };
   /** the exposition in the format this Accept header prefers */
   metrics(accept: string | undefined): { contentType: string; body: AsyncIterable<string | Uint8Array> };
   /** undefined when ready, else why not, in one line */
@@ -7,83 +25,33 @@ export interface AdminSources {
   /** dials the broker: undefined when it answered, else why not, in one line */
   upstreamReachable(): Promise<string | undefined>;
   state(): SidecarState;
-  losses(query: LossQuery): LossAnswer;
-  topology(query: TopologyQuery): TopologyAnswer;
+  /** topics whose names contain `search`, in lower case */
+  topics(search: string): TopicsPart;
+  /** of the rows of these keys (rowKey) */
+  topicLines(keys: ReadonlySet<string>): LinesPart;
+  /** undefined: there is no such topic */
+  topic(topic: string, pipeline: string): DetailPart | undefined;
+  pipelinesOf(topic: string): string[];
+  traces(query: TracesQuery): Omit<TracesAnswer, 'sidecars'>;
+  /** the spans of a trace, of 32 hex digits; none: it is not kept */
+  trace(traceId: string): Promise<TraceSpan[]>;
+  /** the first `limit` and `offset` together, not sorted, and how many match */
+  connections(
+    query: Required<ConnectionsQuery>,
+  ): Promise<{ matching: number; connections: Omit<ConnectionRow, 'sidecar'>[] }>;
+  losses(query: LossQuery): Omit<LossAnswer, 'sidecars' | 'losses'> & { losses: Omit<Loss, 'sidecar'>[] };
+  topology(query: TopologyQuery): Omit<TopologyAnswer, 'sidecars'>;
   /** what LossQuery.reason can be */
   readonly lossReasons: readonly string[];
+  /** Tells of messages as they end, until what it returns is called. */
+  watch(watcher: MessageWatcher): () => void;
 }
 
-/** The sidecar at a glance: `GET /api/state`, and what the page at `/` shows. */
-export interface SidecarState {
-  version: string;
-  /** seconds */
-  uptime: number;
-  /** where apps connect, `host:port` */
-  listen: string;
-  /** `up` is null before the first dial */
-  upstreams: { address: string; up: boolean | null }[];
-  connections: number;
-  channels: number;
-  /** messages passed on since start */
-  messages: { published: number; delivered: number };
-  /** of the last 60 s, 0 to 1; topics without outcomes are left out */
-  lossRates: { topic: string; pipeline: string; side: string; rate: number }[];
-  /** every new connection is a plain pipe */
-  bypass: boolean;
-  /** faults of the rules that are in force; `match` is JSON, `secondsLeft` null for one that does not end by itself */
-  faults: { type: string; match: string; toxicity: number; secondsLeft: number | null }[];
-  /** limits that bit, and how often */
-  limits: { name: string; count: number }[];
-}
-
-/** What `GET /api/losses` is asked for: every key given must match. */
-export interface LossQuery {
-  topic?: string;
-  reason?: string;
-  side?: 'publish' | 'consume';
-  /** milliseconds since the epoch, both inclusive */
-  since?: number;
-  until?: number;
-  /** at most so many, the newest */
-  limit: number;
-}
-
-/** `GET /api/losses`: the definite losses the log still has. */
-export interface LossAnswer {
-  /** newest first */
-  losses: object[];
-  /** how many match, beyond the limit too */
-  matching: number;
-  /** logged since the start */
-  total: number;
-  /** of these, pushed out by newer ones */
-  dropped: number;
-  /** lifecycle events of any kind that were dropped on their way: losses may be among them, counted but not logged */
-  eventsDropped: number;
-}
-
-/** What `GET /api/topology` is asked for: every key given must match. */
-export interface TopologyQuery {
-  pipeline?: string;
-  vhost?: string;
-}
-
-/** `GET /api/topology`: who talks to whom, as the traffic shows; edges nobody used for metrics.idleAfter are gone. */
-export interface TopologyAnswer {
-  nodes: { id: string; kind: string; name: string; vhost: string }[];
-  edges: {
-    id: string;
-    /** ids of nodes */
-    source: string;
-    target: string;
-    /** publish, route or deliver */
-    kind: string;
-    vhost: string;
-    messages: number;
-    lost: number;
-    /** messages a second over the last 60 s */
-    rate: number;
-    /** ISO 8601 */
-    lastSeen: string;
-  }[];
+/** Whoever watches messages as they end. */
+export interface MessageWatcher {
+  /** undefined: all */
+  readonly topic: string | undefined;
+  ended(message: Omit<MessageEnded, 'sidecar'>): void;
+  /** so many more matched, but came faster than they are told */
+  skipped(count: number): void;
 }

@@ -1,7 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startAdmin } from '../admin/server.ts';
-import type { SidecarState } from '../admin/sources.ts';
 import type { Config } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import type { ReadFiles } from '../config/read-files.ts';
@@ -13,21 +13,24 @@ import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
-import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
 import { threadVariables } from '../telemetry/traces/environment.ts';
 import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
+import { adminSources } from './admin-sources.ts';
+import { Blocked } from './blocked.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
+import { MessageWatch } from './message-watch.ts';
 import { obeyConfigFile } from './otel-file.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Pushes } from './pushes.ts';
 import { recordedLog } from './recorded-log.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
+import { identityOf, type StateSources } from './sidecar-view.ts';
 import { Upstreams } from './upstreams.ts';
 
 const SNAPSHOT_MS = 1000;
@@ -62,7 +65,8 @@ export interface StartOptions {
  * thread turns what they count and tell into metrics, spans, logs and answers.
  */
 export async function start({ loaded, files, traffic, load, log }: StartOptions): Promise<RunningApp> {
-  const started = performance.now();
+  const startedAt = Date.now();
+  const instance = randomUUID();
   /** at the start; `running` is what holds now */
   const { config } = loaded;
   let running = config;
@@ -89,6 +93,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     if (report.type === 'warning') log.warn(report.message);
     else if (report.type === 'out of descriptors') tellDescriptors();
     else if (report.type === 'sampling') limited[from] = report.limited;
+    else if (report.type === 'skipped') messages.skipped(from, report.count);
     else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
     else if (report.type === 'learned') {
       threads.forEach((thread, index) => {
@@ -107,10 +112,12 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     consumer: config.tracing.consumer,
     maxLossSpansPerSecond: config.tracing.maxLossSpansPerSecond,
     version,
+    instance,
+    keepBytes: config.page.traces,
     log,
   });
   sinkLoading.catch(() => {});
-  const pushesLoading = Pushes.start(log, () => exposition);
+  const pushesLoading = Pushes.start(log, instance, () => exposition);
   pushesLoading.catch(() => {});
   threads.push(
     ...(await startTraffic(
@@ -154,6 +161,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   observeLosses(bus, losses);
   tellLosses(bus, records);
   observeExemplars(bus, exposition);
+  const blocked = new Blocked(bus);
+  const messages = new MessageWatch(bus, threads);
   observeSpans(bus, sink);
   plugins?.observe(bus);
   plugins?.register(exposition);
@@ -175,42 +184,33 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const listen = `${host.includes(':') ? `[${host}]` : host}:${threads[0].port}`;
   const drainTraffic = (timeout: number): Promise<unknown> => Promise.all(threads.map((each) => each.drain(timeout)));
 
-  function look(): SidecarState {
-    const { connections, channels, passed, lossRates, folded } = exposition.figures();
-    return {
-      version,
-      uptime: (performance.now() - started) / 1000,
-      listen,
-      upstreams: upstreams.list(),
-      connections,
-      channels,
-      messages: { published: passed.publish, delivered: passed.consume },
-      lossRates: lossRates.map(({ labels: { topic, pipeline, side }, value }) => ({
-        topic,
-        pipeline,
-        side,
-        rate: value,
-      })),
-      bypass: running.bypass,
-      faults: faults.list(),
-      limits: [
-        ...Object.entries(folded).map(([label, count]) => ({ name: `values of label ${label}`, count })),
-        { name: 'new traces a second', count: sum(limited) },
-        { name: 'events dropped', count: eventsDropped() },
-        { name: 'spans dropped', count: sink.figures().dropped },
-      ].filter(({ count }) => count > 0),
-    };
-  }
+  const identity = identityOf(instance, listen, process.env);
+  const look: StateSources = {
+    identity,
+    startedAt,
+    listen,
+    env: process.env,
+    configFile: loaded.path,
+    exposition,
+    sink,
+    running: () => running,
+    upstreams: () => upstreams.list(),
+    faults: () => faults.list(),
+    blocked: () => blocked.figures,
+    reloads: () => ({ ...reloader.counts, lastFailed: !reloader.succeeded }),
+    limits: () => ({ 'new traces a second': sum(limited), 'events dropped': eventsDropped() }),
+  };
 
-  const admin = await startAdmin(config.admin, {
-    metrics: (accept) => exposition.render(accept),
-    ready: () => (draining ? 'draining' : undefined),
-    upstreamReachable: () => upstreams.reachable(),
-    losses: (query) => ({ ...losses.find(query), eventsDropped: eventsDropped() }),
-    topology: (query) => exposition.topology(query),
-    lossReasons: LOSS_REASONS,
+  const sources = adminSources({
     state: look,
-  }).catch(async (error) => {
+    threads,
+    losses,
+    messages,
+    upstreams,
+    isDraining: () => draining,
+    eventsDropped,
+  });
+  const admin = await startAdmin({ ...config.admin, peers: config.peers }, sources).catch(async (error) => {
     await drainTraffic(0);
     throw error;
   });
@@ -227,7 +227,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     log.level = config.log.level;
     sink.configure(tracing);
     upstreams.configure(upstream);
-    admin.configure(config.admin);
+    admin.configure({ ...config.admin, peers: config.peers });
   }
   const reloads = recordedLog(log, 'tracehare.configuration', records);
   const reloader = new Reloader({ running: loaded, files, load, apply, log: reloads });

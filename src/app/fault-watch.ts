@@ -1,4 +1,4 @@
-import type { SidecarState } from '../admin/sources.ts';
+import type { SidecarState } from '../api.ts';
 import { type FaultyRule, type ScheduledFault, schedule } from '../faults/faults.ts';
 import type { AppLog } from './log.ts';
 

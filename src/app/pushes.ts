@@ -11,8 +11,8 @@ export class Pushes {
   readonly #metrics: MetricPush;
 
   /** `exposition` is asked for once there is one. Rejects with a clear line if the variables are wrong. */
-  static async start(log: Logger, exposition: () => Exposition): Promise<Pushes> {
-    const common = { env: process.env, version, log };
+  static async start(log: Logger, instance: string, exposition: () => Exposition): Promise<Pushes> {
+    const common = { env: process.env, version, instance, log };
     const [records, metrics] = await Promise.all([
       createLogRecords(common),
       createMetricPush({ ...common, read: () => exposition().readings() }),

@@ -12,6 +12,7 @@ export function help(): string {
 Usage:
   tracehare [run] [FLAGS]   run the sidecar
   tracehare check FILE      check a configuration file
+  tracehare demo            see it at work: a broker, three apps, a sidecar each; needs nothing else
   tracehare help            show this page; also --help, -h
   tracehare --version, -v   show the version
 

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { didYouMean, shown } from '../config/nearest.ts';
 
-const commands = ['run', 'check', 'help'];
+const commands = ['run', 'check', 'demo', 'help'];
 
 /** Finds the command and runs it; each is loaded only when it is meant. Sets the exit code. */
 export async function main(argv: string[]): Promise<void> {
@@ -9,7 +9,10 @@ export async function main(argv: string[]): Promise<void> {
   const named = first !== undefined && !first.startsWith('-');
   const command = named ? first : 'run';
   const rest = named ? argv.slice(1) : argv;
-  if (rest.includes('--help') || rest.includes('-h') || command === 'help') {
+  if (command === 'demo') {
+    const { demo } = await import('../demo/demo.ts');
+    await demo(rest, (flags) => main(['run', ...flags]));
+  } else if (rest.includes('--help') || rest.includes('-h') || command === 'help') {
     const { help } = await import('./help.ts');
     process.stdout.write(help());
   } else if (rest.includes('--version') || rest.includes('-v')) {

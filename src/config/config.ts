@@ -39,6 +39,12 @@ export interface Config {
     /** the same facts under OpenTelemetry's names too */
     openTelemetryNames: boolean;
   };
+  page: {
+    /** bytes that traces take which are kept for the live page */
+    traces: number;
+  };
+  /** admin servers of other sidecars, with which this one answers for all */
+  peers: Peer[];
   drain: { timeout: number };
   limits: {
     connections: number;
@@ -63,6 +69,13 @@ export interface Config {
 }
 
 export interface Upstream {
+  host: string;
+  port: number;
+  tls: boolean;
+}
+
+/** Where a sidecar's admin server is asked; the host may be a name of several. */
+export interface Peer {
   host: string;
   port: number;
   tls: boolean;

@@ -13,6 +13,8 @@ import {
   lossMode,
   oneOf,
   onOff,
+  peers,
+  size,
   text,
   token,
   upstreams,
@@ -101,6 +103,16 @@ export const schema = z
           if (value.token !== undefined && value.tokenFile !== undefined)
             issues.push(custom(value, ['tokenFile'], 'only one of admin.token and admin.tokenFile can be given'));
         },
+      ),
+      page: section('What is kept for the live page, and for the commands that show the same.', {
+        traces: setting(size('1GiB'), '16MiB', 'memory for traces: the oldest go when it is full; 0KiB: none are kept'),
+      }),
+      peers: reloadable(
+        setting(
+          peers,
+          [],
+          'admin URLs of other sidecars that the page and /api of this one show too; a name that stands for several is all of them',
+        ),
       ),
       loss: reloadable(
         section(

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
-import type { Upstream } from './config.ts';
+import type { Peer, Upstream } from './config.ts';
 import { didYouMean } from './nearest.ts';
 
 /**
@@ -148,6 +148,39 @@ export const baggageKeys = z
   )
   .max(mostBaggageKeys, { error: `expects at most ${mostBaggageKeys} keys` })
   .register(placeholders, { text: 'KEY[,KEY…]' });
+
+const bytes = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+/** `512KiB`, `16MiB`, `1GiB`, as bytes. */
+export function size(most: string) {
+  const error = 'expects a whole number with a unit (KiB, MiB or GiB), such as 16MiB';
+  const read = (text: string): number => Number.parseInt(text, 10) * bytes[text.slice(-3) as keyof typeof bytes];
+  return z
+    .string({ error })
+    .regex(/^\d{1,9}(KiB|MiB|GiB)$/, { error })
+    .transform((text, context) => (read(text) <= read(most) ? read(text) : refuse(context, `expects at most ${most}`)))
+    .register(placeholders, { text: 'SIZE' });
+}
+
+/** `http://host[:port]` or `https://host[:port]`, several separated by commas or as a list. */
+export const peers = z
+  .union([z.string(), z.array(z.string())], { error: 'expects a list of admin URLs, such as [http://orders:9673]' })
+  .transform((given, context): Peer[] => {
+    const urls = (typeof given === 'string' ? given.split(',') : given).map((url) => url.trim());
+    return urls.filter((url) => url !== '').map((url) => peer(url) ?? refuse(context, NO_PEER));
+  })
+  .register(placeholders, { text: 'ADMIN-URL[,ADMIN-URL…]' });
+
+const NO_PEER =
+  'expects admin URLs such as http://orders:9673, without path and credentials: the token is that of admin.token';
+
+function peer(text: string): Peer | undefined {
+  const url = /^https?:\/\/[^/@?#]+\/?$/.test(text) ? URL.parse(text) : null;
+  if (url === null) return undefined;
+  const tls = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return { host, port: Number(url.port || (tls ? 443 : 80)), tls };
+}
 
 const mostBuckets = 50;
 /** Upper bounds of a histogram's buckets, seconds. */

@@ -1,5 +1,5 @@
 import type { LifecycleEvent, OtherEvent } from './lifecycle.ts';
-import { eventOf, type Passage } from './passage.ts';
+import { eventOf, type Passage, WATCHED } from './passage.ts';
 
 type OfType<T extends OtherEvent['type']> = Extract<OtherEvent, { type: T }>;
 type Listener<T> = (told: T) => void;
@@ -29,6 +29,7 @@ export type Left = 'nothing' | 'more' | 'no room';
 export class EventBus {
   readonly #listeners = new Map<OtherEvent['type'], Listener<OtherEvent>[]>();
   readonly #passageListeners: Listener<Passage>[] = [];
+  readonly #watchers: Listener<Passage>[] = [];
   readonly #everyListeners: Listener<LifecycleEvent>[] = [];
   readonly #sources = new Set<EventSource>();
   readonly #room: () => number;
@@ -39,6 +40,8 @@ export class EventBus {
       for (const listener of this.#everyListeners) this.#call(listener, event);
     },
     passage: (passage) => {
+      for (const watcher of this.#watchers) this.#call(watcher, passage);
+      if ((passage.bits & WATCHED) !== 0) return;
       for (const listener of this.#passageListeners) this.#call(listener, passage);
       if (this.#everyListeners.length === 0) return;
       const event = eventOf(passage);
@@ -61,6 +64,11 @@ export class EventBus {
   /** Messages whose passage ended. */
   onPassage(listener: Listener<Passage>): void {
     this.#passageListeners.push(listener);
+  }
+
+  /** Messages whose passage ended, those too that are told only because somebody watches (Watch of proxy/plane). */
+  onWatched(listener: Listener<Passage>): void {
+    this.#watchers.push(listener);
   }
 
   /** Every event, after those who listen to its type. */

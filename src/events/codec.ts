@@ -1,5 +1,5 @@
 import type { DeliveryEnded, OtherEvent } from './lifecycle.ts';
-import { type More, type Names, NOTHING_MORE, type Passage } from './passage.ts';
+import { type More, type Names, NOTHING_MORE, type Passage, WATCHED } from './passage.ts';
 
 /** What a record's first byte says of the rest. */
 export const EVENT = 0;
@@ -41,10 +41,11 @@ const ENDED_AT = 48;
 const BODY_SIZE = 56;
 const NUMBER = 64;
 const LATENCY = 72;
-/** one octet: whether a reason and `more` follow */
+/** one octet: whether a reason and `more` follow, and the bit that has no room in BITS */
 const REST = 80;
 const HAS_REASON = 1;
 const HAS_MORE = 2;
+const IS_WATCHED = 4;
 
 /** Writes names and passages field by field, passages with each field in its place. All other events are JSON. */
 export class RecordEncoder {
@@ -93,7 +94,8 @@ export class RecordEncoder {
     view.setFloat64(at + BODY_SIZE, passage.bodySize, true);
     view.setFloat64(at + NUMBER, passage.number, true);
     view.setFloat64(at + LATENCY, passage.latency, true);
-    view.setUint8(at + REST, (reason === '' ? 0 : HAS_REASON) | (more === NOTHING_MORE ? 0 : HAS_MORE));
+    const watched = (passage.bits & WATCHED) === 0 ? 0 : IS_WATCHED;
+    view.setUint8(at + REST, (reason === '' ? 0 : HAS_REASON) | (more === NOTHING_MORE ? 0 : HAS_MORE) | watched);
     this.#at = at + REST + 1;
     if (reason !== '') this.#text(reason);
     if (more !== NOTHING_MORE) this.#more(more);
@@ -196,6 +198,7 @@ export class RecordDecoder {
     passage.number = view.getFloat64(at + NUMBER, true);
     passage.latency = view.getFloat64(at + LATENCY, true);
     const rest = view.getUint8(at + REST);
+    if ((rest & IS_WATCHED) !== 0) passage.bits |= WATCHED;
     this.#at = at + REST + 1;
     passage.reason = (rest & HAS_REASON) === 0 ? '' : this.#name();
     passage.more = (rest & HAS_MORE) === 0 ? NOTHING_MORE : this.#more();

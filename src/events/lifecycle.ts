@@ -46,6 +46,8 @@ export interface ConnectionIdentified {
   connection: number;
   vhost: string;
   user: string;
+  /** what the app is called on the service map */
+  app: string;
   /** client property connection_name */
   name: string;
   product: string;

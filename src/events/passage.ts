@@ -40,6 +40,8 @@ export const TRACED = 32;
 export const SAMPLED = 64;
 /** A publish that the broker refused, and may have dead-lettered all the same. */
 export const SPARED = 128;
+/** It is told only because somebody watches messages as they end: neither sampled nor gone wrong. */
+export const WATCHED = 256;
 
 /** The names that passages of one route and consumer have in common: one object for all of them, which never changes. */
 export interface Names {

@@ -8,6 +8,8 @@ export interface Connection {
   readonly brokerPort: number;
   /** the app's own name for the connection, else its client library's; '' until connection.open-ok */
   readonly clientId: string;
+  /** what it is called on the service map; '' until connection.open-ok */
+  readonly app: string;
 }
 
 /**
@@ -30,14 +32,18 @@ export class ConnectionTable {
     switch (event.type) {
       case 'connection.opened': {
         const { client, brokerHost, brokerPort } = event;
-        this.#known.set(event.connection, { client, brokerHost, brokerPort, clientId: '' });
+        this.#known.set(event.connection, { client, brokerHost, brokerPort, clientId: '', app: '' });
         if (this.#known.size > this.#capacity) this.#forget(this.#known.keys().next().value);
         break;
       }
       case 'connection.identified': {
         const connection = this.#known.get(event.connection);
         if (connection !== undefined) {
-          this.#known.set(event.connection, { ...connection, clientId: event.name || event.product });
+          this.#known.set(event.connection, {
+            ...connection,
+            clientId: event.name || event.product,
+            app: event.app,
+          });
         }
         break;
       }

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { ConnectionRow } from '../api.ts';
 import type { Config } from '../config/config.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
@@ -36,11 +37,22 @@ export interface TrafficOptions extends Omit<Configuration, 'tls'> {
   threads: number;
 }
 
+/** Connections of one traffic thread. */
+export interface FoundConnections {
+  /** that match, beyond the limit too */
+  matching: number;
+  connections: Omit<ConnectionRow, 'sidecar'>[];
+}
+
 /** Main thread to traffic thread. */
 export type Command =
   | { type: 'bypass' }
   | ({ type: 'configure' } & Configuration)
   | { type: 'learn'; fact: Fact }
+  /** tell of messages of these topics as they end; undefined: of none but those that are told of anyway */
+  | { type: 'watch'; topics: readonly string[] | 'all' | undefined }
+  /** asks for a `connections`: of those that have `text` in their names, the first `limit` */
+  | { type: 'look'; text: string; limit: number }
   | { type: 'drain'; timeout: number };
 
 /** Traffic thread to main thread. */
@@ -53,6 +65,10 @@ export type Report =
   | { type: 'out of descriptors' }
   | { type: 'sampling'; limited: number }
   | { type: 'learned'; fact: Fact }
+  /** messages that would have been told of because of `watch`, had there not been so many; since the start */
+  | { type: 'skipped'; count: number }
+  /** answers a `look` */
+  | ({ type: 'connections' } & FoundConnections)
   /** answers a `configure`; without an error it holds from the next message on */
   | { type: 'configured'; error: string | undefined }
   | { type: 'drained' };

@@ -1,12 +1,15 @@
 import { createServer } from 'node:net';
 import { extname } from 'node:path';
+import { getAsset, isSea } from 'node:sea';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { RingReader, ringMemory } from '../events/ring.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
-import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
+import type { Command, Configuration, FoundConnections, Report, TrafficOptions } from './control.ts';
 
 /** Some 23,000 sampled messages, 14,000 if they have an id of their own. */
 const RING_BYTES = 2 << 20;
+
+const NONE_FOUND: FoundConnections = { matching: 0, connections: [] };
 
 /** A running traffic thread, seen from the main thread. */
 export interface TrafficThread {
@@ -17,6 +20,10 @@ export interface TrafficThread {
   events: RingReader;
   bypass(): void;
   learn(fact: Fact): void;
+  /** Tells of messages of these topics as they end; undefined: no more than of those that are told of anyway. */
+  watch(topics: readonly string[] | 'all' | undefined): void;
+  /** Of the connections that have `text` in their names: how many there are, and the first `limit`. None once it has ended. */
+  look(text: string, limit: number): Promise<FoundConnections>;
   /** Resolves when it holds, for the thread's next message; rejects when none of it does. */
   configure(configuration: Configuration): Promise<void>;
   /** Resolves when the last connection is gone, in order or not, and the thread with it. */
@@ -32,7 +39,10 @@ export type ThreadOptions = Omit<TrafficOptions, 'metrics' | 'ring' | 'index' | 
 export function loadTraffic(): Worker {
   // from source in development, compiled otherwise: whatever this file is
   const entry = new URL(`./traffic${extname(import.meta.url)}`, import.meta.url);
-  const worker = new Worker(entry, { name: 'traffic' });
+  // a single executable has no such file, and says itself how a thread gets at what is within (scripts/executable)
+  const worker = isSea()
+    ? new Worker(getAsset('loader.cjs', 'utf8'), { eval: true, name: 'traffic' })
+    : new Worker(entry, { name: 'traffic' });
   worker.unref();
   return worker;
 }
@@ -86,13 +96,17 @@ async function startThread(
   const drained = Promise.withResolvers<void>();
   /** configurations on their way, in order */
   const configuring: PromiseWithResolvers<void>[] = [];
+  const looking: PromiseWithResolvers<FoundConnections>[] = [];
   let ending = false;
+  let over = false;
   worker.ref();
   worker.on('error', died);
   worker.on('exit', (code) => {
+    over = true;
     if (!ending) died(new Error(`a traffic thread ended by itself, code ${code}`));
     drained.resolve();
     for (const { reject } of configuring.splice(0)) reject(new Error('the traffic thread has ended'));
+    for (const { resolve } of looking.splice(0)) resolve(NONE_FOUND);
   });
   const port = await new Promise<number>((resolve, reject) => {
     worker.once('error', reject);
@@ -103,6 +117,7 @@ async function startThread(
         void worker.terminate();
         reject(Object.assign(new Error(message.error.message), message.error));
       } else if (message.type === 'drained') drained.resolve();
+      else if (message.type === 'connections') looking.shift()?.resolve(message);
       else if (message.type === 'configured') {
         const { resolve, reject } = configuring.shift() as PromiseWithResolvers<void>;
         if (message.error === undefined) resolve();
@@ -117,6 +132,14 @@ async function startThread(
     events: new RingReader(ring),
     bypass: () => say({ type: 'bypass' }),
     learn: (fact) => say({ type: 'learn', fact }),
+    watch: (topics) => say({ type: 'watch', topics }),
+    look(text, limit) {
+      if (over) return Promise.resolve(NONE_FOUND);
+      const answer = Promise.withResolvers<FoundConnections>();
+      looking.push(answer);
+      say({ type: 'look', text, limit });
+      return answer.promise;
+    },
     configure(configuration) {
       const answer = Promise.withResolvers<void>();
       configuring.push(answer);

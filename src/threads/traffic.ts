@@ -7,6 +7,7 @@ import { Listener } from '../proxy/listening/listener.ts';
 import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../proxy/plane/fail-open.ts';
 import type { Middleware } from '../proxy/plane/middleware.ts';
 import { Plane, type PlaneSettings } from '../proxy/plane/plane.ts';
+import { WATCH_SHARE_MS, Watch } from '../proxy/plane/watch.ts';
 import { Clock } from '../proxy/ports/clock.ts';
 import { Dialer, nameOf } from '../proxy/stream/dial.ts';
 import { compileClients } from '../rules/clients.ts';
@@ -81,7 +82,8 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     };
   };
   const { interceptor, rules, options: planeOptions } = settings(config);
-  const plane = new Plane(observer, interceptor, clock, rules, planeOptions);
+  const watch = new Watch(options.threads);
+  const plane = new Plane(observer, interceptor, clock, rules, planeOptions, watch);
   plane.bypass = config.bypass;
   // nobody else wants to know
   if (options.threads > 1) plane.facts.onFact = (fact) => report({ type: 'learned', fact });
@@ -111,11 +113,18 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     plane.bypass = config.bypass;
   }
 
+  let refills: NodeJS.Timeout | undefined;
   parentPort?.on('message', (command: Command) => {
     if (command.type === 'bypass') plane.bypass = true;
     else if (command.type === 'configure') report({ type: 'configured', error: failure(() => configure(command)) });
     else if (command.type === 'learn') plane.facts.learn(command.fact);
-    else {
+    else if (command.type === 'look') {
+      report({ type: 'connections', ...listener.look(command.text, command.limit) });
+    } else if (command.type === 'watch') {
+      watch.set(command.topics);
+      clearInterval(refills);
+      if (watch.isOn) refills = setInterval(() => watch.refill(), WATCH_SHARE_MS).unref();
+    } else {
       listener
         .idle(command.timeout)
         .then(() => listener.close())
@@ -132,8 +141,13 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     listener.age();
   }, SWEEP_MS).unref();
   let limited = 0;
+  let skipped = 0;
   setInterval(() => {
     recorder.advance(performance.now());
+    if (watch.skipped !== skipped) {
+      skipped = watch.skipped;
+      report({ type: 'skipped', count: skipped });
+    }
     if (sampler.limited === limited) return;
     limited = sampler.limited;
     report({ type: 'sampling', limited });

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { LossAnswer, LossQuery } from '../../src/admin/sources.ts';
+import type { LossQuery } from '../../src/api.ts';
 import { logged } from '../loss/bus.ts';
 import { delivery, identified, opened, publish } from '../tracing/fixtures.ts';
 import { showPage } from './page-rig.ts';
 import { ask, start } from './serving.ts';
 
-const EMPTY: LossAnswer = { losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 };
+const EMPTY = { losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 };
 
 /** What the sources are asked when `/api/losses` is asked with this query string. */
 async function asked(query: string): Promise<{ status: number; body: string; query: LossQuery | undefined }> {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { startAdmin } from '../../src/admin/server.ts';
+import { adminSources } from '../../testing/admin-sources.ts';
 import { wordsOf } from '../../testing/passages.ts';
 import { startPrometheus } from '../../testing/prometheus.ts';
 import { until } from '../../testing/wait.ts';
@@ -9,19 +10,7 @@ test('a real Prometheus scrapes it all, exemplars too, and answers the queries t
   const { recorder, exposition } = rig();
   const admin = await startAdmin(
     { host: '127.0.0.1', port: 0 },
-    {
-      metrics: (accept) => exposition.render(accept),
-      ready: () => undefined,
-      upstreamReachable: async () => undefined,
-      topology: () => ({ nodes: [], edges: [] }),
-      losses: () => {
-        throw new Error('not asked for');
-      },
-      lossReasons: [],
-      state: () => {
-        throw new Error('not asked for');
-      },
-    },
+    adminSources({ metrics: (accept) => exposition.render(accept) }),
   );
   const prometheus = await startPrometheus({ targets: [admin.address], scrapeInterval: 200, exemplars: true });
   try {

@@ -131,7 +131,7 @@ describe('the page and its state', () => {
     expect(page).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } });
     const state = await ask(address, '/api/state');
     expect(state.headers['content-type']).toBe('application/json');
-    expect(JSON.parse(state.body)).toEqual(STATE);
+    expect(JSON.parse(state.body)).toMatchObject({ ...STATE, peers: [] });
   });
 
   test('load nothing from elsewhere, and run nothing but the page itself', async () => {
@@ -219,7 +219,7 @@ describe('anything else', () => {
     const answer = await ask(address, '/metric');
     expect(answer.status).toBe(404);
     expect(answer.body).toBe(
-      'nothing here; there is /metrics, /livez, /readyz, /, /api/state, /api/losses, /api/topology\n',
+      'nothing here; there is /metrics, /livez, /readyz, /, /api/sidecar, /api/state, /api/topics, /api/topics/detail, /api/traces, /api/connections, /api/losses, /api/topology, /api/events\n',
     );
   });
 

@@ -3,21 +3,11 @@ import { request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach } from 'vitest';
 import { type AdminOptions, startAdmin } from '../../src/admin/server.ts';
-import type { AdminSources, SidecarState } from '../../src/admin/sources.ts';
+import type { AdminSources } from '../../src/admin/sources.ts';
+import { adminSources } from '../../testing/admin-sources.ts';
 
-export const STATE: SidecarState = {
-  version: '1.2.3',
-  uptime: 61,
-  listen: '127.0.0.1:5673',
-  upstreams: [{ address: 'broker:5672', up: true }],
-  connections: 2,
-  channels: 3,
-  messages: { published: 10, delivered: 9 },
-  lossRates: [{ topic: '<script>alert(1)</script>', pipeline: '/', side: 'publish', rate: 0.5 }],
-  bypass: false,
-  faults: [],
-  limits: [],
-};
+export { STATE } from '../../testing/admin-sources.ts';
+
 const OPEN: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of OPEN.splice(0)) await close();
@@ -32,16 +22,10 @@ export async function* inPieces(text: string): AsyncIterable<string> {
 export async function start(sources: Partial<AdminSources> = {}, options: Partial<AdminOptions> = {}) {
   const admin = await startAdmin(
     { host: '127.0.0.1', port: 0, ...options },
-    {
+    adminSources({
       metrics: (accept) => ({ contentType: `for ${accept}`, body: inPieces('things_total 1\n') }),
-      ready: () => undefined,
-      upstreamReachable: async () => undefined,
-      state: () => STATE,
-      losses: () => ({ losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 }),
-      topology: () => ({ nodes: [], edges: [] }),
-      lossReasons: ['nacked', 'unroutable'],
       ...sources,
-    },
+    }),
   );
   let closing: Promise<void> | undefined;
   const close = () => {

@@ -11,7 +11,7 @@ import { bothWays } from './ways.ts';
 const inside = (link: ChannelModel) =>
   link.connection as unknown as { frameMax: number; channelMax: number; heartbeat: number; stream: Socket };
 
-bothWays((broker) => {
+bothWays((broker, onRabbitMQ) => {
   /** Publishes and gets one message on a new channel: the connection works. */
   async function works(link: ChannelModel, body = Buffer.from('works')): Promise<void> {
     const ch = await link.createConfirmChannel();
@@ -26,7 +26,7 @@ bothWays((broker) => {
     test('the broker introduces itself', async () => {
       const { serverProperties } = (await connection(broker.url)).connection;
       expect(serverProperties).toMatchObject({
-        product: 'RabbitMQ',
+        product: broker.product,
         capabilities: {
           publisher_confirms: true,
           exchange_exchange_bindings: true,
@@ -150,22 +150,24 @@ bothWays((broker) => {
       await other.deleteQueue('inherited');
     });
 
-    test("the broker's close reaches the client with its code and reason", async () => {
-      const link = await connection(broker.url, { clientProperties: { connection_name: 'to-be-closed' } });
-      const closed = once(link, 'close'); // amqplib calls an operator's close no error
-      const { management, name } = broker.vhost;
-      const own = await until(async () => {
-        const all = (await management.call('GET', `vhosts/${name}/connections`)) as {
-          name: string;
-          client_properties: { connection_name?: string };
-        }[];
-        return all.find((each) => each.client_properties.connection_name === 'to-be-closed');
-      }, 'the management API lists the connection');
-      await management.call('DELETE', `connections/${encodeURIComponent(own.name)}`);
-      const [reason] = await closed;
-      expect(reason.message).toBe(
-        'Connection closed: 320 (CONNECTION-FORCED) with message "CONNECTION_FORCED - Closed via management plugin"',
-      );
+    onRabbitMQ(() => {
+      test("the broker's close reaches the client with its code and reason", async () => {
+        const link = await connection(broker.url, { clientProperties: { connection_name: 'to-be-closed' } });
+        const closed = once(link, 'close'); // amqplib calls an operator's close no error
+        const { management, name } = broker.vhost;
+        const own = await until(async () => {
+          const all = (await management.call('GET', `vhosts/${name}/connections`)) as {
+            name: string;
+            client_properties: { connection_name?: string };
+          }[];
+          return all.find((each) => each.client_properties.connection_name === 'to-be-closed');
+        }, 'the management API lists the connection');
+        await management.call('DELETE', `connections/${encodeURIComponent(own.name)}`);
+        const [reason] = await closed;
+        expect(reason.message).toBe(
+          'Connection closed: 320 (CONNECTION-FORCED) with message "CONNECTION_FORCED - Closed via management plugin"',
+        );
+      });
     });
 
     test('a new secret is accepted while messages flow', async () => {

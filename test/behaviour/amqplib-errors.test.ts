@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { channel, closeOf, connection, consumer } from './amqplib.ts';
 import { bothWays } from './ways.ts';
 
-bothWays((broker) => {
+bothWays((broker, onRabbitMQ) => {
   /** Code and text with which the broker closes the channel on which `act` was done. */
   async function closedBy(act: (on: Channel) => unknown): Promise<[number | undefined, string]> {
     const on = await channel(broker.url);
@@ -71,25 +71,27 @@ bothWays((broker) => {
       await owner.deleteQueue('alone');
     });
 
-    test('publishing where one may not: 403', async () => {
-      const { management } = broker.vhost;
-      const user = `limited-${vhost()}`;
-      await management.createUser(user, 'secret', vhost(), '^allowed$');
-      try {
-        const link = await connection(broker.url.replace('guest:guest', `${user}:secret`));
-        const on = await link.createChannel();
-        const closed = closeOf(on);
-        on.publish('amq.topic', 'key', Buffer.from('x'));
-        const error = await closed;
-        expect(error.code).toBe(403);
-        // since RabbitMQ 4: "write access to exchange"
-        expect(error.message).toContain('ACCESS_REFUSED - ');
-        expect(error.message).toContain(
-          `access to exchange 'amq.topic' in vhost '${vhost()}' refused for user '${user}'`,
-        );
-      } finally {
-        await management.deleteUser(user);
-      }
+    onRabbitMQ(() => {
+      test('publishing where one may not: 403', async () => {
+        const { management } = broker.vhost;
+        const user = `limited-${vhost()}`;
+        await management.createUser(user, 'secret', vhost(), '^allowed$');
+        try {
+          const link = await connection(broker.url.replace('guest:guest', `${user}:secret`));
+          const on = await link.createChannel();
+          const closed = closeOf(on);
+          on.publish('amq.topic', 'key', Buffer.from('x'));
+          const error = await closed;
+          expect(error.code).toBe(403);
+          // since RabbitMQ 4: "write access to exchange"
+          expect(error.message).toContain('ACCESS_REFUSED - ');
+          expect(error.message).toContain(
+            `access to exchange 'amq.topic' in vhost '${vhost()}' refused for user '${user}'`,
+          );
+        } finally {
+          await management.deleteUser(user);
+        }
+      });
     });
 
     test('an unknown exchange type closes the connection: 503; since RabbitMQ 4 the channel: 406', async () => {

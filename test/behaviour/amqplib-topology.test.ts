@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { confirmChannel, consumer, text } from './amqplib.ts';
 import { bothWays } from './ways.ts';
 
-bothWays((broker) => {
+bothWays((broker, onRabbitMQ) => {
   /** What of `published` reaches a queue bound like this, in order. */
   async function reaching(ch: ConfirmChannel, bind: (queue: string) => Promise<unknown>, published: () => void) {
     const { queue } = await ch.assertQueue('', { exclusive: true });
@@ -153,18 +153,20 @@ bothWays((broker) => {
       await expect(ch.checkQueue('transient')).rejects.toThrow(`no queue 'transient'`);
     });
 
-    test('a quorum queue counts deliveries in a header', async () => {
-      const ch = await confirmChannel(broker.url);
-      await ch.assertQueue('quorum', { durable: true, arguments: { 'x-queue-type': 'quorum' } });
-      ch.sendToQueue('quorum', Buffer.from('again'));
-      const incoming = await consumer(ch, 'quorum');
-      const [first] = await incoming.first(1);
-      expect(broker.asSent(first.properties.headers)).toEqual({});
-      ch.nack(first);
-      const [, second] = await incoming.first(2);
-      expect(broker.asSent(second.properties.headers)).toEqual({ 'x-delivery-count': 1 });
-      ch.ack(second);
-      await ch.deleteQueue('quorum');
+    onRabbitMQ(() => {
+      test('a quorum queue counts deliveries in a header', async () => {
+        const ch = await confirmChannel(broker.url);
+        await ch.assertQueue('quorum', { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+        ch.sendToQueue('quorum', Buffer.from('again'));
+        const incoming = await consumer(ch, 'quorum');
+        const [first] = await incoming.first(1);
+        expect(broker.asSent(first.properties.headers)).toEqual({});
+        ch.nack(first);
+        const [, second] = await incoming.first(2);
+        expect(broker.asSent(second.properties.headers)).toEqual({ 'x-delivery-count': 1 });
+        ch.ack(second);
+        await ch.deleteQueue('quorum');
+      });
     });
   });
 });

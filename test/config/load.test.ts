@@ -27,6 +27,8 @@ test('nothing given: everything is what the documentation says', () => {
       },
       openTelemetryNames: true,
     },
+    page: { traces: 16 * 1024 * 1024 },
+    peers: [],
     drain: { timeout: 10_000 },
     limits: { connections: 10_000, windowPerChannel: 250_000, losses: 1000 },
     log: { level: 'info' },
@@ -109,6 +111,8 @@ const values: Record<string, [yaml: unknown, text: string]> = {
   'SECONDS[,SECONDS…]': [[0.5, 42], '0.5,42'],
   'NAME[,NAME…]': [['a.example', 'b'], 'a.example,b'],
   'KEY[,KEY…]': [['a', 'b'], 'a,b'],
+  'ADMIN-URL[,ADMIN-URL…]': [['http://a:9673', 'https://b'], 'http://a:9673,https://b'],
+  SIZE: ['42KiB', '42KiB'],
   TEXT: ['forty-two', 'forty-two'],
   TOKEN: ['forty-two', 'forty-two'],
   FILE: ['/dev/null', '/dev/null'],
@@ -172,4 +176,27 @@ test('the result is frozen to the last list', () => {
     typeof value === 'object' && value !== null && (!Object.isFrozen(value) || Object.values(value).some(loose));
   expect(loose(config)).toBe(false);
   expect(() => config.metrics.buckets.latency.push(1)).toThrow(TypeError);
+});
+
+describe('peers', () => {
+  test.each([
+    ['http://orders:9673', { host: 'orders', port: 9673, tls: false }],
+    ['http://orders:9673/', { host: 'orders', port: 9673, tls: false }],
+    ['https://orders.example', { host: 'orders.example', port: 443, tls: true }],
+    ['http://[::1]:1', { host: '::1', port: 1, tls: false }],
+  ])('%s', (url, peer) => {
+    expect(load({ yaml: `peers: ["${url}"]` }).peers).toEqual([peer]);
+  });
+
+  test.each([
+    'orders:9673',
+    'http://:9673',
+    'http://user:secret@orders:9673',
+    'http://orders:9673/api',
+    'ftp://orders',
+  ])('%s is none, and is not repeated', (url) => {
+    const [problem] = problems({ yaml: `peers: ["${url}"]` });
+    expect(problem).toMatch(/^file:1:\d+: peers: expects admin URLs such as http:\/\/orders:9673/);
+    expect(problem).not.toContain('secret');
+  });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { TopologyAnswer } from '../../src/admin/sources.ts';
+import type { TopologyAnswer } from '../../src/api.ts';
 import { startPrometheus } from '../../testing/prometheus.ts';
 import type { Tracehare } from '../../testing/tracehare.ts';
 import { createVhost, type Vhost } from '../../testing/vhost.ts';

@@ -32,7 +32,7 @@ const foldersIn = (parent: string): string[] =>
 
 /** Folders whose own folders have a border each. */
 const PARTED = ['src', 'src/proxy', 'src/telemetry'];
-const folders = [...PARTED.flatMap(foldersIn).filter((each) => !PARTED.includes(each)), 'testing', 'bench', 'demo'];
+const folders = [...PARTED.flatMap(foldersIn).filter((each) => !PARTED.includes(each)), 'testing', 'bench'];
 
 test.each(folders)('%s has a border, with its reason', (folder) => {
   const own = borders.filter(({ includes }) => includes.includes(`${folder}/**`));

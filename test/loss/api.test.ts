@@ -60,6 +60,7 @@ rules:
       connection: 1,
       channel: 1,
       connectionName: 'order-service',
+      sidecar: expect.stringMatching(/^[0-9a-f-]{36}$/),
       replyCode: 312,
       replyText: 'NO_ROUTE',
       messageId: 'd',

@@ -10,9 +10,9 @@ test('a connection is known from its opening, and by name once it is identified'
   expect(table.get(7)).toBeUndefined();
   table.observe(opened());
   const known = { client: '127.0.0.1:50000', brokerHost: 'rabbit.internal', brokerPort: 5671 };
-  expect(table.get(7)).toEqual({ ...known, clientId: '' });
+  expect(table.get(7)).toEqual({ ...known, clientId: '', app: '' });
   table.observe(identified());
-  expect(table.get(7)).toEqual({ ...known, clientId: 'order service' });
+  expect(table.get(7)).toEqual({ ...known, clientId: 'order service', app: 'order service' });
 });
 
 test('an identity without an opening is ignored', () => {

@@ -169,6 +169,11 @@ test('the few figures of the page are those of the scrape', () => {
     passed: { publish: 2, consume: 1 },
     lossRates: [{ labels: { topic: 'orders', pipeline: '/', side: 'publish' }, value: 1 }],
     folded: { topic: 1 },
+    unsettled: 0,
+    lost: 1,
+    unknown: 0,
+    bypassed: {},
+    unobserved: {},
   });
 });
 

@@ -124,6 +124,8 @@ export const notOfMessages: readonly string[] = [
   'limits.connections',
   // what the main thread does with events
   'limits.losses',
+  'page.traces',
+  'peers',
   'tracing.consumer',
   'tracing.maxLossSpansPerSecond',
   // how finely is counted, not what

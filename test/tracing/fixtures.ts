@@ -90,6 +90,7 @@ export function identified(changes: Partial<ConnectionIdentified> = {}): Connect
     connection: 7,
     vhost: '/',
     user: 'guest',
+    app: 'order service',
     name: 'order service',
     product: 'AMQPLIB',
     version: '2.3.1',

@@ -3,16 +3,11 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { DeliveryEnded, PublishEnded } from '../../src/events/lifecycle.ts';
+import { type ConsumerSpans, identify } from '../../src/telemetry/export/identity.ts';
 import { SpanRequest } from '../../src/telemetry/export/otlp.ts';
 import { PlainSpans } from '../../src/telemetry/export/plain-spans.ts';
 import { ProtobufWriter } from '../../src/telemetry/export/protobuf.ts';
-import {
-  type ConsumerSpans,
-  identify,
-  PassageSpan,
-  type SpanOrigin,
-  type SpanSource,
-} from '../../src/telemetry/export/spans.ts';
+import { PassageSpan, type SpanOrigin, type SpanSource } from '../../src/telemetry/export/spans.ts';
 import { contentOf } from '../../testing/otlp.ts';
 import { passageOf } from '../../testing/passages.ts';
 import { delivery, PARENT, publish } from './fixtures.ts';
@@ -46,7 +41,13 @@ function sorted(value: unknown): unknown {
 }
 const byKey = (one: { key: string }, other: { key: string }): number => (one.key < other.key ? -1 : 1);
 
-const connection = { client: '10.0.0.1:5', brokerHost: '10.0.0.5', brokerPort: 5671, clientId: 'order service' };
+const connection = {
+  client: '10.0.0.1:5',
+  brokerHost: '10.0.0.5',
+  brokerPort: 5671,
+  clientId: 'order service',
+  app: 'shop',
+};
 
 const origin: SpanOrigin = {
   resource: resourceFromAttributes(

@@ -9,10 +9,11 @@ import { FromApp, observedFromApp } from '../scanning/from-app.ts';
 import { FromBroker, observedFromBroker } from '../scanning/from-broker.ts';
 import type { ScanRuns } from '../scanning/scan-runs.ts';
 import { type Closing, Session } from '../session/session.ts';
-import type { Upstream } from '../stream/dial.ts';
+import { nameOf, type Upstream } from '../stream/dial.ts';
 import type { Scratch } from '../stream/output.ts';
 import { CloseHold } from './close-hold.ts';
 import { ConnectionState } from './connection-state.ts';
+import { ConnectionView, type Ends } from './connection-view.ts';
 import { Direction } from './direction.ts';
 import { FaultEndings } from './fault-endings.ts';
 
@@ -54,6 +55,8 @@ export class Connection {
   /** what we close it with */
   #farewell = { code: 0, text: '' };
   readonly #onClosed: (connection: Connection) => void;
+  readonly #ends: Ends;
+  #bypass = '';
 
   constructor(
     id: number,
@@ -118,14 +121,18 @@ export class Connection {
     this.#join(app, broker, this.#upstream, this.#downstream);
     this.#join(broker, app, this.#downstream, this.#upstream);
     const { clock, observer } = plane;
+    const { host: brokerHost, port: brokerPort } = upstream;
+    const client = `${app.remoteAddress}:${app.remotePort}`;
+    const at = clock.micros(clock.now());
+    this.#ends = { peer: client, upstream: nameOf(upstream), openedAt: at / 1000 };
     observer.traffic.connections(1);
     observer.emit({
       type: 'connection.opened',
-      at: clock.micros(clock.now()),
+      at,
       connection: id,
-      client: `${app.remoteAddress}:${app.remotePort}`,
-      brokerHost: upstream.host,
-      brokerPort: upstream.port,
+      client,
+      brokerHost,
+      brokerPort,
       bypass: plane.bypass ? 'bypass' : '',
     });
     if (plane.bypass) this.#pipe('bypass');
@@ -210,6 +217,7 @@ export class Connection {
   /** From here on both directions are passed on unread. */
   #pipe(reason: 'unknown_protocol' | 'bypass' | 'frame_error'): void {
     if (!this.#state.on('unreadable')) return;
+    this.#bypass = reason;
     this.#plane.observer.traffic.bypassed(reason);
     this.#plane.observer.traffic.unobserved(reason);
     // one of the two is inside its chunk, and they share a scratch buffer: what the one has put
@@ -224,6 +232,11 @@ export class Connection {
     this.#upstream.pipe();
     this.#downstream.pipe();
     this.#session.end('connection_lost', this.#plane.clock.now());
+  }
+
+  /** What there is to know of it now. */
+  get view(): ConnectionView {
+    return new ConnectionView(this.id, this.#session, this.#ends, this.#bypass);
   }
 
   /** The plane has another configuration: for messages whose method comes from now on. */

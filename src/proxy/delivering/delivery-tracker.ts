@@ -100,7 +100,12 @@ export class DeliveryTracker implements Flushable {
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
     this.#mostUncommitted = Math.max(this.#limit, MIN_UNCOMMITTED);
-    this.#teller = new PassageTeller(this.#open, plane.observer, plane.clock, connection, channel);
+    this.#teller = new PassageTeller(this.#open, plane, connection, channel);
+  }
+
+  /** Deliveries that await their settlement. */
+  get unsettled(): number {
+    return this.#open.awaiting;
   }
 
   /** tx.select passed. */
@@ -421,7 +426,10 @@ export class DeliveryTracker implements Flushable {
 
   #tellSampled(stretch: Stretch<DeliveryTally>, ending: Ending): void {
     const { detail } = stretch;
-    if (detail === undefined) return;
+    if (detail === undefined) {
+      this.#teller.unremarkable(stretch, this.#now, ending, UNTOLD);
+      return;
+    }
     this.#tellEnded(stretch, ending);
     for (let i = 0; i < stretch.count; i++) this.#teller.tell(stretch, i, detail, stretch.first + i);
   }

@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
+import type { ConnectionRow } from '../../api.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Outage, Plane, PlaneSettings } from '../plane/plane.ts';
 import { ScanRuns } from '../scanning/scan-runs.ts';
@@ -88,6 +89,13 @@ export class Listener {
   age(): void {
     this.#plane.age();
     for (const connection of this.#connections) connection.rerouted();
+  }
+
+  /** Of the connections that have `text` in their names: how many there are, and the first `limit`. */
+  look(text: string, limit: number): { matching: number; connections: Omit<ConnectionRow, 'sidecar'>[] } {
+    const lowerCase = text.toLowerCase();
+    const matching = [...this.#connections].map(({ view }) => view).filter((view) => view.has(lowerCase));
+    return { matching: matching.length, connections: matching.slice(0, limit).map((view) => view.row()) };
   }
 
   get connections(): number {

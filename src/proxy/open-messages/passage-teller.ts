@@ -1,4 +1,4 @@
-import { HAS_PARENT, newPassage, type Passage, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
+import { HAS_PARENT, newPassage, type Passage, REDELIVERED, SAMPLED, TRACED, WATCHED } from '../../events/passage.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import { RouteNames } from '../routing/route-names.ts';
@@ -11,18 +11,34 @@ export interface Ending extends Pick<Passage, 'settlement' | 'outcome' | 'reason
   readonly bits: number;
 }
 
+/** Of which topics messages are told of although there is nothing to tell (plane/watch.ts). */
+export interface WatchedTopics {
+  readonly isOn: boolean;
+  take(topic: string, count: number): number;
+}
+
 /** Tells of the messages of one channel and direction how they ended: those sampled, and those gone wrong. */
 export class PassageTeller<T> {
   readonly #open: OpenMessages<T>;
   readonly #observer: Observer;
   readonly #clock: Clock;
+  readonly #watch: WatchedTopics;
   readonly #names: RouteNames;
+  /** of those that are only watched: no more is known of them than their route, and the others' names must not change for it */
+  readonly #watched: RouteNames;
   readonly #passage = newPassage();
 
-  constructor(open: OpenMessages<T>, observer: Observer, clock: Clock, connection: number, channel: number) {
+  constructor(
+    open: OpenMessages<T>,
+    { observer, clock, watch }: { observer: Observer; clock: Clock; watch: WatchedTopics },
+    connection: number,
+    channel: number,
+  ) {
     this.#open = open;
     this.#observer = observer;
     this.#clock = clock;
+    this.#watch = watch;
+    this.#watched = new RouteNames(connection, channel);
     this.#names = new RouteNames(connection, channel);
   }
 
@@ -44,8 +60,26 @@ export class PassageTeller<T> {
 
   /** The `i`th message of the stretch that `ended` was called with last. `number`: as the app knows it. */
   tell(stretch: Stretch<T>, i: number, detail: SpanDetail, number: number): void {
+    this.#passage.names = this.#names.of(stretch.route, detail);
+    this.#tell(stretch, i, detail, number);
+  }
+
+  /**
+   * Messages of `stretch` ended, of which there is nothing to tell, unless somebody watches them. Whoever watches sees
+   * neither consumer nor message id.
+   */
+  unremarkable(stretch: Stretch<T>, endedAt: number, ending: Ending, detail: SpanDetail): void {
+    if (!this.#watch.isOn) return;
+    const count = this.#watch.take(stretch.route.topic, stretch.count);
+    if (count === 0) return;
+    this.ended(stretch, endedAt, ending, 0);
+    this.#passage.bits |= WATCHED;
+    this.#passage.names = this.#watched.of(stretch.route, detail);
+    for (let i = 0; i < count; i++) this.#tell(stretch, i, detail, stretch.first + i);
+  }
+
+  #tell(stretch: Stretch<T>, i: number, detail: SpanDetail, number: number): void {
     const passage = this.#passage;
-    passage.names = this.#names.of(stretch.route, detail);
     passage.idsAt = this.#open.idsAt(stretch, i);
     passage.bodySize = this.#open.sizeOf(stretch, i);
     passage.number = number;

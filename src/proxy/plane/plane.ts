@@ -11,6 +11,7 @@ import type { Client, LossMode, Rules, Treatment } from '../routing/treatment.ts
 import { Output, Scratch } from '../stream/output.ts';
 import { Facts } from './facts.ts';
 import type { Middleware } from './middleware.ts';
+import { Watch } from './watch.ts';
 
 export interface PlaneOptions {
   /** value of the pipeline label; undefined: the connection's vhost */
@@ -89,6 +90,7 @@ export class Plane {
   /** a route of each topic and pipeline that a fan-out was told of */
   readonly #fanouts = new Map<string, { scope: Scope; key: Uint8Array; tally: PublishTally }>();
   readonly facts: Facts;
+  readonly watch: Watch;
   /** names take too much memory: `age` is to be called soon, but not within a message */
   onCrowded: () => void = () => {};
   /** every new connection is a plain pipe */
@@ -96,10 +98,18 @@ export class Plane {
   /** code of the user's; undefined: there is none */
   middleware: Middleware | undefined;
 
-  constructor(observer: Observer, interceptor: Interceptor, clock: Clock, rules: Rules, options: PlaneOptions) {
+  constructor(
+    observer: Observer,
+    interceptor: Interceptor,
+    clock: Clock,
+    rules: Rules,
+    options: PlaneOptions,
+    watch = new Watch(),
+  ) {
     this.observer = observer;
     this.clock = clock;
     this.header = new ContentHeader([...observedHeaders, ...interceptor.headers]);
+    this.watch = watch;
     this.#settings = { interceptor, rules, options };
     this.#names.onSpent = () => this.onCrowded();
     this.facts = new Facts(clock, (vhost, exchange) => {

@@ -45,7 +45,7 @@ export class PublishOutcomes {
     this.#connection = connection;
     this.#channel = channel;
     this.#numbers = numbers;
-    this.#teller = new PassageTeller(open, plane.observer, plane.clock, connection, channel);
+    this.#teller = new PassageTeller(open, plane, connection, channel);
   }
 
   /** The broker has them; `confirmed`: it said so. */
@@ -56,8 +56,12 @@ export class PublishOutcomes {
     if (confirmed) tally.confirmed(seconds, stretch.count);
     tally.succeeded(seconds, stretch.count);
     const { detail } = stretch;
-    if (detail === undefined) return;
-    this.#tellEnded(stretch, endedAt, confirmed ? ACKED : ROUTED);
+    const ending = confirmed ? ACKED : ROUTED;
+    if (detail === undefined) {
+      this.#teller.unremarkable(stretch, endedAt, ending, PLAIN_PUBLISH);
+      return;
+    }
+    this.#tellEnded(stretch, endedAt, ending);
     for (let i = 0; i < stretch.count; i++) this.#tellOne(stretch, i, detail);
   }
 
@@ -106,7 +110,10 @@ export class PublishOutcomes {
 
   unknown(stretch: Stretch<PublishTally>, reason: UnknownReason, now: number, reply = NO_REPLY): void {
     stretch.route.tally.unknown(reason, stretch.count);
-    this.#tellEnded(stretch, endOf(stretch, now), { ...UNKNOWN, reason });
+    const endedAt = endOf(stretch, now);
+    const ending = { ...UNKNOWN, reason };
+    if (stretch.detail === undefined) this.#teller.unremarkable(stretch, endedAt, ending, PLAIN_PUBLISH);
+    this.#tellEnded(stretch, endedAt, ending);
     for (let i = 0; i < stretch.count; i++) {
       const returned = this.#takeReturn(stretch, i);
       if (stretch.detail !== undefined) this.#tell(stretch, i, returned ?? reply);

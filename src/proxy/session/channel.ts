@@ -77,6 +77,8 @@ export class Channel implements Scope {
   readonly publishing: PublishFrames;
   readonly delivering: DeliveryFrames;
   readonly consumers: Consumers;
+  /** deliveries without settlement that the broker sends at most: to each consumer, and on the channel; 0: no limit */
+  readonly prefetch = { consumer: 0, channel: 0 };
   /** the app owes it a close-ok */
   isClosedByBroker = false;
   #returning: Returning | undefined;
@@ -231,6 +233,13 @@ export class Channel implements Scope {
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
         this.#ask({ reply: 'basic.get-ok', get: { queue: queue || this.#lastQueue, noAck } });
+        return;
+      }
+      case 'basic.qos': {
+        const { prefetchCount, global } = readMethod(name, buf, start, end);
+        this.#does('basic.qos-ok', false, now, () => {
+          this.prefetch[global ? 'channel' : 'consumer'] = prefetchCount;
+        });
         return;
       }
       case 'queue.declare':

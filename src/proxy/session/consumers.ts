@@ -86,6 +86,12 @@ export class Consumers {
     return new Consumer(this.#context.plane, this.#context, 'get', '', queue, noAck, 0);
   }
 
+  /** Those that get deliveries now, or may. */
+  *[Symbol.iterator](): Iterator<Consumer> {
+    for (const consumer of this.#byTag.values()) if (!consumer.hasStopped) yield consumer;
+    yield* this.#unnamed;
+  }
+
   /** The plane's tables of routes are others now. */
   rerouted(): void {
     for (const consumer of this.#byTag.values()) {

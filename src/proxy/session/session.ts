@@ -99,6 +99,8 @@ export class Session {
   #broker = '';
   #leaksMandatory = false;
   #blockedSince = Number.NaN;
+  /** the broker's, of the latest connection.blocked */
+  #blockedFor = '';
   /** highest number of a channel as each side has it; undefined before it said so */
   #brokerChannelMax: number | undefined;
   #appChannelMax: number | undefined;
@@ -152,6 +154,23 @@ export class Session {
 
   get client(): Client {
     return this.#client;
+  }
+
+  /** The client library as it calls itself. */
+  get library(): string {
+    return [this.#client.product, this.#library.version, this.#library.platform]
+      .filter((part) => part !== '')
+      .join(' ');
+  }
+
+  /** Why the broker reads nothing; undefined while it does. */
+  get blockedFor(): string | undefined {
+    return Number.isNaN(this.#blockedSince) ? undefined : this.#blockedFor;
+  }
+
+  /** Open channels, used or not. */
+  get openChannels(): number {
+    return this.isOpen ? this.#open.size : 0;
   }
 
   /** Publishes on this channel, or on any (0), that only we await confirms for. */
@@ -359,6 +378,7 @@ export class Session {
         connection,
         vhost: this.#vhost,
         user: this.#client.user,
+        app: this.#app,
         name: this.#client.connectionName,
         product: this.#client.product,
         ...this.#library,
@@ -367,6 +387,7 @@ export class Session {
     } else if (key === BLOCKED) {
       if (Number.isNaN(this.#blockedSince)) this.#blockedSince = now;
       const { reason } = readMethod('connection.blocked', buf, start, end);
+      this.#blockedFor = reason;
       this.silence.told(true, now);
       plane.observer.emit({ type: 'connection.blocked', at, connection, blocked: true, reason });
     } else if (key === UNBLOCKED) {

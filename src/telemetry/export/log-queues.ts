@@ -28,7 +28,7 @@ export async function startLogRecords(names: string[], options: LogRecordOptions
   const limits = queueLimits(env, log, 'BLRP');
   const attributeLimits = recordLimits(env, log);
   const report = createExportReport(log, undefined, FAILED);
-  const resource = await resourceOf(env, version);
+  const resource = await resourceOf(env, options);
   // one object for all: the serializers group by it
   const instrumentationScope = { name: 'tracehare', version };
   const exporters = await Promise.all(

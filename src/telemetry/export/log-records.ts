@@ -45,6 +45,8 @@ export interface LogRecordOptions {
   env: Environment;
   /** Tracehare's, for service.version. */
   version: string;
+  /** service.instance.id, unless OTEL_RESOURCE_ATTRIBUTES say another */
+  instance?: string;
   log: TracingLog;
 }
 

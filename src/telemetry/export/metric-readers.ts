@@ -52,7 +52,7 @@ export async function startMetricReaders(names: string[], options: MetricPushOpt
       });
     }),
   );
-  const provider = new MeterProvider({ resource: await resourceOf(env, version), readers });
+  const provider = new MeterProvider({ resource: await resourceOf(env, options), readers });
   return {
     figures: () => figures,
     async shutdown() {

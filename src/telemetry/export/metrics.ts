@@ -21,6 +21,8 @@ export interface MetricPushOptions {
   env: Environment;
   /** Tracehare's, for service.version. */
   version: string;
+  /** service.instance.id, unless OTEL_RESOURCE_ATTRIBUTES say another */
+  instance?: string;
   log: TracingLog;
   read: ReadMetrics;
 }

@@ -9,6 +9,12 @@ import { spanLimits } from './limits.ts';
 import { ExportQueue } from './queue.ts';
 import type { SpanOrigin } from './spans.ts';
 
+/** Ours, for the resource. */
+export interface Program {
+  version: string;
+  instance?: string;
+}
+
 export interface Provider {
   origin: SpanOrigin;
   /** One for each exporter; every span goes to each. */
@@ -25,7 +31,7 @@ export interface Provider {
 export async function startProvider(
   exporterNames: string[],
   env: Environment,
-  version: string,
+  program: Program,
   log: TracingLog,
 ): Promise<Provider> {
   // Before the exporters, which complain here.
@@ -33,8 +39,8 @@ export async function startProvider(
   const limits = queueLimits(env, log);
   const report = createExportReport(log);
   const origin = {
-    resource: await resourceOf(env, version),
-    scope: { name: 'tracehare', version },
+    resource: await resourceOf(env, program),
+    scope: { name: 'tracehare', version: program.version },
     limits: spanLimits(env, log),
   };
   const destinations = await createDestinations(exporterNames, env, origin, log);
@@ -51,16 +57,16 @@ export async function startProvider(
   };
 }
 
-/** One for all signals: they tell of the same process. */
+/** One for all signals, unless it is given: they tell of the same process. */
 const INSTANCE = randomUUID();
 
 /** Whose telemetry this is: the standard variables first, then what is known of the host, then our own defaults. */
-export async function resourceOf(env: Environment, version: string): Promise<Resource> {
+export async function resourceOf(env: Environment, { version, instance = INSTANCE }: Program): Promise<Resource> {
   const own = defaultResource().merge(
     resourceFromAttributes({
       [ATTR_SERVICE_NAME]: 'tracehare',
       [ATTR_SERVICE_VERSION]: version,
-      [ATTR_SERVICE_INSTANCE_ID]: INSTANCE,
+      [ATTR_SERVICE_INSTANCE_ID]: instance,
     }),
   );
   const resource = own.merge(detectResources({ detectors: wantedDetectors(env) }));

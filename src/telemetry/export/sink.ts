@@ -5,7 +5,9 @@ import { type Environment, wantedExporters } from '../traces/environment.ts';
 import { CONTEXT_WORDS } from '../traces/ids.ts';
 import { RateLimit } from '../traces/rate.ts';
 import type { TracingLog } from './diagnostics.ts';
-import type { ConsumerSpans } from './spans.ts';
+import { type ConsumerSpans, identify } from './identity.ts';
+import { KeptTraces } from './kept-traces.ts';
+import type { Provider } from './provider.ts';
 
 /** Counts of spans since the start; with several exporters a span counts once for each. */
 export interface SpanFigures {
@@ -28,6 +30,10 @@ export interface SpanSink extends EventListener {
    */
   free(): number;
   figures(): SpanFigures;
+  /** for the live page */
+  readonly kept: KeptTraces;
+  /** of OTEL_TRACES_EXPORTER; none: nothing is exported */
+  readonly exporters: readonly string[];
   /** For the passages to come. */
   configure(options: Required<Pick<SpanSinkOptions, 'consumer' | 'maxLossSpansPerSecond'>>): void;
   /** Flushes for at most `shutdownTimeout`; what is left then counts as dropped. Never rejects. */
@@ -41,9 +47,13 @@ export interface SpanSinkOptions {
   consumer: ConsumerSpans;
   /** Tracehare's, for service.version. */
   version: string;
+  /** service.instance.id, unless OTEL_RESOURCE_ATTRIBUTES say another; default: a new one */
+  instance?: string;
   log: TracingLog;
   /** Failed publishes a second that get a span though unsampled. */
   maxLossSpansPerSecond?: number;
+  /** Memory for traces that the live page shows, bytes; default 0: none are kept. */
+  keepBytes?: number;
   /** Milliseconds. */
   shutdownTimeout?: number;
 }
@@ -56,10 +66,8 @@ export interface SpanSinkOptions {
 export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink> {
   const { env, log } = options;
   const exporterNames = wantedExporters(env, log);
-  if (exporterNames.length === 0) return quiet;
-
-  const [{ startProvider }, { identify }] = await Promise.all([import('./provider.ts'), import('./spans.ts')]);
-  const provider = await startProvider(exporterNames, env, options.version, log);
+  const provider = exporterNames.length === 0 ? nowhere : await exporting(exporterNames, options);
+  const kept = new KeptTraces(options.keepBytes ?? 0);
   const connections = new ConnectionTable();
   let { consumer } = options;
   const losses = new RateLimit(options.maxLossSpansPerSecond ?? 50);
@@ -76,11 +84,18 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
   }
 
   return {
-    event: (event) => connections.observe(event),
+    event(event) {
+      connections.observe(event);
+      if (event.type === 'message.lost') kept.lost(event);
+    },
     passage(passage) {
-      if ((passage.bits & SAMPLED) === 0 && !takesLoss(passage)) return;
+      const isExported = queues.length > 0 && ((passage.bits & SAMPLED) !== 0 || takesLoss(passage));
+      const isKept = kept.takes(passage);
+      if (!isExported && !isKept) return;
       identify(passage, consumer, ids);
       const source = { passage, connection: connections.get(passage.names.connection), consumer, ids };
+      if (isKept) kept.add(source);
+      if (!isExported) return;
       for (const queue of queues) queue.add(source);
     },
     free: () => Math.min(...queues.map((queue) => queue.free())),
@@ -90,6 +105,8 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
       queued: sum(queues.map((queue) => queue.queued)),
       limited,
     }),
+    kept,
+    exporters: exporterNames,
     configure(options) {
       consumer = options.consumer;
       losses.set(options.maxLossSpansPerSecond);
@@ -103,21 +120,22 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
 }
 
 export function observeSpans(bus: EventBus, sink: SpanSink): void {
-  for (const type of ['connection.opened', 'connection.identified', 'connection.closed'] as const) {
+  const told = ['connection.opened', 'connection.identified', 'connection.closed', 'message.lost'] as const;
+  for (const type of told) {
     bus.on(type, (event) => sink.event(event));
   }
   bus.onPassage((passage) => sink.passage(passage));
 }
 
+type Exporting = Pick<Provider, 'queues' | 'shutdown'>;
+
 /** Nothing is exported. */
-const quiet: SpanSink = {
-  event() {},
-  passage() {},
-  free: () => Number.POSITIVE_INFINITY,
-  figures: () => ({ exported: 0, dropped: 0, queued: 0, limited: 0 }),
-  configure() {},
-  shutdown: async () => {},
-};
+const nowhere: Exporting = { queues: [], shutdown: async () => {} };
+
+async function exporting(names: string[], { env, version, instance, log }: SpanSinkOptions): Promise<Exporting> {
+  const { startProvider } = await import('./provider.ts');
+  return startProvider(names, env, { version, ...(instance !== undefined && { instance }) }, log);
+}
 
 function sum(counts: number[]): number {
   return counts.reduce((total, count) => total + count, 0);

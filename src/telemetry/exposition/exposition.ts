@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
+import type { DetailPart, LinesPart, TopicsPart } from '../../parts.ts';
 import { familyBounds, type Shape } from '../metrics/families.ts';
 import type { MetricReading } from '../readings.ts';
 import { CellReader } from './cell-reader.ts';
@@ -14,6 +15,7 @@ import { histogramPoints, singlePoints } from './readings.ts';
 import { Registries, type Value } from './registries.ts';
 import { histogramSamples, singleSamples } from './samples.ts';
 import { BUILD_INFO, LOSS_RATE, SIDECAR_METRICS } from './sidecar-metrics.ts';
+import { Topics } from './topics.ts';
 import {
   nodeInfo,
   TOPOLOGY_METRICS,
@@ -43,6 +45,13 @@ export interface Figures {
   lossRates: { labels: Labels; value: number }[];
   /** by label, times its limit bit */
   folded: Record<string, number>;
+  unsettled: number;
+  lost: number;
+  unknown: number;
+  /** connections that became a plain pipe, by reason */
+  bypassed: Record<string, number>;
+  /** passed on without being read or changed, by reason */
+  unobserved: Record<string, number>;
 }
 
 /** All metrics on the main thread: reads the traffic threads' cells and shows them through prom-client. */
@@ -53,6 +62,9 @@ export class Exposition {
   readonly #lossRate: LossRate;
   readonly #topology: Topology;
   readonly #exemplars: Record<string, Exemplars> = {};
+  /** by metric */
+  readonly #cells = new Map<string, Groups>();
+  readonly #topics: Topics;
   readonly #figures: Record<'connections' | 'channels' | 'passed' | 'folded', Groups>;
   readonly #now: () => number;
 
@@ -73,6 +85,7 @@ export class Exposition {
     this.register(BUILD_INFO, () => [{ labels: { version, node_version: process.version }, value: 1 }]);
     for (const metric of SIDECAR_METRICS) this.#addCells(metric);
     for (const metric of TOPOLOGY_METRICS) this.#addCells(metric);
+    this.#topics = this.#makeTopics();
     this.register(TOPOLOGY_NODES, () => nodeInfo(this.#topology));
     this.#registries.addProcessFigures();
   }
@@ -87,6 +100,7 @@ export class Exposition {
     this.#reader.drain();
     this.#lossRate.snapshot(this.#now(), this.#reader.live);
     this.#topology.snapshot(this.#now(), Date.now());
+    this.#topics.snapshot(Date.now(), this.#reader.live);
   }
 
   /** Shows a metric whose values someone else knows; `collect` is asked at each scrape. */
@@ -129,6 +143,9 @@ export class Exposition {
     const { connections, channels, passed, folded } = this.#figures;
     const { live } = this.#reader;
     const of = (groups: Groups, labels: Labels) => groups.find(labels)?.total(live) ?? 0;
+    const all = (metric: string) => [...this.#groups(metric)].reduce((sum, group) => sum + group.total(live), 0);
+    const by = (groups: Groups, label: string) =>
+      Object.fromEntries([...groups].map((group) => [group.labels[label], group.total(live)]));
     return {
       connections: of(connections, {}),
       channels: of(channels, {}),
@@ -137,7 +154,12 @@ export class Exposition {
         consume: of(passed, { operation: 'process' }) + of(passed, { operation: 'receive' }),
       },
       lossRates: [...this.#lossRate.rates()],
-      folded: Object.fromEntries([...folded].map((group) => [group.labels.label, group.total(live)])),
+      folded: by(folded, 'label'),
+      unsettled: all('tracehare_unsettled_deliveries'),
+      lost: all('event_lost_total'),
+      unknown: all('event_unknown_total'),
+      bypassed: by(this.#groups('tracehare_bypassed_connections_total'), 'reason'),
+      unobserved: by(this.#groups('tracehare_unobserved_total'), 'reason'),
     };
   }
 
@@ -145,6 +167,29 @@ export class Exposition {
   topology(query: TopologyQuery): { nodes: TopologyNode[]; edges: TopologyEdge[] } {
     this.snapshot();
     return { nodes: this.#topology.nodes(query), edges: this.#topology.edges(query) };
+  }
+
+  /** Figures of the topics whose names contain `search`, in lower case. */
+  topics(search: string): TopicsPart {
+    this.snapshot();
+    return this.#topics.part(Date.now(), this.#reader.live, search);
+  }
+
+  /** The last quarter of an hour of topics, by rowKey. */
+  topicLines(keys: ReadonlySet<string>): LinesPart {
+    this.snapshot();
+    return this.#topics.lines(Date.now(), this.#reader.live, keys);
+  }
+
+  /** Undefined: there is no such topic. */
+  topic(topic: string, pipeline: string): DetailPart | undefined {
+    this.snapshot();
+    return this.#topics.detail(Date.now(), this.#reader.live, topic, pipeline);
+  }
+
+  pipelinesOf(topic: string): string[] {
+    this.snapshot();
+    return this.#topics.pipelinesOf(topic);
   }
 
   /** A series may have been defined since the last drain; if it still isn't there, the exemplar is dropped. */
@@ -164,9 +209,33 @@ export class Exposition {
     return new LossRate(outcomes, lost);
   }
 
+  #groups(metric: string): Groups {
+    return this.#cells.get(metric) as Groups;
+  }
+
+  /** Of the metrics' own groups: what the page shows is what they show. */
+  #makeTopics(): Topics {
+    const of = (metric: string): Groups => this.#groups(metric);
+    const groups = {
+      passed: this.#reader.groups([{ family: 'passed' }]),
+      lost: of('event_lost_total'),
+      unknown: of('event_unknown_total'),
+      requeued: of('event_requeued_total'),
+      deadLettered: of('event_dead_lettered_total'),
+      redelivered: of('event_redelivered_total'),
+      bytes: of('event_bytes_total'),
+      unsettled: of('tracehare_unsettled_deliveries'),
+      latency: of('event_latency_seconds'),
+      confirm: of('event_confirm_seconds'),
+      processing: of('event_processing_seconds'),
+    };
+    return new Topics(groups, this.#lossRate, this.#reader.bounds);
+  }
+
   #addCells(metric: CellMetric): void {
     this.declarations.push(metric);
     const groups = this.#reader.groups(metric.from, metric.type !== 'gauge');
+    this.#cells.set(metric.name, groups);
     if (metric.type !== 'histogram') {
       this.#registries.addSamples(metric, singleSamples(metric, groups), singlePoints(metric, groups));
       return;

@@ -38,9 +38,15 @@ export class LossRate {
 
   /** 0.0–1.0 for each that had outcomes; a late return may be a loss of an outcome that has left the window. */
   *rates(): Iterable<{ labels: Labels; value: number }> {
+    for (const { labels, ended, lost } of this.recent()) {
+      if (ended > 0) yield { labels, value: Math.min(1, lost / ended) };
+    }
+  }
+
+  /** Outcomes and losses of each that had any. */
+  *recent(): Iterable<{ labels: Labels; ended: number; lost: number }> {
     for (const { labels, ended, lost } of this.#recent.values()) {
-      const outcomes = sum(this.#ended, ended);
-      if (outcomes > 0) yield { labels, value: Math.min(1, sum(this.#lost, lost) / outcomes) };
+      yield { labels, ended: sum(this.#ended, ended), lost: sum(this.#lost, lost) };
     }
   }
 

@@ -26,12 +26,11 @@ const FIRST_PIECE = (1023 + LEAST_EXPONENT) << MANTISSA_BITS;
 const PIECES = ((GREATEST_EXPONENT - LEAST_EXPONENT) << MANTISSA_BITS) + 1;
 
 /** Bounds of all exponential buckets. */
-const EXPONENTIAL = Float64Array.from(
-  { length: GREATEST_INDEX - LEAST_INDEX + 1 },
-  (_, i) => 2 ** ((LEAST_INDEX + i) / PER_OCTAVE),
-);
+const EXPONENTIAL = new Float64Array(GREATEST_INDEX - LEAST_INDEX + 1);
+for (let i = 0; i < EXPONENTIAL.length; i++) EXPONENTIAL[i] = 2 ** ((LEAST_INDEX + i) / PER_OCTAVE);
 /** The least number of each piece. */
-const STARTS = Float64Array.from({ length: PIECES }, (_, piece) => startOf(piece));
+const STARTS = new Float64Array(PIECES);
+for (let piece = 0; piece < PIECES; piece++) STARTS[piece] = startOf(piece);
 
 /** A number and the upper half of its bits. */
 const number = new Float64Array(1);
@@ -63,12 +62,16 @@ export class BucketLayout {
   /** `explicit`: upper bounds, ascending. */
   constructor(explicit: readonly number[]) {
     this.explicit = explicit;
-    const bounds = new Set([...EXPONENTIAL, ...explicit, Number.POSITIVE_INFINITY]);
-    this.#bounds = Float64Array.from(bounds).sort();
+    const more = explicit.filter((bound) => !EXPONENTIAL.includes(bound));
+    this.#bounds = new Float64Array(EXPONENTIAL.length + more.length + 1);
+    this.#bounds.set(EXPONENTIAL);
+    this.#bounds.set([...more, Number.POSITIVE_INFINITY], EXPONENTIAL.length);
+    this.#bounds.sort();
     this.length = this.#bounds.length;
     this.width = Math.ceil(this.length / CHUNK) + 1;
     this.explicitOf = positions(explicit, this.#bounds);
-    this.indexOf = Int16Array.from(positions(EXPONENTIAL, this.#bounds), (at) => LEAST_INDEX + at - 1);
+    this.indexOf = new Int16Array(positions(EXPONENTIAL, this.#bounds));
+    for (let bucket = 0; bucket < this.length; bucket++) this.indexOf[bucket] += LEAST_INDEX - 1;
     this.#starts = positions(this.#bounds, STARTS);
   }
 
@@ -106,11 +109,13 @@ export class BucketLayout {
 
 /** For each of ascending values the position of the first bound that is not below it; their number if all are. */
 function positions(bounds: ArrayLike<number>, values: Float64Array): Uint16Array {
+  const found = new Uint16Array(values.length);
   let first = 0;
-  return Uint16Array.from(values, (value) => {
-    while (first < bounds.length && bounds[first] < value) first++;
-    return first;
-  });
+  for (let i = 0; i < values.length; i++) {
+    while (first < bounds.length && bounds[first] < values[i]) first++;
+    found[i] = first;
+  }
+  return found;
 }
 
 /** The least number that has these first bits. */

@@ -59,6 +59,26 @@ export function otlpEndpoint(
   return undefined;
 }
 
+/** service.name of the spans: what the SDK makes of the variables, else `tracehare`. */
+export function serviceName(env: Environment): string {
+  const named = text(env.OTEL_SERVICE_NAME);
+  if (named !== undefined) return named;
+  for (const pair of (env.OTEL_RESOURCE_ATTRIBUTES ?? '').split(',')) {
+    const [key, value = ''] = pair.split('=', 2).map((part) => part.trim());
+    if (key === 'service.name' && value !== '') return decoded(value);
+  }
+  return 'tracehare';
+}
+
+/** As the variable has it, percent-encoded. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
 export function otlpProtocol(env: Environment, signal: Signal = 'TRACES'): string {
   const protocol = text(env[`OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`]) ?? text(env.OTEL_EXPORTER_OTLP_PROTOCOL);
   return protocol?.trim() ?? 'http/protobuf';
