@@ -4,7 +4,7 @@ import { lines, row, stat, table } from './shared/panels.ts';
 
 // The sidecars themselves. At 300 of them: sums and quantiles over all, and by name the ten that stand out.
 
-const CHOSEN = 'instance=~"$instance"';
+const CHOSEN = 'job=~"$job", instance=~"$instance"';
 
 const rate = (metric: string, labels = ''): string => `rate(${metric}{${labels}${CHOSEN}}[$__rate_interval])`;
 const perMinute = (metric: string, by = ''): string => `60 * sum ${by}(${rate(metric)})`;
@@ -16,12 +16,13 @@ const LOOP = { warn: 0.1, bad: 0.5 };
 
 export function sidecars(): Dashboard {
   return dashboard(UIDS.sidecars, 'Tracehare sidecars', 'The sidecars themselves: what they cost, and what they miss.')
+    .withVariable(choice('job', 'Job', 'Scrape jobs that have sidecars.', 'label_values(tracehare_build_info, job)'))
     .withVariable(
       choice(
         'pipeline',
         'Pipeline',
         'Groups of topics.',
-        'label_values(instance_pipeline:event_throughput:group, pipeline)',
+        'label_values(instance_pipeline:event_throughput:group{job=~"$job"}, pipeline)',
       ),
     )
     .withVariable(
@@ -29,7 +30,7 @@ export function sidecars(): Dashboard {
         'instance',
         'Sidecar',
         'Sidecars that have seen messages of the pipelines.',
-        'label_values(instance_pipeline:event_throughput:group{pipeline=~"$pipeline"}, instance)',
+        'label_values(instance_pipeline:event_throughput:group{job=~"$job", pipeline=~"$pipeline"}, instance)',
       ),
     )
     .link(linkTo(UIDS.overview, 'Overview', 'All topics.'))

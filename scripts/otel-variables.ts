@@ -96,6 +96,7 @@ export const OTEL_VARIABLES: readonly OtelVariable[] = [
   read('OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT', 'default 128'),
   read('OTEL_SPAN_ATTRIBUTE_PER_EVENT_COUNT_LIMIT', 'the same, as the SDK for Node calls it'),
   unread('OTEL_LINK_ATTRIBUTE_COUNT_LIMIT', 'links have no attributes'),
+  unread('OTEL_SPAN_ATTRIBUTE_PER_LINK_COUNT_LIMIT', 'the same, as the SDK for Node calls it'),
   read('OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT', 'on log records, before the one for all'),
   read('OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT', 'on log records, before the one for all'),
   unread('OTEL_METRICS_EXEMPLAR_FILTER', 'exemplars are of sampled messages, the newest of each bucket'),

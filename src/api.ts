@@ -2,7 +2,7 @@
  * What the admin server answers under `/api`: the contract between the sidecar, its page, its commands and its
  * peers. One file because whoever builds on it reads it as a whole. Types only, so that a browser's code may import them. docs/api.md has an example of each.
  *
- * All are GET. Off loopback they need `admin.token`: as a bearer token, or as the password of HTTP Basic, which a
+ * All are GET but those that change something (faults, bypass). Off loopback they need `admin.token`: as a bearer token, or as the password of HTTP Basic, which a
  * browser also sends with an EventSource once it was asked for it. A parameter that is wrong is answered 400 and one
  * line of text, an id that nobody knows 404.
  *
@@ -466,6 +466,55 @@ export interface Loss {
   replyText?: string;
   /** left out where the message has none, or was not looked at because it is not sampled */
   messageId?: string;
+}
+
+// ---------------------------------------------------------------------------------- GET, POST, DELETE /api/faults
+
+/**
+ * `GET /api/faults`: those in force. Changes need `admin.token` always, on loopback too, and are of this sidecar alone;
+ * what is sent is JSON of at most 8 KiB and says so in Content-Type. `POST /api/faults` adds one (FaultRequest) and
+ * answers 201 and its FaultRow; `DELETE /api/faults/NAME` ends it, `DELETE /api/faults` all that were added: FaultsEnded.
+ */
+export interface FaultsAnswer {
+  /** faults.enabled: without it none can be added */
+  enabled: boolean;
+  /** those of the configuration's rules have no name: they end with a reload of it */
+  faults: FaultRow[];
+}
+
+export interface FaultRow {
+  name: string | null;
+  type: string;
+  toxicity: number;
+  /** durations in milliseconds */
+  attributes: object;
+  match: object;
+  /** null: it does not end by itself */
+  secondsLeft: number | null;
+}
+
+/** In toxiproxy's words; a duration that is a number is milliseconds. */
+export interface FaultRequest {
+  name?: string;
+  /** one of docs/faults.md, or reset_peer, timeout, down */
+  type: string;
+  /** upstream: publishes; downstream: deliveries; both without it */
+  stream?: 'upstream' | 'downstream';
+  toxicity?: number;
+  attributes?: Record<string, unknown>;
+  /** such as `30s`; without it until it is ended */
+  for?: string;
+  /** as a rule's; everything without it */
+  match?: Record<string, unknown>;
+}
+
+export interface FaultsEnded {
+  ended: string[];
+}
+
+/** `POST /api/bypass`, an empty JSON object: new connections are plain pipes; `DELETE /api/bypass`: they are read. */
+export interface BypassAnswer {
+  bypass: boolean;
 }
 
 // --------------------------------------------------------------------------------------------- GET /api/events

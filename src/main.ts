@@ -7,5 +7,8 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
   process.exit(2);
 }
 
+// Node would open its debugger, to all on this host, for whoever may send it
+process.on('SIGUSR1', () => {});
+
 const { main } = await import('./cli/main.ts');
 await main(process.argv.slice(2));

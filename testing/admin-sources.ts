@@ -57,6 +57,12 @@ export function adminSources(given: Partial<AdminSources> = {}): AdminSources {
     topology: () => ({ nodes: [], edges: [] }),
     lossReasons: ['nacked', 'unroutable'],
     watch: () => () => {},
+    changes: {
+      faults: () => ({ enabled: false, faults: [] }),
+      addFault: async () => Promise.reject(new Error('nothing can be changed')),
+      endFaults: async () => [],
+      bypass: async (on) => on,
+    },
     ...given,
   };
 }

@@ -32,7 +32,9 @@ const differing = versionsThatDiffer(version);
 if (differing.length > 0) stop(`package.json says ${version}, but ${differing.join(', ')} does not`);
 const isClean = run('git', 'status', '--porcelain') === '';
 
-console.log(`release: ${version}, from ${run('git', 'rev-parse', '--short', 'HEAD').trim()}${isClean ? '' : ' with changes that are not committed'}`);
+console.log(
+  `release: ${version}, from ${run('git', 'rev-parse', '--short', 'HEAD').trim()}${isClean ? '' : ' with changes that are not committed'}`,
+);
 rmSync(`${ROOT}/release`, { recursive: true, force: true });
 mkdirSync(`${ROOT}/release`);
 run('npm', 'run', '-s', 'build');
@@ -54,7 +56,10 @@ writeFileSync(`${ROOT}/release/tracehare-${version}.cdx.json`, `${JSON.stringify
 run(process.execPath, 'scripts/executable/main.ts');
 
 const sums = readdirSync(`${ROOT}/release`).map(
-  (name) => `${createHash('sha256').update(readFileSync(`${ROOT}/release/${name}`)).digest('hex')}  ${name}\n`,
+  (name) =>
+    `${createHash('sha256')
+      .update(readFileSync(`${ROOT}/release/${name}`))
+      .digest('hex')}  ${name}\n`,
 );
 writeFileSync(`${ROOT}/release/SHA256SUMS`, sums.join(''));
 
@@ -71,10 +76,19 @@ Published by CI, which alone can say where it was built (package.json asks for p
 function faultsOf({ files, size }: Packed): string[] {
   const paths = files.map(({ path }) => path);
   const faults: string[] = [];
-  for (const wanted of ['LICENSE', 'README.md', 'package.json', 'dist/main.js', 'dist/traffic.js', 'dist/licenses.txt']) {
+  for (const wanted of [
+    'LICENSE',
+    'README.md',
+    'package.json',
+    'dist/main.js',
+    'dist/traffic.js',
+    'dist/licenses.txt',
+  ]) {
     if (!paths.includes(wanted)) faults.push(`${wanted} is missing`);
   }
-  const strange = paths.find((path) => path.endsWith('.map') || !/^(dist\/.*|LICENSE|README\.md|package\.json)$/.test(path));
+  const strange = paths.find(
+    (path) => path.endsWith('.map') || !/^(dist\/.*|LICENSE|README\.md|package\.json)$/.test(path),
+  );
   if (strange !== undefined) faults.push(`${strange} does not belong in it`);
   if (Object.keys(dependencies).length > 0) faults.push('what is bundled would be installed again (dependencies)');
   if (!text('dist/main.js').startsWith('#!/usr/bin/env node')) faults.push('dist/main.js is no command');

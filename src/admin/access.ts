@@ -21,6 +21,9 @@ export interface AccessSettings {
 
 const NO_TOKEN =
   'off loopback this needs a token: set admin.token in the configuration file or TRACEHARE_ADMIN_TOKEN, then log in with any user name and the token as password';
+const NO_TOKEN_TO_CHANGE =
+  'nothing can be changed without a token: set admin.token in the configuration file, or TRACEHARE_ADMIN_TOKEN';
+const FOREIGN_PAGE = 'a page of another site can change nothing here';
 const WRONG_TOKEN = 'this needs the token of admin.token, as a bearer token or as the password of any user';
 const TOO_MANY = 'too many wrong tokens from this address; try again later';
 const FOREIGN_HOST =
@@ -64,9 +67,19 @@ export class Access {
   }
 
   /** For `/` and `/api`: undefined admits the request. */
-  token({ headers: { authorization }, socket }: IncomingMessage): Refusal | undefined {
-    if (this.#onLoopback) return undefined;
-    if (this.#token === undefined) return { status: 403, reason: NO_TOKEN };
+  token(request: IncomingMessage): Refusal | undefined {
+    return this.#onLoopback ? undefined : this.#asked(request, NO_TOKEN);
+  }
+
+  /** For what changes something, on loopback too: every program and every page of a browser there could. */
+  change(request: IncomingMessage): Refusal | undefined {
+    const site = request.headers['sec-fetch-site'];
+    if (site !== undefined && site !== 'same-origin' && site !== 'none') return { status: 403, reason: FOREIGN_PAGE };
+    return this.#asked(request, NO_TOKEN_TO_CHANGE);
+  }
+
+  #asked({ headers: { authorization }, socket }: IncomingMessage, noToken: string): Refusal | undefined {
+    if (this.#token === undefined) return { status: 403, reason: noToken };
     const wrong: Refusal = { status: 401, reason: WRONG_TOKEN };
     // browsers ask without one first: no guess
     if (authorization === undefined) return wrong;

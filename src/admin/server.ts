@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { Access, type AccessSettings, type Refusal } from './access.ts';
 import { Answers } from './answers.ts';
+import { Changes } from './changes.ts';
 import { Crowd } from './crowd.ts';
 import { Events } from './events.ts';
 import { PAGE, PAGE_POLICY } from './page.ts';
@@ -103,6 +104,7 @@ export async function startAdmin(
 
 function router(sources: AdminSources, access: Access, peers: Peers): Route {
   const answers = new Answers(sources, peers);
+  const changes = new Changes(sources.changes);
   const events = new Events(answers, sources, peers);
   const upstreamReachable = shared(() => sources.upstreamReachable());
   const guarded =
@@ -169,6 +171,13 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
     ['/api/losses', api((query, own) => answers.losses(lossQuery(query, sources.lossReasons), own))],
     ['/api/topology', api((query, own) => answers.topology(topologyQuery(query), own))],
     [
+      '/api/faults',
+      api((query) => {
+        parameters(query, {});
+        return sources.changes.faults();
+      }),
+    ],
+    [
       '/api/events',
       guarded((_, query, gone) => {
         const own = takeOwn(query);
@@ -198,8 +207,13 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
     const [, traceId] = /^\/api\/traces\/([0-9a-f]{32})$/.exec(path) ?? [];
     const known = traceId === undefined ? routes.get(path) : trace(traceId);
     const handler = known ?? (path.startsWith('/api/') ? guarded(missing) : missing);
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return { status: 405, body: 'only GET and HEAD are answered here', headers: { Allow: 'GET, HEAD' } };
+    const { method = '' } = request;
+    if (method !== 'GET' && method !== 'HEAD') {
+      const change = changes.at(method, path);
+      if (change === undefined)
+        return { status: 405, body: 'only GET and HEAD are answered here', headers: { Allow: 'GET, HEAD' } };
+      const refusal = access.change(request);
+      return refusal === undefined ? change(request) : refuse(refusal);
     }
     return handler(request, new URLSearchParams(query), gone);
   };
@@ -213,7 +227,7 @@ async function answer(
 ): Promise<void> {
   const { socket } = request;
   if (!crowd.answers(socket, response)) return;
-  // Nobody has a reason to send a body: it isn't read, and the connection ends with the answer.
+  // Few have a reason to send a body: it isn't read but for them, and the connection ends with the answer.
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) {
     response.shouldKeepAlive = false;
   }

@@ -1,6 +1,8 @@
 import type {
   ConnectionRow,
   ConnectionsQuery,
+  FaultRow,
+  FaultsAnswer,
   Loss,
   LossAnswer,
   LossQuery,
@@ -43,8 +45,19 @@ export interface AdminSources {
   topology(query: TopologyQuery): Omit<TopologyAnswer, 'sidecars'>;
   /** what LossQuery.reason can be */
   readonly lossReasons: readonly string[];
+  readonly changes: AdminChanges;
   /** Tells of messages as they end, until what it returns is called. */
   watch(watcher: MessageWatcher): () => void;
+}
+
+/** What can be changed by whoever has the token; `by` is who, for the log. What is asked wrongly rejects with QueryError. */
+export interface AdminChanges {
+  faults(): FaultsAnswer;
+  addFault(body: unknown, by: string): Promise<FaultRow>;
+  /** undefined: all that were added. Rejects with NotFound. */
+  endFaults(name: string | undefined, by: string): Promise<string[]>;
+  /** Resolves with what holds now. */
+  bypass(on: boolean, by: string): Promise<boolean>;
 }
 
 /** Whoever watches messages as they end. */

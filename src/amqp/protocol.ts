@@ -1,4 +1,5 @@
-import { PROTOCOL_HEADER } from './spec.ts';
+import { FRAME_BODY, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, PROTOCOL_HEADER } from './spec.ts';
+import { OPENING } from './stranger.ts';
 
 /** What reads one direction of a connection, in order. Whatever it is given comes out again, to whoever it tells of it. */
 export interface Protocol {
@@ -14,6 +15,7 @@ export type ProtocolName = 'AMQP 0-9-1' | 'AMQP 1.0' | 'unknown';
 
 /** What an app opens with: the name, then a protocol id, major, minor, revision. AMQP 1.0 has ids for plain, TLS and SASL. */
 const AMQP = PROTOCOL_HEADER.subarray(0, 4);
+const FRAME_TYPES: ReadonlySet<number> = new Set([FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_HEARTBEAT]);
 const IDS_OF_1_0: ReadonlySet<number> = new Set([0, 2, 3]);
 
 /**
@@ -22,7 +24,7 @@ const IDS_OF_1_0: ReadonlySet<number> = new Set([0, 2, 3]);
  */
 export function detect(opening: Uint8Array, length: number, by: 'app' | 'broker'): ProtocolName | undefined {
   if (length === 0) return undefined;
-  if (by === 'broker') return opening[0] === AMQP[0] ? 'unknown' : 'AMQP 0-9-1';
+  if (by === 'broker') return FRAME_TYPES.has(opening[0]) ? 'AMQP 0-9-1' : 'unknown';
   for (let i = 0; i < Math.min(length, AMQP.length); i++) if (opening[i] !== AMQP[i]) return 'unknown';
   if (length < PROTOCOL_HEADER.length) return undefined;
   if (PROTOCOL_HEADER.every((byte, i) => byte === opening[i])) return 'AMQP 0-9-1';
@@ -32,19 +34,19 @@ export function detect(opening: Uint8Array, length: number, by: 'app' | 'broker'
 
 /**
  * The first protocol of each direction: passes bytes on until they tell what is spoken, and hands the rest to whom it is
- * given for that.
+ * given for that, with the first bytes there are of it.
  */
 export class ProtocolDetector implements Protocol {
   readonly #by: 'app' | 'broker';
   readonly #passOn: (buf: Uint8Array, start: number, end: number) => void;
-  readonly #choose: (name: ProtocolName) => Protocol;
+  readonly #choose: (name: ProtocolName, opening: Uint8Array) => Protocol;
   readonly #opening = new Uint8Array(PROTOCOL_HEADER.length);
   #length = 0;
 
   constructor(
     by: 'app' | 'broker',
     passOn: (buf: Uint8Array, start: number, end: number) => void,
-    choose: (name: ProtocolName) => Protocol,
+    choose: (name: ProtocolName, opening: Uint8Array) => Protocol,
   ) {
     this.#by = by;
     this.#passOn = passOn;
@@ -58,10 +60,15 @@ export class ProtocolDetector implements Protocol {
       this.#opening[this.#length++] = buf[p++];
       name = detect(this.#opening, this.#length, this.#by);
     }
+    // what it opens with comes in one piece but from a peer that dribbles
+    const whole = p - start === this.#length;
+    const opening = whole
+      ? buf.subarray(start, Math.min(end, start + OPENING))
+      : this.#opening.subarray(0, this.#length);
     // what a broker opens with is its first frame already
     if (this.#by === 'broker') p = start;
     this.#passOn(buf, start, p);
-    return name === undefined ? p : this.#choose(name).push(buf, p, end);
+    return name === undefined ? p : this.#choose(name, opening).push(buf, p, end);
   }
 
   stop(): void {}

@@ -17,6 +17,7 @@ export interface Asked {
   upstreams: Upstreams;
   isDraining(): boolean;
   eventsDropped(): number;
+  changes: AdminSources['changes'];
 }
 
 /** What the admin server shows: who knows it. */
@@ -39,6 +40,7 @@ export function adminSources({ state, threads, losses, messages, upstreams, ...a
     losses: (query) => ({ ...losses.find(query), eventsDropped: asked.eventsDropped() }),
     topology: (query) => exposition.topology(query),
     lossReasons: LOSS_REASONS,
+    changes: asked.changes,
     watch: (watcher) => messages.add(watcher),
   };
 }

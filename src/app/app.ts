@@ -2,35 +2,38 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startAdmin } from '../admin/server.ts';
-import type { Config } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
+import { didYouMean } from '../config/nearest.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
+import { spansGoTo } from '../telemetry/export/destination.ts';
 import { tellLosses } from '../telemetry/export/log-records.ts';
 import { createSpanSink, observeSpans } from '../telemetry/export/sink.ts';
-import { Exposition } from '../telemetry/exposition/exposition.ts';
+import { variableMistakes } from '../telemetry/export/variables.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
-import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
 import { threadVariables } from '../telemetry/traces/environment.ts';
-import type { Report } from '../threads/control.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
 import { adminSources } from './admin-sources.ts';
 import { Blocked } from './blocked.ts';
+import { Certificates } from './certificates.ts';
 import { FaultWatch } from './fault-watch.ts';
+import { exposed, registerFigures, registerReloads } from './figures.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
 import { MessageWatch } from './message-watch.ts';
 import { obeyConfigFile } from './otel-file.ts';
+import { changesBy, Overlay } from './overlay.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { Pushes } from './pushes.ts';
 import { recordedLog } from './recorded-log.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
 import { identityOf, type StateSources } from './sidecar-view.ts';
+import { ThreadReports } from './thread-reports.ts';
 import { Upstreams } from './upstreams.ts';
 
 const SNAPSHOT_MS = 1000;
@@ -41,6 +44,8 @@ export interface RunningApp {
   /** bound addresses, host:port */
   listen: string;
   admin: string;
+  /** where spans go */
+  spans: string;
   /** Resolves when the last connection is gone and everything is closed. */
   drain(): Promise<void>;
   /** New connections become plain pipes. */
@@ -70,43 +75,32 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   /** at the start; `running` is what holds now */
   const { config } = loaded;
   let running = config;
-  /** SIGUSR2 came */
-  let bypassed = false;
+  /** `running` without what lies over it */
+  let base = config;
+  const overlay = new Overlay(log, () => reloader.again());
   const upstreams = new Upstreams(config.upstream, log);
+  const certificates = new Certificates(log);
   let draining = false;
-  let descriptorsTold = false;
-  /** traces that maxTracesPerSecond left unsampled, by thread */
-  const limited: number[] = [];
   const threads: TrafficThread[] = [];
-
-  /** Once: as long as it lasts, every connection meets it, and a metric counts them. */
-  function tellDescriptors(): void {
-    if (descriptorsTold) return;
-    descriptorsTold = true;
-    log.error(
-      { connections: running.limits.connections },
-      'out of file descriptors: connections are refused until some end; allow two for each connection and a hundred more (ulimit -n, LimitNOFILE=), or lower limits.connections',
-    );
-  }
-
-  function onReport(report: Report, from: number): void {
-    if (report.type === 'warning') log.warn(report.message);
-    else if (report.type === 'out of descriptors') tellDescriptors();
-    else if (report.type === 'sampling') limited[from] = report.limited;
-    else if (report.type === 'skipped') messages.skipped(from, report.count);
-    else if (report.type === 'dialled') upstreams.dialled(report.upstream, report.error);
-    else if (report.type === 'learned') {
+  const reports = new ThreadReports({
+    log,
+    upstreams,
+    certificates,
+    connections: () => running.limits.connections,
+    skipped: (from, count) => messages.skipped(from, count),
+    learned(fact, from) {
       threads.forEach((thread, index) => {
-        if (index !== from) thread.learn(report.fact);
+        if (index !== from) thread.learn(fact);
       });
-    }
-  }
+    },
+  });
 
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   // before anything listens: a plugin that can't be used is a reason not to start
   const plugins = await loadPlugins(loaded, workers, log);
   await obeyConfigFile(process.env, log);
   // the SDK takes longest to load: it must not hold up the traffic
+  for (const mistake of variableMistakes(process.env, didYouMean)) log.warn(mistake);
   const sinkLoading = createSpanSink({
     env: process.env,
     consumer: config.tracing.consumer,
@@ -129,19 +123,20 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
           shared: false,
           tls: config.listen.tls && listenerSecurity(config.listen.tls, files),
         },
-        upstreamSecurity: upstreamSecurity(config.upstream.tls, files),
+        upstreamSecurity: upstreamSecurity(config.upstream, files),
         plugins: plugins?.shared,
         env: threadVariables(process.env),
       },
       workers,
       traffic,
-      onReport,
+      (report, from) => reports.take(report, from),
       (error) => {
         throw error;
       },
     )),
   );
 
+  certificates.configure(config, files);
   const pushes = await pushesLoading;
   const { records } = pushes;
   upstreams.log = recordedLog(log, 'tracehare.upstream', records);
@@ -168,14 +163,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   plugins?.register(exposition);
 
   const eventsDropped = (): number => sum(threads.map(({ events }) => events.dropped));
-  exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
-  exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
-  exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
   pushes.register(exposition);
-  exposition.register(REGISTERED.eventsDropped, eventsDropped);
-  exposition.register(REGISTERED.tracesLimited, () => sum(limited));
-  exposition.register(REGISTERED.faultsActive, () => faults.counts());
-  exposition.register(REGISTERED.bypass, () => (running.bypass ? 1 : 0));
+  registerFigures(exposition, { sink, reports, faults, certificates, overlay, running: () => running, eventsDropped });
 
   const events = new EventPump(bus);
   const snapshots = setInterval(() => exposition.snapshot(), SNAPSHOT_MS);
@@ -198,7 +187,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     faults: () => faults.list(),
     blocked: () => blocked.figures,
     reloads: () => ({ ...reloader.counts, lastFailed: !reloader.succeeded }),
-    limits: () => ({ 'new traces a second': sum(limited), 'events dropped': eventsDropped() }),
+    limits: () => ({ 'new traces a second': reports.limited, 'events dropped': eventsDropped() }),
   };
 
   const sources = adminSources({
@@ -209,6 +198,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     upstreams,
     isDraining: () => draining,
     eventsDropped,
+    changes: changesBy(overlay, { running: () => running, configured: () => faults.rows(base.rules) }),
   });
   const admin = await startAdmin({ ...config.admin, peers: config.peers }, sources).catch(async (error) => {
     await drainTraffic(0);
@@ -216,29 +206,32 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   });
 
   async function apply({ config: next }: Loaded, files: ReadFiles): Promise<void> {
-    const inForce = () => (bypassed ? { ...next, bypass: true } : next);
-    const config = inForce();
+    const config = overlay.over(next);
     const { listen, upstream, tracing } = config;
     const tls = listen.tls && listenerSecurity(listen.tls, files);
-    const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream.tls, files) };
+    const configuration = { config, tls, upstreamSecurity: upstreamSecurity(upstream, files) };
     await Promise.all(threads.map((thread) => thread.configure(configuration)));
-    running = inForce();
+    base = next;
+    overlay.configured(base);
+    running = overlay.over(base);
     faults.update(config.rules, config.faults.enabled);
     log.level = config.log.level;
     sink.configure(tracing);
     upstreams.configure(upstream);
+    certificates.configure(config, files);
     admin.configure({ ...config.admin, peers: config.peers });
   }
   const reloads = recordedLog(log, 'tracehare.configuration', records);
   const reloader = new Reloader({ running: loaded, files, load, apply, log: reloads });
-  reloader.register(exposition);
+  registerReloads(exposition, reloader);
 
   return {
     listen,
     admin: admin.address,
+    spans: spansGoTo(process.env),
     bypass() {
-      bypassed = true;
-      running = { ...running, bypass: true };
+      overlay.bypass = true;
+      running = overlay.over(base);
       for (const thread of threads) thread.bypass();
     },
     reload: () => reloader.reload(),
@@ -251,6 +244,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         process.kill(process.pid, 'SIGKILL');
       }, running.drain.timeout + DRAIN_MARGIN_MS);
       await reloader.close();
+      certificates.close();
+      overlay.close();
       step = 'connections';
       await drainTraffic(running.drain.timeout);
       step = 'events';
@@ -276,22 +271,6 @@ async function loadPlugins(
   if (plugins.length === 0 || path === undefined) return undefined;
   const { PluginHost } = await import('./plugin-host.ts');
   return PluginHost.load(plugins, { from: path, threads, log });
-}
-
-function exposed({
-  metrics: { buckets, openTelemetryNames, maxTopics, maxEdges },
-  upstream: { servers },
-}: Config): Exposition {
-  const [{ host, port }] = servers;
-  return new Exposition({
-    version,
-    buckets,
-    openTelemetryNames,
-    maxTopics,
-    maxEdges,
-    // with several nobody knows which one a message went to
-    ...(servers.length === 1 && { server: { address: host, port } }),
-  });
 }
 
 const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0);

@@ -1,4 +1,4 @@
-import type { SidecarState } from '../api.ts';
+import type { FaultRow, SidecarState } from '../api.ts';
 import { type FaultyRule, type ScheduledFault, schedule } from '../faults/faults.ts';
 import type { AppLog } from './log.ts';
 
@@ -59,6 +59,21 @@ export class FaultWatch {
       toxicity: spec.toxicity,
       secondsLeft: until === Number.POSITIVE_INFINITY ? null : (until - now) / 1000,
     }));
+  }
+
+  /** Those in force of these rules alone. */
+  rows(rules: readonly FaultyRule[]): FaultRow[] {
+    const now = performance.now();
+    return this.#active(now)
+      .filter(({ spec }) => rules.some(({ faults }) => faults?.includes(spec)))
+      .map(({ spec: { type, toxicity, attributes = {} }, rule: { match }, until }) => ({
+        name: null,
+        type,
+        toxicity,
+        attributes: { ...attributes },
+        match,
+        secondsLeft: until === Number.POSITIVE_INFINITY ? null : (until - now) / 1000,
+      }));
   }
 
   #active(now: number): ScheduledFault[] {

@@ -1,7 +1,7 @@
-import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { Config } from '../config/config.ts';
 
-export type { Logger } from 'pino';
+export type { DestinationStream as LogStream, Logger } from 'pino';
 
 /** What most of the program says something to. */
 export type AppLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
@@ -15,10 +15,13 @@ const deepest = 5;
 const redacted = Array.from({ length: deepest }, (_, depth) => secrets.map((name) => `${'*.'.repeat(depth)}${name}`));
 
 /**
- * JSON lines on stderr: `level` as a word, `time` in ISO 8601, `msg`. Written at once, so that the
+ * JSON lines on stderr, or on the stream given: `level` as a word, `time` in ISO 8601, `msg`. Written at once, so that the
  * last line before an exit is not lost. Callers log no payloads and no credentials at any level.
  */
-export function createLog(level: Config['log']['level']): Logger {
+export function createLog(
+  level: Config['log']['level'],
+  stream: DestinationStream = destination({ dest: 2, sync: true }),
+): Logger {
   return pino(
     {
       level,
@@ -27,6 +30,6 @@ export function createLog(level: Config['log']['level']): Logger {
       formatters: { level: (label) => ({ level: label }) },
       redact: redacted.flat(),
     },
-    destination({ dest: 2, sync: true }),
+    stream,
   );
 }

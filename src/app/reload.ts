@@ -3,8 +3,6 @@ import { changes } from '../config/changes.ts';
 import { ConfigError, type Loaded } from '../config/load.ts';
 import { ReadFiles } from '../config/read-files.ts';
 import { FileWatch } from '../config/watch.ts';
-import type { Exposition } from '../telemetry/exposition/exposition.ts';
-import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
 import type { AppLog } from './log.ts';
 
 /** A file that is being written is left to settle for so long. */
@@ -51,18 +49,17 @@ export class Reloader {
     this.#watch.watch(this.#seen.paths);
   }
 
-  register(exposition: Exposition): void {
-    exposition.register(REGISTERED.configReloads, () =>
-      Object.entries(this.counts).map(([result, value]) => ({ labels: { result }, value })),
-    );
-    exposition.register(REGISTERED.configReloadSucceeded, () => (this.succeeded ? 1 : 0));
-    exposition.register(REGISTERED.configReloadSucceededAt, () => this.succeededAt);
-  }
-
   /** One at a time, in order. Never rejects. */
   reload(): Promise<void> {
     this.#working = this.#working.then(() => this.#reload());
     return this.#working;
+  }
+
+  /** Puts what runs in force again: what lies over it has changed. Rejects when that can't be done. */
+  again(): Promise<void> {
+    const done = this.#working.then(() => this.#options.apply(this.#running, this.#files));
+    this.#working = done.catch(() => {});
+    return done;
   }
 
   /** Reads nothing any more. */

@@ -1,23 +1,67 @@
 import { configFile, lists, type Setting, settings, written } from '../config/settings.ts';
+import type { Command } from './command.ts';
+import { commands } from './commands.ts';
 
 /** The options most runs need, in this order; --config comes behind them. */
 const first = ['listen', 'upstream', 'admin', 'loss', 'pipeline'];
 
-/** The whole page, generated from the schema. */
+const main = first.map((name) => settings.find((setting) => setting.name === name) as Setting);
+const others = settings.filter((setting) => !main.includes(setting));
+const config = { ...configFile, default: undefined, kind: 'text' } as const;
+
+/** The page that has all commands, and what most runs need. */
 export function help(): string {
-  const main = first.map((name) => settings.find((setting) => setting.name === name) as Setting);
-  const others = settings.filter((setting) => !main.includes(setting));
+  const listed = Object.entries(commands).map(([name, { usage, words, summary }]) => [
+    `${name} ${words?.join('|') ?? usage}`.trim(),
+    summary,
+  ]);
   return `Tracehare, an observability sidecar for RabbitMQ: apps connect to it instead of to the broker.
 
-Usage:
-  tracehare [run] [FLAGS]   run the sidecar
-  tracehare check FILE      check a configuration file
-  tracehare demo            see it at work: a broker, three apps, a sidecar each; needs nothing else
-  tracehare help            show this page; also --help, -h
-  tracehare --version, -v   show the version
+Usage: tracehare [COMMAND] [OPTIONS]
+
+Commands:
+${columns([['[run]', 'run the sidecar'], ['demo', 'see it at work: a broker, three apps, a sidecar each; needs nothing else'], ...listed])}
+
+Options of run, in short (tracehare run --help has all):
+${columns([...main, configFile].map((each) => [`--${each.flag} ${each.placeholder}`, each.description]))}
+
+  --help, -h, with or without a command; --version, -v
+
+Examples:
+  tracehare --upstream amqp://rabbitmq:5672
+  tracehare --config tracehare.yaml --log-level debug
+  tracehare check tracehare.yaml
+`;
+}
+
+/** One command's page. */
+export function commandHelp(name: string, { summary, usage, options, more }: Command): string {
+  const listed = options.map(({ name, value, description }) => [
+    `--${name}${value === undefined ? '' : ` ${value}`}`,
+    description,
+  ]);
+  return `tracehare ${name}: ${summary}.
+
+Usage: ${`tracehare ${name} ${usage}`.trim()} [OPTIONS]
 
 Options:
-${[...main.map(entry), entry({ ...configFile, default: undefined, kind: 'text' })].join('\n')}
+${columns([...listed, ['--help, -h', 'show this page']])}
+${more === undefined ? '' : `\n${more}\n`}`;
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
+}
+
+/** Everything that `run` can be given, generated from the schema. */
+export function runHelp(): string {
+  return `tracehare run: run the sidecar; the command that is meant when none is named.
+
+Usage: tracehare [run] [FLAGS]
+
+Options:
+${[...main.map(entry), entry(config)].join('\n')}
 
 Every key of the file has a flag and a variable, except for the lists ${inWords(lists)}.
 A flag beats its variable, that beats the file, that beats the default; an empty variable
@@ -27,14 +71,16 @@ where the standard OTEL_* variables say.
 ${grouped(others)}
 
 Signals:
-  SIGTERM, SIGINT   drain, then exit; a second one exits at once
+  SIGTERM, SIGINT   drain, then exit; a second one exits at once and cuts the connections
   SIGHUP            read the configuration again, as when its file changes
   SIGUSR2           new connections become plain pipes
 
 Exit codes:
-  0   ended as asked, or the checked file is right
-  1   could not start or failed; the checked file is wrong
-  2   wrong flags or configuration
+  0         ended as asked, after a drain
+  1         could not start, or failed
+  2         wrong flags, variables or configuration
+  130, 143  a second SIGINT, SIGTERM ended the drain
+  137       the drain did not end, and it killed itself
 
 Examples:
   tracehare --upstream amqp://rabbitmq:5672

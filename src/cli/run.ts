@@ -1,11 +1,13 @@
 import process from 'node:process';
 import type { Worker } from 'node:worker_threads';
 import type { RunningApp } from '../app/app.ts';
-import type { Logger } from '../app/log.ts';
+import type { Logger, LogStream } from '../app/log.ts';
 import { misspelt } from '../config/given.ts';
 import { ConfigError, type Loaded, load } from '../config/load.ts';
+import { nameOf } from '../config/own-address.ts';
 import { ReadFiles } from '../config/read-files.ts';
-import { PLUGIN_ERROR, startError } from './start-error.ts';
+import { version } from '../version.ts';
+import { isSettingWrong, startError } from './start-error.ts';
 
 /** `tracehare [run]`: until a signal ends it. Exit 0 after a drain, 1 on failure, 2 on wrong flags or configuration. */
 export async function run(argv: string[], traffic: Worker): Promise<void> {
@@ -14,7 +16,7 @@ export async function run(argv: string[], traffic: Worker): Promise<void> {
   if (loaded === undefined) return;
   const { config } = loaded;
   const { createLog } = await import('../app/log.ts');
-  const log = createLog(config.log.level);
+  const log = createLog(config.log.level, process.stderr.isTTY ? await forTerminal() : undefined);
   for (const warning of misspelt(process.env)) log.warn(warning);
   process.on('uncaughtException', (error) => fail(log, error, 'uncaught exception'));
 
@@ -23,18 +25,39 @@ export async function run(argv: string[], traffic: Worker): Promise<void> {
   const starting = start({ loaded, files, traffic, load: again, log });
   obey(starting, log);
   try {
-    const { listen, admin } = await starting;
-    log.info({ listen, admin }, 'listening');
+    const { listen, admin, spans } = await starting;
+    log.info(startLine(loaded, { listen, admin, spans }), 'listening');
   } catch (error) {
     log.debug({ err: error }, 'could not start');
     process.stderr.write(`tracehare: ${startError(error, config)}\n`);
-    process.exit((error as NodeJS.ErrnoException).code === PLUGIN_ERROR ? 2 : 1);
+    process.exit(isSettingWrong(error) ? 2 : 1);
   }
+}
+
+async function forTerminal(): Promise<LogStream> {
+  const { terminalLog } = await import('../app/terminal-log.ts');
+  return terminalLog();
+}
+
+/** All that decides what this sidecar does, in one line. */
+function startLine({ config, path }: Loaded, { listen, admin, spans }: Pick<RunningApp, 'listen' | 'admin' | 'spans'>) {
+  return {
+    version,
+    listen: config.listen.tls === undefined ? listen : `amqps://${listen}`,
+    upstream: config.upstream.servers.map((server) => `${server.tls ? 'amqps' : 'amqp'}://${nameOf(server)}`).join(','),
+    loss: config.loss.mode,
+    config: path ?? 'none',
+    spans,
+    metrics: `http://${admin}/metrics`,
+    admin,
+    ...(config.bypass && { bypass: true }),
+    ...(config.faults.enabled && { faults: 'enabled' }),
+  };
 }
 
 function configure(argv: string[], files: ReadFiles): Loaded | undefined {
   try {
-    return load({ argv, env: process.env, files });
+    return load({ argv, env: process.env, check: true, files });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) process.stderr.write(`tracehare: ${problem}\n`);

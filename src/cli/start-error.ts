@@ -1,12 +1,17 @@
 import type { Config } from '../config/config.ts';
 
-/** The code of errors that plugins/load.ts found in a plugin. */
-export const PLUGIN_ERROR = 'ERR_PLUGIN';
+/** The codes of errors in what was configured: of a plugin, and of an OTEL_* variable. */
+const SETTING_ERRORS = ['ERR_PLUGIN', 'ERR_OTEL_VARIABLE'];
+
+/** Whether it is the configuration that is wrong, whoever found it out; its message says what. */
+export function isSettingWrong(error: unknown): boolean {
+  return SETTING_ERRORS.includes(String((error as NodeJS.ErrnoException).code));
+}
 
 /** Why it could not start, in one line: what, where, what to do. */
 export function startError(error: unknown, config: Config): string {
   const { code, syscall, port, path, message } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === PLUGIN_ERROR) return message;
+  if (isSettingWrong(error)) return message;
   if (syscall === 'listen' || syscall === 'bind') {
     const flag = port === config.listen.port ? '--listen' : '--admin';
     const { host } = flag === '--listen' ? config.listen : config.admin;

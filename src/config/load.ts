@@ -6,8 +6,8 @@ import { ConfigError } from './error.ts';
 import { type ConfigFile, parseConfigFile, unreadable } from './file.ts';
 import { fromFlags, fromVariables } from './given.ts';
 import { merge } from './merge.ts';
-import { type Bound, namesItself } from './own-address.ts';
-import { problemAt, problemsOf, type Sources } from './problems.ts';
+import { nameOf, namesItself } from './own-address.ts';
+import { isGiven, problemAt, problemsOf, type Sources } from './problems.ts';
 import { ReadFiles } from './read-files.ts';
 import { type Checked, schema } from './schema.ts';
 import { configFile, settings } from './settings.ts';
@@ -23,6 +23,8 @@ export interface LoadOptions {
   env: Record<string, string | undefined>;
   /** also try every file that is named, and whether it is of use */
   check?: boolean;
+  /** the configuration file, whatever flags and variables name */
+  file?: string;
   /** is asked for every file, and so knows them afterwards */
   files?: ReadFiles;
 }
@@ -47,12 +49,12 @@ export function loadConfig(options: LoadOptions): Config {
  * Flags beat variables beat the file beats defaults. The result is complete and deeply frozen.
  * Throws ConfigError with every problem there is, and nothing else.
  */
-export function load({ argv, env, check = false, files = new ReadFiles() }: LoadOptions): Loaded {
+export function load({ argv, env, check = false, file: asked, files = new ReadFiles() }: LoadOptions): Loaded {
   const flags = fromFlags(argv);
   const variables = fromVariables(env);
-  const path = flags.file ?? variables.file;
+  const path = asked ?? flags.file ?? variables.file;
   const from = flags.file === undefined ? `${configFile.variable}: ` : `--${configFile.flag}: `;
-  const file = path === undefined ? undefined : open(path, check ? '' : from, files);
+  const file = path === undefined ? undefined : open(path, asked === undefined ? from : '', files);
   const { tree, origins } = merge(file?.content, [variables.given, flags.given]);
   const sources: Sources = { file, origins };
   const checked = schema.safeParse(tree);
@@ -118,11 +120,15 @@ function unreadableFiles(tree: unknown, sources: Sources, files: ReadFiles): str
 function ownUpstreams({ listen: { address }, upstream: { urls } }: Checked, sources: Sources): string[] {
   const own = urls.find(({ host, port }) => namesItself(address, host, port));
   if (own === undefined) return [];
-  const what = `${nameOf(own)} is where Tracehare itself listens (${nameOf(address)}); name the broker, or listen on another port`;
-  return [problemAt(['upstream', 'urls'], what, sources)];
+  const upstream = ['upstream', 'urls'];
+  // nobody named the upstream, so it is told where the port was
+  if (isGiven(upstream, sources)) {
+    const what = `${nameOf(own)} is where Tracehare itself listens (${nameOf(address)}); name the broker, or listen on another port`;
+    return [problemAt(upstream, what, sources)];
+  }
+  const what = `${nameOf(address)} is where the broker is expected as long as no upstream is given (${nameOf(own)}); name the broker by --upstream, or listen on another port`;
+  return [problemAt(['listen', 'address'], what, sources)];
 }
-
-const nameOf = ({ host, port }: Bound): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Files only: to look into a package, or to import anything, would be to run code. */
 function missingPlugins({ plugins }: Checked, path: string, sources: Sources): string[] {

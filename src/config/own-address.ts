@@ -8,6 +8,8 @@ export interface Bound {
   port: number;
 }
 
+export const nameOf = ({ host, port }: Bound): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
 /** Whether a connection to this address and port ends at the listener that is bound so, by an address or to all. */
 export function leadsTo({ host, port }: Bound, address: string, at: number): boolean {
   if (at !== port) return false;

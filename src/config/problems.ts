@@ -30,6 +30,14 @@ export function problemAt(path: PropertyKey[], message: string, sources: Sources
   return placed(path, message, sources).line;
 }
 
+/** Whether anybody gave the value at `path`: it is no default. */
+export function isGiven(path: PropertyKey[], { file, origins }: Sources): boolean {
+  if ([...origins.keys()].some((given) => isAtOrBelow(path.join('.'), given))) return true;
+  if (file === undefined) return false;
+  const written = asWritten(path, file);
+  return file.locate(written, 'value').depth === written.length;
+}
+
 function placed(path: PropertyKey[], message: string, { file, origins }: Sources): Placed {
   const afterFile = Number.MAX_VALUE;
   for (const [given, from] of origins)

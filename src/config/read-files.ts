@@ -16,6 +16,13 @@ export class ReadFiles {
     return files;
   }
 
+  /** With one that was read already, such as what came by standard input. */
+  static holding(path: string, content: Buffer): ReadFiles {
+    const files = new ReadFiles();
+    files.#found.set(path, content);
+    return files;
+  }
+
   /** Throws the system's error, which names the file. */
   read(path: string): Buffer {
     const found = this.#find(path);

@@ -31,7 +31,7 @@ const listenTls = z.strictObject(
     cert: reloadable(file.describe('certificate shown to apps, PEM file, chain included'), 'new connections'),
     key: reloadable(file.describe('private key of the certificate, PEM file'), 'new connections'),
     ca: reloadable(
-      optional(file, "CA that signed the apps' certificates, PEM file; without it the system's"),
+      optional(file, "CA that signed the apps' certificates, PEM file; without it the system's and Node's"),
       'new connections',
     ),
     clientCertificate: setting(
@@ -46,7 +46,7 @@ const listenTls = z.strictObject(
 const upstreamTls = section(
   'How amqps:// upstreams are spoken to.',
   {
-    ca: optional(file, "CA that signed the broker's certificate, PEM file; without it the system's"),
+    ca: optional(file, "CA that signed the broker's certificate, PEM file; without it the system's and Node's"),
     cert: optional(file, 'client certificate shown to the broker, PEM file; needs the key'),
     key: optional(file, 'private key of the client certificate, PEM file'),
     serverName: optional(text, "name to verify and to send as SNI; without it the upstream's host"),
@@ -88,7 +88,10 @@ export const schema = z
         {
           address: setting(address, '127.0.0.1:9673', 'where metrics, health and the live page are served'),
           token: reloadable(
-            optional(token, 'bearer token that / and /api ask for off loopback; prefer tokenFile, flags show in ps'),
+            optional(
+              token,
+              'bearer token that / and /api ask for off loopback, and changes everywhere; prefer tokenFile, flags show in ps',
+            ),
           ),
           tokenFile: reloadable(optional(file, 'file that holds the token, instead of token')),
           hosts: reloadable(
@@ -199,7 +202,7 @@ export const schema = z
         losses: setting(count(1), 1000, 'newest losses kept for /api/losses'),
       }),
       workers: setting(workers, 1, 'threads that move traffic; auto: one per processor'),
-      log: section('JSON lines on stderr.', {
+      log: section('JSON lines on stderr, readable ones on a terminal.', {
         level: reloadable(
           setting(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'), 'info', 'least severe level logged'),
         ),

@@ -3,7 +3,7 @@ import type { ConnectionRow } from '../api.ts';
 import type { Config } from '../config/config.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
-import type { UpstreamSecurity } from '../proxy/stream/dial.ts';
+import type { CertificateLife, UpstreamSecurity } from '../proxy/stream/dial.ts';
 
 /** What a traffic thread can be given anew while it runs. Files are read before. */
 export interface Configuration {
@@ -59,8 +59,10 @@ export type Command =
 export type Report =
   | { type: 'listening'; port: number }
   | { type: 'failed'; error: { message: string; code?: string; syscall?: string; port?: number; hostname?: string } }
-  | { type: 'dialled'; upstream: string; error: string | undefined }
+  | { type: 'dialled'; upstream: string; error: string | undefined; life?: CertificateLife }
   | { type: 'warning'; message: string }
+  /** the first of its kind on this thread */
+  | { type: 'mistake'; message: string; peer: string }
   /** the first time that a thread lacks one */
   | { type: 'out of descriptors' }
   | { type: 'sampling'; limited: number }

@@ -6,6 +6,7 @@ import { Faults, schedule } from '../faults/faults.ts';
 import { Listener } from '../proxy/listening/listener.ts';
 import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../proxy/plane/fail-open.ts';
 import type { Middleware } from '../proxy/plane/middleware.ts';
+import { Mistakes } from '../proxy/plane/mistakes.ts';
 import { Plane, type PlaneSettings } from '../proxy/plane/plane.ts';
 import { WATCH_SHARE_MS, Watch } from '../proxy/plane/watch.ts';
 import { Clock } from '../proxy/ports/clock.ts';
@@ -87,6 +88,8 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   plane.bypass = config.bypass;
   // nobody else wants to know
   if (options.threads > 1) plane.facts.onFact = (fact) => report({ type: 'learned', fact });
+  const mistakes = new Mistakes(nameOf(config.admin), (message, peer) => report({ type: 'mistake', message, peer }));
+  plane.onMistake = (mistake) => mistakes.tell(mistake);
   let bound: Bound | undefined;
   const dialer = new Dialer({
     servers: config.upstream.servers,
@@ -98,9 +101,9 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
       return 'fault: partition';
     },
     isOurs: (address, port) => bound !== undefined && leadsTo(bound, address, port),
-    result: (upstream, error) => {
+    result: (upstream, error, life) => {
       observer.traffic.upstreamUp(nameOf(upstream), error === undefined);
-      report({ type: 'dialled', upstream: nameOf(upstream), error: error?.message });
+      report({ type: 'dialled', upstream: nameOf(upstream), error: error?.message, ...(life && { life }) });
     },
   });
   const listener = new Listener(plane, dialer, options.listen.tls, options.index + 1, options.threads);

@@ -39,12 +39,13 @@ export async function start(sources: Partial<AdminSources> = {}, options: Partia
 export interface Asked {
   method?: string;
   headers?: Record<string, string>;
+  body?: string;
 }
 
 /** Over loopback whatever it is bound to. Not fetch: that doesn't let one choose the Host header. */
-export async function ask(address: string, path: string, { method = 'GET', headers = {} }: Asked = {}) {
+export async function ask(address: string, path: string, { method = 'GET', headers = {}, body }: Asked = {}) {
   const port = Number(address.slice(address.lastIndexOf(':') + 1));
-  const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }).end();
+  const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }).end(body);
   const [response] = await once(sent, 'response');
   return { status: response.statusCode as number, headers: response.headers, body: await text(response) };
 }

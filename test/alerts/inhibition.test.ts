@@ -48,7 +48,7 @@ beforeAll(async () => {
   sidecar = await startTracehare({ upstream: `amqp://127.0.0.1:${port}`, args: ['--pipeline', 'shop'] });
   receiver = await startWebhookReceiver();
   alertmanager = await startAlertmanager(withReceiver(receiver.url));
-  const rules = ['aggregates.yml', 'broker.yml'].map((file) => {
+  const rules = ['broker.yml'].map((file) => {
     const path = join(folder.path, file);
     writeFileSync(path, shortened(textOf(file)));
     return path;

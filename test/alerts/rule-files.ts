@@ -20,10 +20,13 @@ export function textOf(file: string): string {
   return readFileSync(`${prometheusFolder}rules/${file}`, 'utf8');
 }
 
+export function groupsOf(file: string): { name: string; rules: Rule[] }[] {
+  return parse(textOf(file), { merge: true }).groups;
+}
+
 /** Its rules in the order they are evaluated in. */
 export function rulesOf(file: string): Rule[] {
-  const { groups } = parse(textOf(file), { merge: true }) as { groups: { rules: Rule[] }[] };
-  return groups.flatMap(({ rules }) => rules);
+  return groupsOf(file).flatMap(({ rules }) => rules);
 }
 
 export const rules = ruleFiles.flatMap(rulesOf);

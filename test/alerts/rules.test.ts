@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { commandPath } from '../../scripts/provision.mjs';
 import { run } from '../../testing/processes.ts';
-import { alerts, prometheusFolder, ruleFiles, rules } from './rule-files.ts';
+import { alerts, groupsOf, prometheusFolder, ruleFiles, rules, rulesOf } from './rule-files.ts';
 
 interface AlertTest {
   alertname: string;
@@ -94,14 +94,25 @@ describe('what rules ask for is there', () => {
     for (const [name] of asked.matchAll(/\b\w+:\w+:\w+/g)) expect(recorded).toContain(name);
   });
 
-  test('docs/alerts.md lists what aggregates.yml records', () => {
+  test('none reads what another group records: it would be an interval old', () => {
+    const groups = ruleFiles.flatMap((file) => groupsOf(file));
+    const names = groups.map(({ rules }) => rules.flatMap(({ record }) => record ?? []));
+    const stale = groups.flatMap(({ name, rules }, at) => {
+      const own = new Set(names[at]);
+      const others = new Set(names.flat().filter((each) => !own.has(each)));
+      const read = rules.flatMap(({ expr }) => [...expr.matchAll(/[a-z]\w*:\w+(:\w+)?/g)].map(([each]) => each));
+      return read.filter((each) => others.has(each)).map((each) => `${name} reads ${each}`);
+    });
+    expect(stale).toEqual([]);
+  });
+
+  test('docs/alerts.md lists what is recorded', () => {
     const listed = [...docs('alerts.md').matchAll(/^\| `([\w:]+)`(_w_)? /gm)].flatMap(([, name, windows]) =>
       windows === undefined ? [name] : ['1m', '5m', '1h'].map((window) => name + window),
     );
-    const { groups } = parse(readFileSync(`${prometheusFolder}rules/aggregates.yml`, 'utf8'));
-    const recorded = groups.flatMap((group: { rules: { record: string }[] }) =>
-      group.rules.map(({ record }) => record),
-    );
-    expect(listed.filter((name) => name.includes(':')).toSorted()).toEqual(recorded.toSorted());
+    // docs/loss.md has those
+    const recorded = ruleFiles.filter((file) => file !== 'undelivered.yml').flatMap(rulesOf);
+    const names = new Set(recorded.flatMap(({ record }) => record ?? []));
+    expect(listed.filter((name) => name.includes(':')).toSorted()).toEqual([...names].toSorted());
   });
 });

@@ -112,7 +112,7 @@ const broken: [string, 'protocol' | 'frame', Opening, Buffer, number][] = [
   ['frames without a protocol header', 'protocol', 'header', Buffer.concat(valid), 0],
   ['a broker that answers with its header', 'protocol', 'frame', Buffer.concat([PROTOCOL, more]), 0],
   ['a broker of AMQP 1.0', 'protocol', 'frame', Buffer.concat([AMQP_1_0, more]), 0],
-  ['a broker that sends no frame', 'frame', 'frame', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 0],
+  ['a broker that sends no frame', 'protocol', 'frame', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 0],
   ['frame type 0', 'frame', 'header', Buffer.concat([start, frame(0, 0, u16(1)), more]), 9],
   ['frame type 4', 'frame', 'header', Buffer.concat([start, frame(4, 0, u16(1)), more]), 9],
   ['frame type 255', 'frame', 'header', Buffer.concat([start, frame(255, 0, NONE), more]), 9],

@@ -6,8 +6,8 @@ export const program = fileURLToPath(new URL('../../dist/main.js', import.meta.u
 
 export type Ended = Omit<Result, 'stdout'> & { stdout: string };
 
-/** Runs `tracehare …` to its end, with nothing of the test run's own settings. */
-export async function tracehare(args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  const result = await run(process.execPath, [program, ...args], { env: { PATH: process.env.PATH, ...env } });
+/** Runs `tracehare …` to its end, with nothing of the test run's own settings; `input` is its standard input. */
+export async function tracehare(args: string[], env: Record<string, string> = {}, input = ''): Promise<Ended> {
+  const result = await run(process.execPath, [program, ...args], { env: { PATH: process.env.PATH, ...env }, input });
   return { ...result, stdout: result.stdout.toString() };
 }

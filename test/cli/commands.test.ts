@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { commands } from '../../src/cli/commands.ts';
 import { settings } from '../../src/config/settings.ts';
 import { temporaryFolder } from '../../testing/folder.ts';
 import { run } from '../../testing/processes.ts';
@@ -16,8 +17,20 @@ function file(name: string, text: string): string {
 }
 
 describe('help and version', () => {
-  test.each([[['--help']], [['-h']], [['help']], [['run', '--help']], [['check', '-h']], [['--loss', 'x', '--help']]])(
-    '%j shows every flag, variable and default',
+  test.each([[['--help']], [['-h']], [['help']]])(
+    '%j: all commands and what most runs need, on one screen',
+    async (args) => {
+      const { code, stdout, stderr } = await tracehare(args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      for (const name of ['run', ...Object.keys(commands)]) expect(stdout).toMatch(new RegExp(`^ {2}\\[?${name}`, 'm'));
+      const shown = [...stdout.matchAll(/^ {2}--([a-z-]+) /gm)].map(([, flag]) => flag);
+      expect(shown.slice(0, 6)).toEqual(['listen', 'upstream', 'admin', 'loss', 'pipeline', 'config']);
+      expect(stdout.split('\n').length).toBeLessThan(48);
+    },
+  );
+
+  test.each([[['run', '--help']], [['help', 'run']], [['run', '--loss', 'x', '-h']]])(
+    '%j shows every flag, variable and default of run',
     async (args) => {
       const { code, stdout, stderr } = await tracehare(args);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -28,12 +41,18 @@ describe('help and version', () => {
     },
   );
 
-  test('the six main options come first', async () => {
-    const { stdout } = await tracehare(['--help']);
-    const shown = [...stdout.matchAll(/^ {2}--([a-z-]+) .*TRACEHARE_/gm)].map(([, flag]) => flag);
-    expect(shown.slice(0, 6)).toEqual(['listen', 'upstream', 'admin', 'loss', 'pipeline', 'config']);
-    expect(shown.length).toBe(settings.length + 1);
-  });
+  test.each(Object.entries(commands))(
+    '%s --help: what it is, how it is called, and each option',
+    async (name, command) => {
+      const { code, stdout, stderr } = await tracehare([name, '--help']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain(`tracehare ${name}: ${command.summary}.\n`);
+      expect(stdout).toContain(`Usage: tracehare ${name} ${command.usage}`);
+      for (const option of command.options) expect(stdout).toContain(`--${option.name}`);
+      expect(stdout.split('\n').length).toBeLessThan(40);
+      expect(await tracehare(['help', name])).toEqual({ code, stdout, stderr });
+    },
+  );
 
   test.each(['--version', '-v'])('%s is the package’s', async (flag) => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
@@ -100,6 +119,28 @@ describe('check', () => {
     });
   });
 
+  test('several files: each is told of, exit 1 if one is wrong', async () => {
+    const [right, wrong, other] = [file('a.yaml', 'pipeline: p\n'), file('b.yaml', 'loss: al\n'), file('c.yaml', '')];
+    expect(await tracehare(['check', right, wrong, other])).toEqual({
+      code: 1,
+      stdout: `${right}: ok\n${other}: ok\n`,
+      stderr: `${wrong}:1:7: loss: expects off, returns or confirms\n`,
+    });
+    expect((await tracehare(['check', right, other])).code).toBe(0);
+  });
+
+  test('- is standard input', async () => {
+    expect(await tracehare(['check', '-'], {}, 'pipeline: p\n')).toEqual({
+      code: 0,
+      stdout: 'stdin: ok\n',
+      stderr: '',
+    });
+    expect(await tracehare(['check', '-'], {}, 'drain: 1\n')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^stdin:1:8: drain: expects keys and values/),
+    });
+  });
+
   test('variables of the shell have no say', async () => {
     const path = file('alone.yaml', 'pipeline: p\n');
     expect((await tracehare(['check', path], { TRACEHARE_LISTEN: 'nonsense' })).code).toBe(0);
@@ -110,9 +151,11 @@ describe('called wrongly: one line on stderr, exit 2', () => {
   test.each([
     [['chek', 'x'], 'unknown command `chek`, did you mean `check`?'],
     [['frobnicate'], 'unknown command `frobnicate`; tracehare --help lists them'],
-    [['check'], 'check needs one file: tracehare check FILE'],
-    [['check', 'a', 'b'], 'check needs one file: tracehare check FILE'],
-    [['check', '--lisen=x', 'a'], 'unknown flag `--lisen`, did you mean `--listen`?'],
+    [['check'], 'check needs a file: tracehare check FILE, or - for standard input'],
+    [['check', 'a', 'a'], '`a` is given twice'],
+    [['check', '--lisen=x', 'a'], 'unknown flag `--lisen` of check; tracehare check --help lists them'],
+    [['help', 'chek'], 'unknown command `chek`, did you mean `check`?'],
+    [['completion', 'fish'], 'completion needs a shell: tracehare completion bash, or zsh'],
     [['--lisen', 'x'], 'unknown flag `--lisen`, did you mean `--listen`?'],
     [
       ['run', '--upstream', 'amqp://guest:guest@host'],
@@ -121,6 +164,28 @@ describe('called wrongly: one line on stderr, exit 2', () => {
     [['--config', '/nowhere.yaml'], '--config: /nowhere.yaml: no such file'],
   ])('%j', async (args, line) => {
     expect(await tracehare(args)).toEqual({ code: 2, stdout: '', stderr: `tracehare: ${line}\n` });
+  });
+
+  test('files that can not be used, at start as check tells it', async () => {
+    const key = file('key.pem', 'nothing');
+    const path = file('certificates.yaml', `listen:\n  tls:\n    cert: /nowhere/cert.pem\n    key: ${key}\n`);
+    const { code, stderr } = await tracehare(['--config', path]);
+    expect(code).toBe(2);
+    expect(stderr.split('\n')).toEqual([
+      `tracehare: ${path}:3:11: listen.tls.cert: /nowhere/cert.pem: no such file`,
+      `tracehare: ${path}:4:10: listen.tls.key: ${key}: holds no private key in PEM form, or one with a passphrase`,
+      '',
+    ]);
+    expect((await tracehare(['check', path])).stderr).toBe(stderr.replaceAll('tracehare: ', ''));
+  });
+
+  test.each([
+    [['--listen', ':5672'], '--listen: :5672 is where'],
+    [['--listen', 'localhost:5672'], '--listen: localhost:5672 is where'],
+  ])('%j without an upstream, where the broker is expected', async (args, begins) => {
+    const { code, stderr } = await tracehare(args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(new RegExp(`^tracehare: ${begins} the broker is expected .*--upstream.*\\n$`));
   });
 
   test('a wrong variable, and a wrong file at start', async () => {

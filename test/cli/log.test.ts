@@ -1,6 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { stripVTControlCharacters } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
 import { run } from '../../testing/processes.ts';
+import { startInTerminal } from '../../testing/terminal.ts';
+import { until } from '../../testing/wait.ts';
+import { program } from './built.ts';
 
 const log = fileURLToPath(new URL('../../src/app/log.ts', import.meta.url));
 
@@ -49,3 +53,29 @@ test.each(['password', 'token', 'secret', 'authorization', 'Authorization'])(
     expect(JSON.stringify(lines).match(/kept/g)).toHaveLength(10);
   },
 );
+
+test.each([
+  ['in colour', {}],
+  ['without, where NO_COLOR is set', { NO_COLOR: '1' }],
+])('on a terminal a line is for people, %s', async (_, env) => {
+  const args = [
+    process.execPath,
+    program,
+    '--listen=127.0.0.1:0',
+    '--admin=127.0.0.1:0',
+    '--upstream=amqp://127.0.0.1:1',
+  ];
+  const terminal = startInTerminal(args, { env: { PATH: process.env.PATH, TERM: 'xterm-256color', ...env } });
+  onTestFinished(async () => {
+    await terminal.kill();
+  });
+  await until(
+    () => terminal.output.includes('listening'),
+    () => terminal.output,
+  );
+  const [line] = stripVTControlCharacters(terminal.output).split('\r\n');
+  expect(line).toMatch(/^\[\d\d:\d\d:\d\d\.\d\d\d\] INFO: listening \{"version":.*"spans":"the live page only"/);
+  expect(terminal.output.includes('\x1b[')).toBe(!('NO_COLOR' in env));
+  terminal.type('\x03');
+  expect(await terminal.ended()).toBe(0);
+});

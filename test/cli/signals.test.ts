@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
@@ -96,6 +97,35 @@ test('SIGUSR2: told, and it runs on', async () => {
   expect(await end(child)).toBe(0);
 });
 
+test('SIGUSR1: nothing, no debugger above all', async () => {
+  const { child, lines } = await running();
+  signal(child, 'SIGUSR1');
+  // obeyed behind it
+  signal(child, 'SIGTERM');
+  expect(await end(child)).toBe(0);
+  expect(lines.join('\n')).not.toMatch(/debugger/i);
+});
+
+test('the start is told in one line: what it runs with, and where everything goes', async () => {
+  const { lines } = await running({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:s3cret@127.0.0.1:4318' } });
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const { level, time, listen, admin, ...rest } = JSON.parse(
+    lines.find((line) => line.includes('"listening"')) as string,
+  );
+  expect(rest).toEqual({
+    version,
+    upstream: 'amqp://127.0.0.1:1',
+    loss: 'returns',
+    config: 'none',
+    spans: 'http://127.0.0.1:4318/v1/traces (http/protobuf)',
+    metrics: `http://${admin}/metrics`,
+    msg: 'listening',
+  });
+  expect((await running()).lines.find((line) => line.includes('"listening"'))).toContain(
+    '"spans":"the live page only"',
+  );
+});
+
 test('every line on stderr is JSON with time, level and msg; a misspelt variable is one of them', async () => {
   const { child, lines } = await running({ env: { TRACEHARE_UPSTEAM: 'amqp://x' } });
   signal(child, 'SIGTERM');
@@ -115,4 +145,14 @@ test.each(['listen', 'admin'])('a taken port of --%s: one line that says what to
   const { code, stderr } = await tracehare([`--${flag}=127.0.0.1:${port}`, other, '--log-level=error']);
   const what = 'address already in use; stop what listens there or choose another port';
   expect({ code, stderr }).toEqual({ code: 1, stderr: `tracehare: --${flag} 127.0.0.1:${port}: ${what}\n` });
+});
+
+test.each([
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', 'not a URL such as http://127.0.0.1:4318'],
+  ['OTEL_EXPORTER_OTLP_CERTIFICATE', '/nowhere/ca.pem', '/nowhere/ca.pem: no such file'],
+  ['OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY', '/', '/: not readable: EISDIR'],
+])('%s: %j at start: one line, exit 2', async (variable, value, what) => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', [variable]: value };
+  const { code, stderr } = await tracehare(['--listen=127.0.0.1:0', '--admin=127.0.0.1:0', '--log-level=error'], env);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: `tracehare: ${variable}: ${what}\n` });
 });

@@ -62,6 +62,7 @@ function filledIn(expr: string, topic = '.*'): string {
     .replaceAll('$__range', '5m')
     .replaceAll('$pipeline', '.*')
     .replaceAll('$instance', '.*')
+    .replaceAll('$job', '.*')
     .replaceAll('${' + 'topic:regex}', topic.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
     .replaceAll('$topic', topic);
 }

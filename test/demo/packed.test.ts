@@ -102,7 +102,7 @@ test('the demo plays: the page answers, figures flow, spans leave by gRPC, Ctrl-
 test('what its help names is there', async () => {
   const options = { cwd: inHome('app'), env, ...user };
   const help = await run(program(), ['--help'], options);
-  expect(help.stdout.toString()).toContain('tracehare demo');
+  expect(help.stdout.toString()).toContain('tracehare run --help');
   const said = await run(program(), ['--version'], options);
   expect(said.stdout.toString().trim()).toBe(version);
   expect(existsSync(inHome('app', 'node_modules', 'tracehare', 'dist', 'plugins', 'plugin.d.ts'))).toBe(true);

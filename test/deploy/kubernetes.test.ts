@@ -121,26 +121,50 @@ describe.each(VARIANTS)('the %s', (variant) => {
     expect(podOf(deployment()).spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(timeout + CLOSING);
   });
 
-  test('is found by Prometheus, in one way', () => {
+  test('is found by Prometheus', () => {
     const { annotations = {} } = podOf(deployment()).metadata as { annotations?: Record<string, string> };
+    const port = String(sidecarOf(deployment()).ports[0].containerPort);
+    expect(annotations).toEqual(scraped(port));
     const [monitor] = rendered[variant].filter(({ kind }) => kind === 'PodMonitor');
-    if (monitor === undefined) {
-      const port = String(sidecarOf(deployment()).ports[0].containerPort);
-      expect(annotations).toEqual({
-        'prometheus.io/scrape': 'true',
-        'prometheus.io/path': '/metrics',
-        'prometheus.io/port': port,
-      });
-    } else {
-      const { selector, podMetricsEndpoints } = monitor.spec as {
-        selector: { matchLabels: object };
-        podMetricsEndpoints: object[];
-      };
-      expect(annotations).toEqual({});
-      expect(podOf(deployment()).metadata.labels).toMatchObject(selector.matchLabels);
-      expect(podMetricsEndpoints).toEqual([expect.objectContaining({ port: 'tracehare-admin', path: '/metrics' })]);
-    }
+    if (monitor === undefined) return;
+    const { selector, podMetricsEndpoints } = monitor.spec as {
+      selector: { matchLabels: object };
+      podMetricsEndpoints: object[];
+    };
+    expect(podOf(deployment()).metadata.labels).toMatchObject(selector.matchLabels);
+    expect(podMetricsEndpoints).toEqual([expect.objectContaining({ port: 'tracehare-admin', path: '/metrics' })]);
   });
+});
+
+const scraped = (port: string) => ({
+  'prometheus.io/scrape': 'true',
+  'prometheus.io/path': '/metrics',
+  'prometheus.io/port': port,
+});
+
+test.each([
+  ['auto', false, scraped('9673')],
+  ['auto', true, {}],
+  [true, true, scraped('9673')],
+  [false, false, {}],
+])('scrapeAnnotations %j, podMonitor.enabled %j: %j', async (scrapeAnnotations, enabled, expected) => {
+  const objects = await renderHelm({ tracehare: { scrapeAnnotations, podMonitor: { enabled } } });
+  const { annotations } = podOf(ofKind(objects, 'Deployment')).metadata as { annotations?: object };
+  expect(annotations).toEqual(expected);
+  expect(objects.some(({ kind }) => kind === 'PodMonitor')).toBe(enabled);
+});
+
+test('volumes and pull secrets of one’s own reach the pod', () => {
+  const { imagePullSecrets, volumes } = podOf(ofKind(rendered[VARIANTS[1]], 'Deployment')).spec as unknown as Record<
+    string,
+    object[]
+  >;
+  expect(imagePullSecrets).toEqual([{ name: 'registry' }]);
+  expect(volumes).toContainEqual(everything.extraVolumes[0]);
+  const { volumeMounts } = sidecarOf(ofKind(rendered[VARIANTS[1]], 'Deployment'));
+  expect(volumeMounts).toContainEqual(everything.extraVolumeMounts[0]);
+  const plain = podOf(ofKind(rendered[VARIANTS[0]], 'Deployment')).spec as unknown as Record<string, object[]>;
+  expect(plain.imagePullSecrets).toEqual([]);
 });
 
 test("the chart's default ports are those of the image and of the sidecar", () => {

@@ -91,6 +91,7 @@ test('with everything on, apps connect by TLS and the page opens with the token 
   const { ca, server, client } = makeCertificates(folder.path);
   const read = (path: string) => readFileSync(path, 'utf8');
   const secrets = {
+    'order-plugins': { 'priority.js': '' },
     'tracehare-admin': { bearer: 'correct-horse\n' },
     'app-tls': { 'tls.crt': read(server.cert), 'tls.key': read(server.key) },
     'broker-tls': { 'ca.crt': read(ca), 'tls.crt': read(client.cert), 'tls.key': read(client.key) },

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { OTEL_VARIABLES } from '../../scripts/otel-variables.ts';
+import { READ, UNREAD } from '../../src/telemetry/export/variables.ts';
 import { files, textOf } from './pages.ts';
 
 const SIGNALS = ['TRACES', 'METRICS', 'LOGS'];
@@ -8,18 +9,25 @@ const SIGNALS = ['TRACES', 'METRICS', 'LOGS'];
 function namesIn(text: string): string[] {
   return [...text.matchAll(/\bOTEL_[A-Z_]*(?:\$\{(signal|of)\}[A-Z_]*)?/g)].flatMap(([name, part]) => {
     if (part === undefined) return name.endsWith('_') || name === 'OTEL_BOUNDS' ? [] : [name];
-    return (part === 'of' ? ['BSP', 'BLRP'] : SIGNALS).map((value) => name.replace(/\$\{\w+\}/, value));
+    const names = (part === 'of' ? ['BSP', 'BLRP'] : SIGNALS).map((value) => name.replace(/\$\{\w+\}/, value));
+    return names.filter((each) => !each.endsWith('_'));
   });
 }
 
 const known = new Map(OTEL_VARIABLES.map((variable) => [variable.name, variable]));
-// the file's own variables are made of it, one by one
-const code = files('src/**/*.ts').filter((file) => !file.endsWith('config-file.ts'));
+// what a file says becomes variables, which are read as if they were set; a list of names reads none
+const code = files('src/**/*.ts').filter((file) => !/(config-file|variables)\.ts$/.test(file));
 const used = new Set(code.flatMap((file) => namesIn(textOf(file))));
 
 test('each variable that the code reads is in the table, as one that is read', () => {
   expect(used.size).toBeGreaterThan(30);
   expect([...used].filter((name) => !known.get(name)?.isRead)).toEqual([]);
+});
+
+test('those that are warned of when they are set in vain are the ones that the table says nothing reads', () => {
+  const named = (isRead: boolean) => OTEL_VARIABLES.filter((each) => each.isRead === isRead).map(({ name }) => name);
+  expect([...READ].sort()).toEqual(named(true).sort());
+  expect([...UNREAD].sort()).toEqual(named(false).sort());
 });
 
 test('no variable is there twice', () => {

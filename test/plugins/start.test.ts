@@ -17,7 +17,6 @@ function configured(module: string, files: Record<string, string>): string {
 
 describe('a plugin that can not be used is one clear line at the start, exit 2', () => {
   const cases: [string, string, Record<string, string>, RegExp][] = [
-    ['no such file', './gone.js', {}, /can't be loaded, as seen from .*tracehare\.yaml: Cannot find module/],
     ['no such package', 'no-such-package', {}, /can't be loaded.*: Cannot find package 'no-such-package'/],
     ['no module', './bad.js', { 'bad.js': 'export const = 1;' }, /can't be loaded.*; node --check tells where$/],
     ['no hook', './bad.js', { 'bad.js': none }, /exports none of onPublish, onDeliver, onEvent; export at least one/],
@@ -49,6 +48,13 @@ describe('a plugin that can not be used is one clear line at the start, exit 2',
       expect(lines[0].startsWith(`tracehare: plugin ${module}: `)).toBe(true);
     });
   }
+});
+
+test('a plugin that is not there is told as check tells it, exit 2', async () => {
+  const file = configured('./gone.js', {});
+  const { code, stderr } = await tracehare(['--config', file]);
+  const what = `plugins[0].module: ./gone.js: no such file, as seen from ${file}`;
+  expect({ code, stderr }).toEqual({ code: 2, stderr: `tracehare: ${file}:2:13: ${what}\n` });
 });
 
 describe('tracehare check', () => {

@@ -3,6 +3,7 @@ import { NO_BYTES } from '../../amqp/bytes.ts';
 import { MAX_FRAME } from '../../amqp/frames.ts';
 import { closeFrame } from '../../amqp/methods.ts';
 import { FRAME_OVERHEAD } from '../../amqp/spec.ts';
+import { speechOf } from '../../amqp/stranger.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { Ending } from '../ports/verdict.ts';
 import { FromApp, observedFromApp } from '../scanning/from-app.ts';
@@ -41,6 +42,7 @@ export interface ThreadScratch {
  */
 export class Connection {
   readonly id: number;
+  readonly #target: Upstream;
   readonly #plane: Plane;
   readonly #session: Session;
   readonly #app: Socket;
@@ -76,7 +78,8 @@ export class Connection {
     this.#session = session;
     this.#hold = new CloseHold(session);
     const lost = (): void => this.#pipe('frame_error');
-    const unknown = (): void => this.#pipe('unknown_protocol');
+    const client = `${app.remoteAddress}:${app.remotePort}`;
+    this.#target = upstream;
     this.#upstream = new Direction(plane, scratch.output, {
       name: 'upstream',
       from: app,
@@ -90,7 +93,10 @@ export class Connection {
           session.upstreamUnflushed.flushed(now);
         },
       },
-      unknown,
+      unknown: (opening) => {
+        plane.onMistake({ by: 'app', speaks: speechOf(opening), peer: client });
+        this.#pipe('unknown_protocol');
+      },
       heldBack: (now) => session.silence.heldBack(now),
       follow: (boundary, limiter) => new FromApp(session, boundary, scratch.runs.publishes, this, limiter, lost),
     });
@@ -112,7 +118,17 @@ export class Connection {
           session.downstreamUnflushed.flushed(now);
         },
       },
-      unknown,
+      unknown: (opening) => {
+        // to anything else it may answer what it likes
+        if (this.#upstream.speaks === 'AMQP 0-9-1')
+          plane.onMistake({
+            by: 'upstream',
+            speaks: speechOf(opening),
+            upstream: nameOf(this.#target),
+            tls: this.#target.tls,
+          });
+        this.#pipe('unknown_protocol');
+      },
       heldBack: () => session.inFlight.heldBack(),
       follow: (boundary, limiter) => new FromBroker(session, boundary, scratch.runs.deliveries, this, limiter, lost),
     });
@@ -122,7 +138,6 @@ export class Connection {
     this.#join(broker, app, this.#downstream, this.#upstream);
     const { clock, observer } = plane;
     const { host: brokerHost, port: brokerPort } = upstream;
-    const client = `${app.remoteAddress}:${app.remotePort}`;
     const at = clock.micros(clock.now());
     this.#ends = { peer: client, upstream: nameOf(upstream), openedAt: at / 1000 };
     observer.traffic.connections(1);
@@ -205,6 +220,14 @@ export class Connection {
     const now = clock.now();
     session.downstreamUnflushed.unsent(now);
     if (this.#appVanished && session.closing === undefined) session.inFlight.end(now);
+    const isMute = this.#upstream.speaks === 'AMQP 0-9-1' && this.#downstream.speaks === undefined;
+    if (isMute && !this.#appVanished && session.closing === undefined)
+      this.#plane.onMistake({
+        by: 'upstream',
+        speaks: 'nothing',
+        upstream: nameOf(this.#target),
+        tls: this.#target.tls,
+      });
     const closing: Closing = session.closing ?? { by: 'network', code: 0, text: '' };
     session.end('connection_lost', now);
     session.forget();

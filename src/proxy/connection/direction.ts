@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { FrameDecoder, type FrameVisitor } from '../../amqp/frames.ts';
-import { type Protocol, ProtocolDetector } from '../../amqp/protocol.ts';
+import { type Protocol, ProtocolDetector, type ProtocolName } from '../../amqp/protocol.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { Direction as DirectionName } from '../ports/observer.ts';
 import { RateLimiter } from '../routing/rate-limit.ts';
@@ -29,8 +29,8 @@ export interface DirectionParts<F extends Follower> {
   maxFrame?: number;
   /** who waits for `to` to be flushed */
   unflushed: { flushed(now: number): void };
-  /** what is spoken is not followed: all of the connection has to be a pipe */
-  unknown(): void;
+  /** what is spoken, by its first bytes, is not followed: all of the connection has to be a pipe */
+  unknown(opening: Uint8Array): void;
   /** the socket could not take all it was given */
   heldBack?: (now: number) => void;
   follow(boundary: FrameBoundary, limiter: RateLimiter): F;
@@ -45,6 +45,8 @@ export class Direction<F extends Follower> implements Protocol {
   readonly relay: Relay;
   /** what reads it: at first to find out what is spoken */
   #protocol: Protocol;
+  /** undefined: too little has come to tell */
+  speaks: ProtocolName | undefined;
 
   constructor(plane: Plane, scratch: Scratch, parts: DirectionParts<F>) {
     const { name, from, to, by, observed, maxFrame, unflushed, unknown, heldBack, follow } = parts;
@@ -56,9 +58,10 @@ export class Direction<F extends Follower> implements Protocol {
     this.#protocol = new ProtocolDetector(
       by,
       (buf, start, end) => this.follower.raw(buf, start, end, -1),
-      (name) => {
+      (name, opening) => {
         this.#protocol = this.decoder;
-        if (name !== 'AMQP 0-9-1') unknown();
+        this.speaks = name;
+        if (name !== 'AMQP 0-9-1') unknown(opening);
         return this.decoder;
       },
     );

@@ -22,7 +22,8 @@ export class Handshakes {
   readonly #server: Server;
   readonly #underWay = new Map<string, Handshake>();
 
-  constructor(tls: TlsSettings) {
+  /** `failed` is told why a handshake failed, a peer that went away left out. */
+  constructor(tls: TlsSettings, failed: (code: string, peer: string) => void) {
     this.#server = createServer({ ...tls, noDelay: true, pauseOnConnect: true, highWaterMark: HIGH_WATER_MARK });
     this.#server.on('secureConnection', (secured: TLSSocket) => {
       // until here the app's end was the end of it; from here on it may end its side and still listen
@@ -33,7 +34,12 @@ export class Handshakes {
       else this.#end(peer, handshake, secured);
     });
     // no certificate, one that is not trusted, no TLS at all: nothing of it is to be kept
-    this.#server.on('tlsClientError', (_, secured) => secured.destroy());
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, secured) => {
+      // an app whose certificate was refused is told of by a mere reset
+      const code = secured.authorizationError ? String(secured.authorizationError) : error.code;
+      if (code !== undefined && code !== 'ECONNRESET') failed(code, peerOf(secured));
+      secured.destroy();
+    });
   }
 
   /** For handshakes to come. */
@@ -64,4 +70,4 @@ export class Handshakes {
 }
 
 /** Tells the connections of one port apart. */
-const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress}:${remotePort}`;

@@ -50,7 +50,7 @@ export class Listener {
     this.#tls = tls;
     this.#ids = firstId;
     this.#idStep = idStep;
-    this.#handshakes = tls && new Handshakes(tls);
+    this.#handshakes = tls && new Handshakes(tls, (code, peer) => plane.onMistake({ by: 'app in TLS', code, peer }));
     // with TLS, an app that ends its side before its handshake has gone; without, its end is passed on to the broker
     const options = { allowHalfOpen: tls === undefined, highWaterMark: HIGH_WATER_MARK };
     this.#server = createServer({ ...options, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));

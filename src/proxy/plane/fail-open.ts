@@ -99,7 +99,14 @@ export function failOpenMiddleware(middleware: Middleware, failed: () => void): 
 export function failOpenInterceptor(interceptor: Interceptor, failed: () => void): Interceptor {
   return {
     headers: interceptor.headers,
-    headersOf: (added) => interceptor.headersOf(added),
+    headersOf(added) {
+      try {
+        return interceptor.headersOf(added);
+      } catch {
+        failed();
+        return 0;
+      }
+    },
     readContext(header, context) {
       context.traced = false;
       try {

@@ -3,6 +3,7 @@ import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
+import type { Mistake } from '../ports/mistake.ts';
 import type { DeliveryTally, Observer, PublishTally } from '../ports/observer.ts';
 import { isPlain } from '../routing/plain.ts';
 import { RouteTables } from '../routing/route-tables.ts';
@@ -93,6 +94,8 @@ export class Plane {
   readonly watch: Watch;
   /** names take too much memory: `age` is to be called soon, but not within a message */
   onCrowded: () => void = () => {};
+  /** may be called often for the same */
+  onMistake: (mistake: Mistake) => void = () => {};
   /** every new connection is a plain pipe */
   bypass = false;
   /** code of the user's; undefined: there is none */

@@ -1,7 +1,14 @@
 import { lookup } from 'node:dns';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContextOptions } from 'node:tls';
+import {
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
 import { isOutOfDescriptors, OutOfDescriptors } from './descriptors.ts';
+import { dialError } from './handshake-error.ts';
 import { HIGH_WATER_MARK } from './relay.ts';
 import { reading } from './socket-reader.ts';
 
@@ -26,11 +33,18 @@ export interface DialOptions {
   refusal?(): string | undefined;
   /** whether a connection to this address and port would come back to us */
   isOurs?(address: string, port: number): boolean;
-  /** told of every attempt that says something of the upstream */
-  result(upstream: Upstream, error: Error | undefined): void;
+  /** told of every attempt that says something of the upstream; `life` is its certificate's */
+  result(upstream: Upstream, error: Error | undefined, life?: CertificateLife): void;
 }
 
-export const nameOf = ({ host, port }: Upstream): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** ms since the epoch */
+export interface CertificateLife {
+  begins: number;
+  ends: number;
+}
+
+export const nameOf = ({ host, port }: Pick<Upstream, 'host' | 'port'>): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** An upstream that turns out to be this Tracehare. */
 class OwnUpstream extends Error {
@@ -57,6 +71,8 @@ const lookUpOthers =
 export class Dialer {
   #options: DialOptions;
   #current = 0;
+  /** made once: it holds all the CAs there are */
+  #context: SecureContext | undefined;
 
   constructor(options: DialOptions) {
     this.#options = options;
@@ -65,6 +81,7 @@ export class Dialer {
   /** For connections to come. */
   configure(changed: Pick<DialOptions, 'security' | 'timeout'>): void {
     this.#options = { ...this.#options, ...changed };
+    this.#context = undefined;
   }
 
   /**
@@ -81,12 +98,12 @@ export class Dialer {
         const refusal = this.#options.refusal?.();
         if (refusal !== undefined) throw new Error(refusal);
         const socket = await this.#open(upstream);
-        result(upstream, undefined);
+        result(upstream, undefined, lifeOf(socket));
         this.#current = index;
         return { socket, upstream };
       } catch (error) {
         if (isOutOfDescriptors(error)) throw new OutOfDescriptors();
-        failure = error as Error;
+        failure = dialError(error as Error, upstream.tls);
         result(upstream, failure);
       }
     }
@@ -102,11 +119,17 @@ export class Dialer {
     const common = { host, port, lookup, noDelay: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK };
     const { reader, of } = reading();
     return new Promise((resolve, reject) => {
-      const { serverName, verify, ...context } = security;
+      const { serverName, verify, ...secrets } = security;
+      if (upstream.tls) this.#context ??= createSecureContext(secrets);
       // SNI can't be an address; without it the certificate is held against the address itself
       const servername = serverName ?? (isIP(host) ? '' : host);
       const socket = upstream.tls
-        ? connectTls({ ...common, ...context, servername, rejectUnauthorized: verify })
+        ? connectTls({
+            ...common,
+            secureContext: this.#context,
+            servername,
+            rejectUnauthorized: verify,
+          })
         : connect({ ...common, onread: reader.onread });
       if (!upstream.tls) of(socket);
       // whoever gets it says when to read
@@ -124,4 +147,11 @@ export class Dialer {
       });
     });
   }
+}
+
+/** Of the certificate that the other side showed; undefined without TLS. */
+function lifeOf(socket: Socket): CertificateLife | undefined {
+  const certificate = 'getPeerX509Certificate' in socket && (socket as TLSSocket).getPeerX509Certificate();
+  if (!certificate) return undefined;
+  return { begins: certificate.validFromDate.getTime(), ends: certificate.validToDate.getTime() };
 }

@@ -6,6 +6,7 @@ import {
   parseConfigFile,
 } from '@opentelemetry/configuration';
 import type { Signal } from '../traces/environment.ts';
+import { VariableError } from './exporters.ts';
 
 type Tree = Record<string, unknown>;
 type Variables = Record<string, string>;
@@ -46,7 +47,7 @@ function parsed(path: string): ConfigurationModel {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? `${path}: no such file` : message.replace(/\s*\n\s*/g, '; ');
-    throw new Error(`OTEL_CONFIG_FILE: ${why}`);
+    throw new VariableError(`OTEL_CONFIG_FILE: ${why}`);
   }
 }
 

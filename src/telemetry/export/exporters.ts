@@ -1,14 +1,22 @@
+import { readFileSync } from 'node:fs';
 import type { Environment } from '../traces/environment.ts';
-import { otlpEndpoint, otlpProtocol, type Signal, whole } from '../traces/environment.ts';
+import { otlpEndpoint, otlpProtocol, type Signal, text, whole } from '../traces/environment.ts';
 import type { TracingLog } from './diagnostics.ts';
 import type { Destination, QueueLimits } from './queue.ts';
 import { SdkDestination } from './sdk-exporter.ts';
 import type { SpanOrigin } from './spans.ts';
 
+/** A variable that can't be obeyed; `message` is the one line that says which and why. */
+export class VariableError extends Error {
+  override name = 'VariableError';
+  readonly code = 'ERR_OTEL_VARIABLE';
+}
+
 /**
  * The exporters of the given names. They read their OTEL_EXPORTER_OTLP_* variables (endpoint,
  * headers, certificates, compression, timeout) from `process.env` themselves.
- * Throws a clear line if the endpoint is no URL: the SDK would go to localhost instead.
+ * Throws VariableError if the endpoint is no URL or a file can't be read: the SDK would go to localhost instead, and
+ * trust whom it likes.
  */
 export function createDestinations(
   names: string[],
@@ -45,13 +53,14 @@ async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: Tracing
 
 const PROTOCOLS = ['grpc', 'http/json', 'http/protobuf'] as const;
 
-/** The protocol of a signal, once its variables are found to be of use. Throws a clear line if the endpoint is no URL. */
+/** The protocol of a signal, once its variables are found to be of use. Throws VariableError if they are not. */
 export function checkOtlp(env: Environment, signal: Signal, log: TracingLog): (typeof PROTOCOLS)[number] {
   const wanted = otlpProtocol(env, signal);
   const protocol = PROTOCOLS.find((each) => each === wanted);
   if (protocol === undefined)
     log.warn(`OTEL_EXPORTER_OTLP_PROTOCOL: '${wanted}' is none of ${PROTOCOLS.join(', ')}; using the last`);
   checkEndpoint(env, signal, wanted);
+  checkFiles(env, signal);
   return protocol ?? 'http/protobuf';
 }
 
@@ -64,7 +73,22 @@ function checkEndpoint(env: Environment, signal: Signal, protocol: string): void
   const schemes = grpc ? ['http:', 'https:', 'unix:'] : ['http:', 'https:'];
   if (url !== null && schemes.includes(url.protocol)) return;
   // The value is not repeated: an address may hold a password.
-  throw new Error(`${endpoint.variable}: not a URL such as http://127.0.0.1:${grpc ? 4317 : 4318}`);
+  throw new VariableError(`${endpoint.variable}: not a URL such as http://127.0.0.1:${grpc ? 4317 : 4318}`);
+}
+
+function checkFiles(env: Environment, signal: Signal): void {
+  for (const name of ['CERTIFICATE', 'CLIENT_CERTIFICATE', 'CLIENT_KEY']) {
+    const own = `OTEL_EXPORTER_OTLP_${signal}_${name}`;
+    const variable = text(env[own]) === undefined ? `OTEL_EXPORTER_OTLP_${name}` : own;
+    const path = text(env[variable])?.trim();
+    if (path === undefined) continue;
+    try {
+      readFileSync(path);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new VariableError(`${variable}: ${path}: ${code === 'ENOENT' ? 'no such file' : `not readable: ${code}`}`);
+    }
+  }
 }
 
 /** `of`: spans (BSP), or log records (BLRP), which by default wait less long. */

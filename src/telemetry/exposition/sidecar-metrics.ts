@@ -201,6 +201,18 @@ export const REGISTERED = {
     type: 'gauge',
     labels: ['type'],
   },
+  adminChanges: {
+    name: 'tracehare_admin_changes_total',
+    help: 'What was changed through the admin server: fault_added, fault_ended, bypass_on, bypass_off.',
+    type: 'counter',
+    labels: ['change'],
+  },
+  certificateEnds: {
+    name: 'tracehare_certificate_expiry_timestamp_seconds',
+    help: 'When a certificate ends: one of the configuration, or the one a broker showed last (upstream); seconds since the epoch.',
+    type: 'gauge',
+    labels: ['certificate', 'upstream'],
+  },
   pluginErrors: {
     name: 'tracehare_plugin_errors_total',
     help: 'Calls of a plugin that threw, returned a promise or no valid decision; the message passed as without it.',

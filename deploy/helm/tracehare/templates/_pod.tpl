@@ -1,10 +1,11 @@
 {{/*
 What an app's chart includes into its pods, each with the context of this chart:
 
-  labels:           {{ include "tracehare.podLabels" .Subcharts.tracehare }}
-  annotations:      {{ include "tracehare.podAnnotations" .Subcharts.tracehare }}
-  initContainers:   {{ include "tracehare.sidecar" .Subcharts.tracehare }}
-  volumes:          {{ include "tracehare.volumes" .Subcharts.tracehare }}
+  labels:             {{ include "tracehare.podLabels" .Subcharts.tracehare }}
+  annotations:        {{ include "tracehare.podAnnotations" .Subcharts.tracehare }}
+  imagePullSecrets:   {{ include "tracehare.imagePullSecrets" .Subcharts.tracehare }}
+  initContainers:     {{ include "tracehare.sidecar" .Subcharts.tracehare }}
+  volumes:            {{ include "tracehare.volumes" .Subcharts.tracehare }}
 */}}
 
 {{- define "tracehare.configMap" -}}
@@ -16,12 +17,21 @@ tracehare: {{ .Release.Name }}
 {{- end }}
 
 {{- define "tracehare.podAnnotations" -}}
-{{- if and .Values.scrapeAnnotations (not .Values.podMonitor.enabled) -}}
+{{- $beside := and (eq (toString .Values.scrapeAnnotations) "auto") (not .Values.podMonitor.enabled) -}}
+{{- if or $beside (eq (toString .Values.scrapeAnnotations) "true") -}}
 prometheus.io/scrape: "true"
 prometheus.io/path: /metrics
 prometheus.io/port: {{ .Values.admin.port | quote }}
 {{- else -}}
 {}
+{{- end }}
+{{- end }}
+
+{{- define "tracehare.imagePullSecrets" -}}
+{{- range .Values.image.pullSecrets }}
+- name: {{ . }}
+{{- else -}}
+[]
 {{- end }}
 {{- end }}
 
@@ -87,6 +97,9 @@ prometheus.io/port: {{ .Values.admin.port | quote }}
       mountPath: /etc/tracehare/upstream-tls
       readOnly: true
     {{- end }}
+    {{- with .Values.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
 
 {{- define "tracehare.volumes" -}}
@@ -107,5 +120,8 @@ prometheus.io/port: {{ .Values.admin.port | quote }}
 - name: tracehare-upstream-tls
   secret:
     secretName: {{ . }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
