@@ -37,7 +37,7 @@ import { ThreadReports } from './thread-reports.ts';
 import { Upstreams } from './upstreams.ts';
 
 const SNAPSHOT_MS = 1000;
-/** A drain lasts drain.timeout, 4 s for connections to close, 5 for spans and 1 for scrapes; what lasts longer hangs. */
+/** A drain lasts drain.timeout, 4 s for connections to close, 5 for what is exported and 1 for scrapes; what lasts longer hangs. */
 const DRAIN_MARGIN_MS = 15_000;
 
 export interface RunningApp {
@@ -251,10 +251,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       step = 'events';
       await events.drain();
       clearInterval(snapshots);
-      step = 'spans';
-      await sink.shutdown();
-      step = 'metrics and log records';
-      await pushes.shutdown();
+      step = 'exports';
+      await Promise.all([sink.shutdown(), pushes.shutdown()]);
       step = 'scrapes';
       await admin.close();
       clearTimeout(late);
