@@ -166,6 +166,31 @@ describe.each([
   });
 });
 
+test.each([
+  ['without headers', []],
+  ['with a b3', [B3]],
+  ['with a traceparent', [W3C]],
+])('a message %s gets the same, wherever the chunk ends', (_, headers) => {
+  const bytes = publish({ exchange: 'orders', routingKey: 'eu', body: 3, headers });
+  const { rig, publishes } = site(ALL);
+  const names = [...publishes(headers).keys()].sort();
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const written: Buffer[] = [];
+    const write = rig.broker.write.bind(rig.broker);
+    rig.broker.write = (chunk, then) => {
+      written.push(Buffer.from(chunk));
+      return write(chunk, then);
+    };
+    rig.app.receive(Buffer.from(bytes.subarray(0, cut)));
+    rig.app.receive(Buffer.from(bytes.subarray(cut)));
+    rig.broker.write = write;
+    const [, header] = split(Buffer.concat(written)).frames;
+    const all = textsOf(decodeHeader(header).entries ?? []);
+    expect([...all.keys()].sort()).toEqual(names);
+    expect(all.get('uber-trace-id')).toContain(all.get('traceparent')?.slice(3, 35));
+  }
+});
+
 test('where both are there, traceparent is continued and neither is touched', () => {
   const { publishes, told } = site('b3');
   const headers = [W3C, B3, string('tracestate', 'a=b')];
