@@ -1,18 +1,39 @@
 // Makes dist: the program with the packages it needs, in some forty files of which a start reads twenty
 // instead of five hundred, and of a package only what is used. Beside it dist/licenses.txt, the texts that
-// the packages' licenses ask to go with each copy.
+// the packages' licenses ask to go with each copy, and dist/page.html, the live page by itself: the program has it in
+// a file that is read when somebody looks, tests of single parts read this one.
 import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'rolldown';
+import { bundlePage } from './bundle-page.ts';
 
-const licenses: Plugin = {
-  name: 'licenses',
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const page = await bundlePage(ROOT);
+
+const besides: Plugin = {
+  name: 'besides',
   generateBundle() {
     const folder = /^\/.*\/node_modules\/(@[^/]+\/)?[^/]+/;
-    const folders = new Set([...this.getModuleIds()].flatMap((id) => folder.exec(id)?.[0] ?? []));
+    const folders = new Set([...this.getModuleIds(), ...page.modules].flatMap((id) => folder.exec(id)?.[0] ?? []));
     this.emitFile({ type: 'asset', fileName: 'licenses.txt', source: [...folders].sort().map(notice).join('\n') });
+    this.emitFile({ type: 'asset', fileName: 'page.html', source: page.html });
+  },
+};
+
+const PAGE_MODULE = join(ROOT, 'src/page-text.ts');
+const PAGE_TEXT = '\0page';
+
+/** The page's text in the program, and not in memory before somebody looks. */
+const pageWithin: Plugin = {
+  name: 'page-within',
+  resolveId: (id) => (id === PAGE_TEXT ? id : undefined),
+  load(id) {
+    if (id === PAGE_TEXT) return `export default ${JSON.stringify(page.html)};`;
+    return id === PAGE_MODULE
+      ? `export const pageText = async () => (await import(${JSON.stringify(PAGE_TEXT)})).default;`
+      : undefined;
   },
 };
 
@@ -78,10 +99,10 @@ function notice(folder: string): string {
 }
 
 await build({
-  cwd: fileURLToPath(new URL('..', import.meta.url)),
+  cwd: ROOT,
   input: ['src/main.ts', 'src/threads/traffic.ts'],
   platform: 'node',
   output: { dir: 'dist', cleanDir: true, entryFileNames: '[name].js', chunkFileNames: '[name].js', sourcemap: true },
   treeshake: { propertyReadSideEffects: false },
-  plugins: [builtins, lateRequires, licenses],
+  plugins: [pageWithin, builtins, lateRequires, besides],
 });

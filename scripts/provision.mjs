@@ -1,6 +1,6 @@
 // Makes sure the programs that tests and demo need are installed.
 //
-//   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [openssl] [systemd]
+//   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [openssl] [systemd] [chromium]
 //                              [kubernetes-tools] [debootstrap]
 //
 // Without names: all that `npm test` needs, which is all but the last. On Debian (or a relative) as root, what is missing is installed with
@@ -43,6 +43,7 @@ const PROGRAMS = {
   pika: { package: 'python3-pika', found: pikaPython },
   'amqp-tools': { package: 'amqp-tools', found: () => commandPath('amqp-publish') },
   openssl: { package: 'openssl', found: () => commandPath('openssl') },
+  chromium: { package: 'chromium', found: () => commandPath('chromium') },
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },
   // what it takes to unpack them
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },

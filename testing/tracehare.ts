@@ -12,6 +12,8 @@ const PROGRAM = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 export interface TracehareOptions {
   /** default: port 0 on 127.0.0.1 */
   listen?: string;
+  /** default: port 0 on 127.0.0.1, and on 127.0.0.1 in any case */
+  admin?: string;
   /** value of --upstream; not given where the configuration has it */
   upstream?: string;
   /** further flags, e.g. `['--loss', 'off']` */
@@ -54,7 +56,7 @@ export interface Tracehare {
 export async function startTracehare(options: TracehareOptions = {}): Promise<Tracehare> {
   const folder = temporaryFolder('sidecar');
   const args = [...(options.nodeArgs ?? []), PROGRAM, '--listen', options.listen ?? '127.0.0.1:0'];
-  args.push('--admin', '127.0.0.1:0');
+  args.push('--admin', options.admin ?? '127.0.0.1:0');
   if (options.upstream !== undefined) args.push('--upstream', options.upstream);
   if (options.config !== undefined) {
     const file = join(folder.path, 'tracehare.yaml');

@@ -60,10 +60,18 @@ export function finish<Made extends Shape>(
   query: (query: Query, refId: string) => DataqueryBuilder,
 ): Made {
   const { title, description, unit, bad, queries, width, height = 8 } = spec;
-  panel.title(title).description(description).unit(unit).thresholds(thresholds(bad));
+  panel.title(title).description(described(description, queries)).unit(unit).thresholds(thresholds(bad));
   panel.datasource(PROMETHEUS).span(width).height(height);
   for (const [index, each] of queries.entries()) panel.withTarget(query(each, String.fromCharCode(65 + index)));
   return panel;
+}
+
+/** Colons in a name are what Prometheus keeps for recording rules: an empty panel has to say what it lacks. */
+export const RECORDED = /\b[a-z_]+:\w+(:\w+)?\b/;
+
+function described(description: string, queries: Query[]): string {
+  if (!queries.some(({ expr }) => RECORDED.test(expr))) return description;
+  return `${description} Empty without the recording rules of dashboards/prometheus/rules in Prometheus.`;
 }
 
 function thresholds(bad: Common['bad']): ThresholdsConfigBuilder {

@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pageText } from '../page-text.ts';
 import { Access, type AccessSettings, type Refusal } from './access.ts';
 import { Answers } from './answers.ts';
 import { Changes } from './changes.ts';
 import { Crowd } from './crowd.ts';
 import { Events } from './events.ts';
-import { PAGE, PAGE_POLICY } from './page.ts';
+import { type Page, pageOf } from './page.ts';
 import { anyText, NotFound, parameters, QueryError } from './parameters.ts';
 import { type PeerSettings, Peers } from './peers.ts';
 import {
@@ -106,6 +107,7 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
   const answers = new Answers(sources, peers);
   const changes = new Changes(sources.changes);
   const events = new Events(answers, sources, peers);
+  let page: Page | undefined;
   const upstreamReachable = shared(() => sources.upstreamReachable());
   const guarded =
     (handler: Handler): Handler =>
@@ -128,12 +130,17 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
     ],
     [
       '/',
-      guarded(() => ({
-        status: 200,
-        contentType: 'text/html; charset=utf-8',
-        body: PAGE,
-        headers: { 'Content-Security-Policy': PAGE_POLICY },
-      })),
+      guarded(async () => {
+        // not before somebody looks
+        page ??= pageOf(await pageText());
+        const { html, policy } = page;
+        return {
+          status: 200,
+          contentType: 'text/html; charset=utf-8',
+          body: html,
+          headers: { 'Content-Security-Policy': policy },
+        };
+      }),
     ],
     [
       '/api/sidecar',

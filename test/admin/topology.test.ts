@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import type { TopologyAnswer, TopologyQuery } from '../../src/api.ts';
-import { showPage } from './page-rig.ts';
 import { ask, start } from './serving.ts';
 
 const MAP: Omit<TopologyAnswer, 'sidecars'> = {
@@ -52,11 +51,4 @@ test('/api/topology is shown to whom /api/state is shown', async () => {
   expect((await ask(guarded.address, '/api/topology')).status).toBe(401);
   const authorization = 'Bearer secret';
   expect((await ask(guarded.address, '/api/topology', { headers: { authorization } })).status).toBe(200);
-});
-
-test('the page lists who talks to whom', async () => {
-  const { address } = await start({ topology: () => MAP });
-  const page = await showPage(address);
-  expect(page.texts('map')).toEqual([['publish', 'app shop → exchange orders<b>', '/', '1,200, lost 3', '2.5 /s']]);
-  expect(page.text('map-more')).toBe('1 in all, at /api/topology');
 });

@@ -49,6 +49,13 @@ describe.each(committed)('%s', (_, dashboard) => {
   const panels = panelsOf(dashboard);
   const names = variablesOf(dashboard).map(({ name }) => name);
 
+  test('a panel that reads recorded series says so, and no other does', () => {
+    for (const panel of panels) {
+      const recorded = queriesOf(panel).some(({ expr }) => /\b[a-z_]+:\w+/.test(expr.replaceAll(/"[^"]*"/g, '')));
+      expect(panel.description?.includes('Empty without the recording rules'), panel.title).toBe(recorded);
+    }
+  });
+
   test('every panel has a title of its own, a description, a unit and thresholds', () => {
     expect(panels.length).toBeGreaterThan(10);
     expect(new Set(panels.map(({ title }) => title)).size).toBe(panels.length);

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { settings } from '../../src/config/settings.ts';
+import { compilePattern } from '../../src/rules/pattern.ts';
 import { temporaryFolder } from '../../testing/folder.ts';
 import { tracehare } from '../cli/built.ts';
 import { problems } from './kubernetes-schema.ts';
@@ -222,6 +223,22 @@ describe('the Kustomize components', () => {
       expect(podOf(after).spec[list]).toEqual(expect.arrayContaining(own));
     }
     expect(podOf(after).metadata.labels).toMatchObject(podOf(before).metadata.labels as object);
+  });
+
+  test('have an example whose rules match what its own app publishes', () => {
+    const [app] = podOf(parse(text('deploy/kustomize/example/app.yaml')) as Manifest).spec.containers as {
+      args: string[];
+    }[];
+    const source = text(app.args[0].replace('demo/', 'src/demo/apps/'));
+    const names = [...source.matchAll(/'([a-z.]+)'/g)].map(([, name]) => name);
+    const { rules } = parse(text('deploy/kustomize/example/tracehare.yaml'));
+    expect(rules.length).toBeGreaterThan(0);
+    for (const { match } of rules)
+      for (const pattern of [match.exchange, match.routingKey])
+        expect(
+          names.some((name) => compilePattern(pattern).match(name) !== undefined),
+          pattern,
+        ).toBe(true);
   });
 
   test('inject into what is labelled, a StatefulSet too, and into nothing else', async () => {

@@ -8,6 +8,7 @@ import { run } from '../../testing/processes.ts';
 
 /** What the tests look at of a container. */
 export interface Container {
+  args?: string[];
   name: string;
   image: string;
   restartPolicy?: string;

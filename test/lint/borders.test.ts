@@ -31,7 +31,7 @@ const foldersIn = (parent: string): string[] =>
     .map(({ name }) => `${parent}/${name}`);
 
 /** Folders whose own folders have a border each. */
-const PARTED = ['src', 'src/proxy', 'src/telemetry'];
+const PARTED = ['src', 'src/page', 'src/proxy', 'src/telemetry'];
 const folders = [...PARTED.flatMap(foldersIn).filter((each) => !PARTED.includes(each)), 'testing', 'bench'];
 
 test.each(folders)('%s has a border, with its reason', (folder) => {
@@ -86,4 +86,11 @@ test('the main thread loads nothing that touches traffic', () => {
   const traffic = ['scanning', 'connection', 'publishing', 'delivering', 'open-messages', 'fault-path', 'plane'];
   const rooms = traffic.map((each) => `proxy/${each}`);
   expect(inFolders(loaded, [...rooms, 'telemetry/recording', 'telemetry/propagation'])).toEqual([]);
+});
+
+test('the page loads nothing of the sidecar, and the sidecar nothing of the page', () => {
+  const page = loadedWith('src/page/main.tsx');
+  expect(inFolders(page, ['page/views', 'page/data'])).not.toEqual([]);
+  expect(page.filter((path) => !path.startsWith('src/page/'))).toEqual([]);
+  expect(inFolders([...loadedWith('src/main.ts'), ...loadedWith('src/threads/traffic.ts')], ['page'])).toEqual([]);
 });
