@@ -7,7 +7,7 @@ import { didYouMean } from '../config/nearest.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
-import { spansGoTo } from '../telemetry/export/destination.ts';
+import { pushedTo, spansGoTo } from '../telemetry/export/destination.ts';
 import { tellLosses } from '../telemetry/export/log-records.ts';
 import { createSpanSink, observeSpans } from '../telemetry/export/sink.ts';
 import { variableMistakes } from '../telemetry/export/variables.ts';
@@ -46,6 +46,9 @@ export interface RunningApp {
   admin: string;
   /** where spans go */
   spans: string;
+  /** where metrics and log records are sent to; '' for nowhere */
+  metrics: string;
+  logs: string;
   /** Resolves when the last connection is gone and everything is closed. */
   drain(): Promise<void>;
   /** New connections become plain pipes. */
@@ -229,6 +232,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     listen,
     admin: admin.address,
     spans: spansGoTo(process.env),
+    metrics: pushedTo(process.env, 'METRICS'),
+    logs: pushedTo(process.env, 'LOGS'),
     bypass() {
       overlay.bypass = true;
       running = overlay.over(base);

@@ -209,3 +209,25 @@ test('over gRPC and without a file, the bundle does the same', async () => {
   }
   expect(grpc.metrics.flat().some(({ name }) => name === 'tracehare_build_info')).toBe(true);
 });
+
+test('the start says where all of it goes', async () => {
+  const sidecar = await startTracehare({
+    upstream: `amqp://127.0.0.1:${vhost.port}`,
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      OTEL_METRICS_EXPORTER: 'otlp,console',
+      OTEL_LOGS_EXPORTER: 'otlp',
+      OTEL_METRIC_EXPORT_INTERVAL: '50',
+    },
+  });
+  try {
+    const line = sidecar.log.find(({ msg }) => msg === 'listening');
+    expect(line).toMatchObject({
+      spans: `${receiver.url}/v1/traces (http/protobuf)`,
+      metrics: `http://127.0.0.1:${sidecar.adminPort}/metrics, ${receiver.url}/v1/metrics (http/protobuf), stdout`,
+      logs: `${receiver.url}/v1/logs (http/protobuf)`,
+    });
+  } finally {
+    expect(await sidecar.stop()).toBe(0);
+  }
+});

@@ -36,6 +36,15 @@ export function createExportReport(
   };
 }
 
+let isStdoutWatched = false;
+
+/** Before something is exported to the console: whoever reads standard output may go, and nothing else may end with that. */
+export function outliveStdout(): void {
+  if (isStdoutWatched) return;
+  isStdoutWatched = true;
+  process.stdout.on('error', () => {});
+}
+
 /** Exports that want the SDK's log as ours. */
 let users = 0;
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Environment } from '../traces/environment.ts';
 import { otlpEndpoint, otlpProtocol, type Signal, text, whole } from '../traces/environment.ts';
-import type { TracingLog } from './diagnostics.ts';
+import { outliveStdout, type TracingLog } from './diagnostics.ts';
 import type { Destination, QueueLimits } from './queue.ts';
 import { SdkDestination } from './sdk-exporter.ts';
 import type { SpanOrigin } from './spans.ts';
@@ -31,6 +31,7 @@ export function createDestinations(
 
 async function consoleOutput(origin: SpanOrigin): Promise<Destination> {
   const { ConsoleSpanExporter } = await import('@opentelemetry/sdk-trace');
+  outliveStdout();
   return new SdkDestination(new ConsoleSpanExporter(), origin);
 }
 

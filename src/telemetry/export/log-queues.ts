@@ -3,7 +3,7 @@ import { cleanAttributes } from '@opentelemetry/core';
 import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { ConsoleLogRecordExporter, type LogRecordExporter, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { type Environment, text, whole } from '../traces/environment.ts';
-import { createExportReport, startDiagnostics, type TracingLog } from './diagnostics.ts';
+import { createExportReport, outliveStdout, startDiagnostics, type TracingLog } from './diagnostics.ts';
 import { checkOtlp, queueLimits } from './exporters.ts';
 import type { LogRecordOptions, LogRecords, Severity, Told } from './log-records.ts';
 import { resourceOf } from './provider.ts';
@@ -31,6 +31,7 @@ export async function startLogRecords(names: string[], options: LogRecordOptions
   const resource = await resourceOf(env, options);
   // one object for all: the serializers group by it
   const instrumentationScope = { name: 'tracehare', version };
+  if (names.includes('console')) outliveStdout();
   const exporters = await Promise.all(
     names.map((name) => (name === 'console' ? new ConsoleLogRecordExporter() : otlpExporter(env, log))),
   );

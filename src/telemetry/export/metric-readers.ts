@@ -8,7 +8,7 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import { type Environment, text, whole } from '../traces/environment.ts';
-import { createExportReport, startDiagnostics, type TracingLog } from './diagnostics.ts';
+import { createExportReport, outliveStdout, startDiagnostics, type TracingLog } from './diagnostics.ts';
 import { checkOtlp } from './exporters.ts';
 import { MetricSource } from './metric-source.ts';
 import type { MetricPush, MetricPushOptions } from './metrics.ts';
@@ -30,6 +30,7 @@ export async function startMetricReaders(names: string[], options: MetricPushOpt
   const isDelta = wantsDelta(env, log);
   const isExplicit = wantsExplicit(env, log);
   const { interval, timeout } = intervals(env, log);
+  if (names.includes('console')) outliveStdout();
   const readers = await Promise.all(
     names.map(async (name) => {
       const source = new MetricSource({ read, scope: { name: 'tracehare', version }, isDelta, isExplicit });
