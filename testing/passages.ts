@@ -52,7 +52,7 @@ export function passageOf(event: Ended): Passage {
     [SAMPLED]: event.sampled,
   };
   const more: More = {
-    ...{ traceState, messageId, correlationId, fault },
+    ...{ traceState, messageId, correlationId, fault, baggage: event.baggage },
     ...(isPublish
       ? { replyCode: event.replyCode, replyText: event.replyText, deadLetterQueue: '', deadLetterReason: '' }
       : {

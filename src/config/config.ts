@@ -22,6 +22,10 @@ export interface Config {
     maxLossSpansPerSecond: number;
     injectUnsampled: boolean;
     consumer: 'parent' | 'link' | 'both';
+    attributes: {
+      /** keys of messages' baggage that spans show */
+      baggage: string[];
+    };
   };
   metrics: {
     /** values a label may have before the rest goes under __overflow__; 0: no limit */

@@ -4,6 +4,7 @@ import { checkPlugins, plugin } from './plugin-schema.ts';
 import { checkRules, clientMatch, rule } from './rule-schema.ts';
 import {
   address,
+  baggageKeys,
   buckets,
   count,
   duration,
@@ -152,6 +153,9 @@ export const schema = z
             'parent',
             "how a consumer span refers to the message's context",
           ),
+          attributes: section('What spans show of messages beside what they always show.', {
+            baggage: setting(baggageKeys, [], 'keys of the baggage that messages carry, shown as `baggage.<key>`'),
+          }),
         }),
       ),
       metrics: section('What is counted, and how finely.', {

@@ -9,7 +9,13 @@ test('nothing given: everything is what the documentation says', () => {
     upstream: { servers: [{ host: '127.0.0.1', port: 5672, tls: false }], tls: { verify: true }, connectTimeout: 5000 },
     admin: { host: '127.0.0.1', port: 9673 },
     loss: { mode: 'returns', settleOnClose: 250, exempt: [] },
-    tracing: { maxTracesPerSecond: 50, maxLossSpansPerSecond: 50, injectUnsampled: true, consumer: 'parent' },
+    tracing: {
+      maxTracesPerSecond: 50,
+      maxLossSpansPerSecond: 50,
+      injectUnsampled: true,
+      consumer: 'parent',
+      attributes: { baggage: [] },
+    },
     metrics: {
       maxTopics: 500,
       maxEdges: 1000,
@@ -104,6 +110,7 @@ const values: Record<string, [yaml: unknown, text: string]> = {
   'NUMBER|auto': [42, '42'],
   'SECONDS[,SECONDS…]': [[0.5, 42], '0.5,42'],
   'NAME[,NAME…]': [['a.example', 'b'], 'a.example,b'],
+  'KEY[,KEY…]': [['a', 'b'], 'a,b'],
   'ADMIN-URL[,ADMIN-URL…]': [['http://a:9673', 'https://b'], 'http://a:9673,https://b'],
   SIZE: ['42KiB', '42KiB'],
   TEXT: ['forty-two', 'forty-two'],

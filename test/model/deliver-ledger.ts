@@ -46,7 +46,10 @@ interface Open {
 }
 
 /** What is compared of a delivery.ended event. */
-export type Told = Omit<DeliveryEnded, 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault'> & {
+export type Told = Omit<
+  DeliveryEnded,
+  'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault' | 'baggage'
+> & {
   /** ms since the start */
   from: number;
   to: number;

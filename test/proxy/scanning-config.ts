@@ -106,6 +106,7 @@ export const settings: Readonly<Record<string, readonly unknown[]>> = {
   pipeline: ['p', undefined],
   'tracing.maxTracesPerSecond': [50, 3, 0],
   'tracing.injectUnsampled': [true, false],
+  'tracing.attributes.baggage': [[], ['tenant']],
   'limits.windowPerChannel': [1000, 4],
   'faults.enabled': [true, true, false],
 };
@@ -140,9 +141,14 @@ export interface Scenery {
 export function fileOf({ rules, settings }: Scenery): string {
   const root: Record<string, unknown> = { rules };
   for (const [name, value] of Object.entries(settings)) {
-    const [section, key] = name.split('.');
-    if (key === undefined) root[section] = value;
-    else root[section] = { ...(root[section] as object), [key]: value };
+    const keys = name.split('.');
+    const last = keys.pop() as string;
+    let section = root;
+    for (const key of keys) {
+      section[key] ??= {};
+      section = section[key] as Record<string, unknown>;
+    }
+    section[last] = value;
   }
   return JSON.stringify(root);
 }

@@ -32,6 +32,7 @@ const passage = {
   messageId: '',
   correlationId: '',
   fault: '',
+  baggage: '',
 };
 
 export function publish(changes: Partial<PublishEnded> = {}): PublishEnded {

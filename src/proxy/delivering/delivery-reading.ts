@@ -68,7 +68,7 @@ export class DeliveryReading {
     interceptor.onDeliver(header, context, source.noAck, now);
     if (!context.traced) return;
     this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent);
+    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent && context.isW3c);
   }
 
   /** Its header could not be read. `join` follows. */
@@ -172,9 +172,9 @@ export class DeliveryReading {
     return true;
   }
 
-  #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasParent: boolean): SpanDetail {
+  #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasState: boolean): SpanDetail {
     const { plain } = source;
-    const more = moreOf(header, hasParent, fault);
+    const more = moreOf(header, hasState, fault, this.#plane.options.baggage);
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };

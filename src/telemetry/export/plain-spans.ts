@@ -40,8 +40,8 @@ export function isPlain({ passage, consumer }: SpanSource): boolean {
   );
 }
 
-const saysIdsAlone = ({ traceState, fault, replyCode, deadLetterQueue }: Passage['more']): boolean =>
-  traceState === '' && fault === '' && replyCode === 0 && deadLetterQueue === '';
+const saysIdsAlone = ({ traceState, fault, baggage, replyCode, deadLetterQueue }: Passage['more']): boolean =>
+  traceState === '' && fault === '' && baggage === '' && replyCode === 0 && deadLetterQueue === '';
 
 /**
  * Spans of messages with which all is well: they have most of their bytes in common with those of the same route

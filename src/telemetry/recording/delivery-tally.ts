@@ -1,5 +1,6 @@
 import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../proxy/ports/observer.ts';
-import { NONE, observe } from '../metrics/cells.ts';
+import type { BucketLayout } from '../metrics/bucket-layout.ts';
+import { NONE } from '../metrics/cells.ts';
 import { foldName } from '../metrics/fold.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
@@ -10,8 +11,8 @@ const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
 
 /** One topic's deliveries out of one queue. Nothing here allocates but the first count of a series. */
 export class DeliveryCells extends Tally implements DeliveryTally {
-  readonly #latencyBounds: readonly number[];
-  readonly #processingBounds: readonly number[];
+  readonly #latencyLayout: BucketLayout;
+  readonly #processingLayout: BucketLayout;
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -30,8 +31,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
 
   constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
     super(owner, 'messages', LABELS, [topic, pipeline, queue]);
-    this.#latencyBounds = owner.store.bounds.latency ?? [];
-    this.#processingBounds = owner.store.bounds.processing ?? [];
+    this.#latencyLayout = owner.store.layouts.latency as BucketLayout;
+    this.#processingLayout = owner.store.layouts.processing as BucketLayout;
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -65,7 +66,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #came(seconds: number, count: number): void {
     if (Number.isNaN(seconds)) return;
     if (this.#latency === NONE) this.#latency = this.claim('latency', this.#topic());
-    observe(this.cells, this.#latency, this.#latencyBounds, seconds, count);
+    this.observe(this.#latency, this.#latencyLayout, seconds, count);
   }
 
   succeeded(seconds: number, autoAck: boolean, count = 1): void {
@@ -73,7 +74,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.cells[this.#success] += count;
     if (autoAck) return;
     if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
-    observe(this.cells, this.#processing, this.#processingBounds, seconds, count);
+    this.observe(this.#processing, this.#processingLayout, seconds, count);
   }
 
   failed(reason: LossReason, seconds: number, lost: boolean): void {
@@ -82,7 +83,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     if (lost) this.cells[this.found('lost', reason) || this.keyed('lost', reason, this.#topic(SIDE, reason))] += 1;
     if (Number.isNaN(seconds)) return;
     const at = this.found('processing', reason) || this.keyed('processing', reason, [...this.names, reason]);
-    observe(this.cells, at, this.#processingBounds, seconds, 1);
+    this.observe(at, this.#processingLayout, seconds, 1);
   }
 
   requeued(reason: RequeueReason, count = 1): void {
