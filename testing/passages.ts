@@ -52,7 +52,7 @@ export function passageOf(event: Ended): Passage {
     [SAMPLED]: event.sampled,
   };
   const more: More = {
-    ...{ traceState, messageId, correlationId, fault, headers: event.headers },
+    ...{ traceState, messageId, correlationId, fault, headers: event.headers, baggage: event.baggage },
     ...(isPublish
       ? {
           replyCode: event.replyCode,

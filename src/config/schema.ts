@@ -4,6 +4,7 @@ import { checkPlugins, plugin } from './plugin-schema.ts';
 import { checkRules, clientMatch, rule } from './rule-schema.ts';
 import {
   address,
+  baggageKeys,
   buckets,
   count,
   duration,
@@ -155,8 +156,9 @@ export const schema = z
             "how a consumer span refers to the message's context",
           ),
           attributes: section(
-            'What else spans show of a message.',
+            'What spans show of messages beside what they always show.',
             {
+              baggage: setting(baggageKeys, [], 'keys of the baggage that messages carry, shown as `baggage.<key>`'),
               headers: setting(
                 shownHeaders,
                 [],

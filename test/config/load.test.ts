@@ -14,7 +14,11 @@ test('nothing given: everything is what the documentation says', () => {
       maxLossSpansPerSecond: 50,
       injectUnsampled: true,
       consumer: 'parent',
-      attributes: { headers: [], never: expect.arrayContaining(['authorization', 'cookie', 'password', 'token']) },
+      attributes: {
+        baggage: [],
+        headers: [],
+        never: expect.arrayContaining(['authorization', 'cookie', 'password', 'token']),
+      },
     },
     metrics: {
       maxTopics: 500,
@@ -110,6 +114,7 @@ const values: Record<string, [yaml: unknown, text: string]> = {
   'NUMBER|auto': [42, '42'],
   'SECONDS[,SECONDS…]': [[0.5, 42], '0.5,42'],
   'NAME[,NAME…]': [['a.example', 'b'], 'a.example,b'],
+  'KEY[,KEY…]': [['a', 'b'], 'a,b'],
   'ADMIN-URL[,ADMIN-URL…]': [['http://a:9673', 'https://b'], 'http://a:9673,https://b'],
   SIZE: ['42KiB', '42KiB'],
   TEXT: ['forty-two', 'forty-two'],

@@ -439,6 +439,7 @@ export class Scene {
           correlationId: known(message.correlationId),
           fault: '',
           headers: [],
+          baggage: '',
           sequence: number,
           outcome: end.outcome,
           reason: end.reason,

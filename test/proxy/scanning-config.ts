@@ -111,6 +111,7 @@ export const settings: Readonly<Record<string, readonly unknown[]>> = {
   'tracing.maxTracesPerSecond': [50, 3, 0],
   'tracing.injectUnsampled': [true, false],
   'tracing.attributes.headers': [[], ['x-tenant', 'x-order']],
+  'tracing.attributes.baggage': [[], ['tenant']],
   'limits.windowPerChannel': [1000, 4],
   'faults.enabled': [true, true, false],
 };
@@ -147,14 +148,14 @@ export interface Scenery {
 export function fileOf({ rules, settings }: Scenery): string {
   const root: Record<string, unknown> = { rules };
   for (const [name, value] of Object.entries(settings)) {
-    const sections = name.split('.');
-    const key = sections.pop() as string;
-    let at = root;
-    for (const section of sections) {
-      at[section] ??= {};
-      at = at[section] as Record<string, unknown>;
+    const keys = name.split('.');
+    const last = keys.pop() as string;
+    let section = root;
+    for (const key of keys) {
+      section[key] ??= {};
+      section = section[key] as Record<string, unknown>;
     }
-    at[key] = value;
+    section[last] = value;
   }
   return JSON.stringify(root);
 }

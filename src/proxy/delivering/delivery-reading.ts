@@ -77,7 +77,7 @@ export class DeliveryReading {
     interceptor.onDeliver(header, context, source.noAck, now);
     if (!context.traced) return;
     this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent, stamp, now);
+    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent && context.isW3c, stamp, now);
   }
 
   /** Its header could not be read. `join` follows. */
@@ -201,13 +201,13 @@ export class DeliveryReading {
   #detailOf(
     header: ContentHeader,
     { source, fault }: DeliveryRun,
-    hasParent: boolean,
+    hasState: boolean,
     stamp: number,
     now: number,
   ): SpanDetail {
     const { plain } = source;
     const { clock, options } = this.#plane;
-    let more = moreOf(header, hasParent, fault, options.shownHeaders);
+    let more = moreOf(header, hasState, fault, options);
     if (!Number.isNaN(this.#delay) && this.#isPlausible(stamp, now)) {
       more = { ...more, delayPlanned: this.#delay / 1000, delayActual: (clock.micros(now) - stamp) / 1e6 };
     }

@@ -22,6 +22,8 @@ export interface PlaneOptions {
   connections: number;
   /** ms an app's closing waits for outstanding shadow confirms */
   settleOnClose: number;
+  /** keys of messages' baggage that spans show */
+  baggage: readonly string[];
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
   /** of sampled messages */
@@ -72,12 +74,14 @@ export class Plane {
   readonly clock: Clock;
   #settings: PlaneSettings;
   /** scratch for the message at hand: only one is ever at hand on a thread */
-  readonly header = new ContentHeader(observedHeaders);
+  readonly header: ContentHeader;
   readonly context: TraceContext = {
     ids: new Uint32Array(8),
     at: 0,
     traced: false,
     hasParent: false,
+    isW3c: false,
+    added: 0,
     sampled: false,
     ratio: undefined,
   };
@@ -110,6 +114,7 @@ export class Plane {
   ) {
     this.observer = observer;
     this.clock = clock;
+    this.header = new ContentHeader([...observedHeaders, ...interceptor.headers]);
     this.watch = watch;
     this.#settings = { interceptor, rules, options };
     this.#names.onSpent = () => this.onCrowded();

@@ -1,10 +1,9 @@
 import { hexOf } from '../../events/hex.ts';
-import { HAS_PARENT } from '../../events/passage.ts';
 import { ANYTHING, COMMIT, CONFIRM, type OpenMessages, type Stretch } from '../open-messages/open-messages.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 import type { AssumedPublishes, Origin } from './assumed-publishes.ts';
-import { MANDATORY, RETURN_IS_EMPTY, SENT_ADDED, SHADOW } from './publish-marks.ts';
+import { MANDATORY, RETURN_IS_EMPTY, SENT_ADDED, SHADOW, TRACE_ADDED } from './publish-marks.ts';
 import type { PublishOutcomes } from './publish-outcomes.ts';
 import type { PublishRun, Returned } from './publish-run.ts';
 import { marksOfStamp } from './sent-stamp.ts';
@@ -70,7 +69,7 @@ export class Returns {
   #matches(publish: Stretch<PublishTally>, { ids, size }: Returned): boolean {
     if (publish.returned || this.#open.sizeOf(publish, 0) !== size) return false;
     if (ids === undefined) return true;
-    return sameContext(ids, this.#open.ids, this.#open.idsAt(publish, 0), (publish.passageBits & HAS_PARENT) !== 0);
+    return sameContext(ids, this.#open.ids, this.#open.idsAt(publish, 0), (publish.marks & TRACE_ADDED) !== 0);
   }
 
   /** Its outcome was counted before. */
@@ -104,9 +103,9 @@ const nameOf = ({ exchange, routingKey }: Names): string => `${exchange}\0${rout
 const sameNames = (sent: Route<PublishTally>, route: Route<PublishTally>): boolean =>
   sent === route || (sent.exchange === route.exchange && sent.routingKey === route.routingKey);
 
-/** The returned message's context against an open publish's: its own span if we started it, else its parent. */
-function sameContext(returned: Uint32Array, ids: Uint32Array, at: number, hasParent: boolean): boolean {
+/** The returned message's context against an open publish's: its own span if we added it, else its parent. */
+function sameContext(returned: Uint32Array, ids: Uint32Array, at: number, isOurs: boolean): boolean {
   for (let i = 0; i < 4; i++) if (returned[i] !== ids[at + i]) return false;
-  const span = at + (hasParent ? 6 : 4);
+  const span = at + (isOurs ? 4 : 6);
   return returned[6] === ids[span] && returned[7] === ids[span + 1];
 }

@@ -40,8 +40,20 @@ export function isPlain({ passage, consumer }: SpanSource): boolean {
   );
 }
 
-const saysIdsAlone = ({ traceState, fault, replyCode, deadLetterQueue, delayPlanned }: Passage['more']): boolean =>
-  traceState === '' && fault === '' && replyCode === 0 && deadLetterQueue === '' && Number.isNaN(delayPlanned);
+const saysIdsAlone = ({
+  traceState,
+  fault,
+  baggage,
+  replyCode,
+  deadLetterQueue,
+  delayPlanned,
+}: Passage['more']): boolean =>
+  traceState === '' &&
+  fault === '' &&
+  baggage === '' &&
+  replyCode === 0 &&
+  deadLetterQueue === '' &&
+  Number.isNaN(delayPlanned);
 
 /**
  * Spans of messages with which all is well: they have most of their bytes in common with those of the same route

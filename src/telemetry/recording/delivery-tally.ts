@@ -1,5 +1,6 @@
 import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../proxy/ports/observer.ts';
-import { NONE, observe } from '../metrics/cells.ts';
+import type { BucketLayout } from '../metrics/bucket-layout.ts';
+import { NONE } from '../metrics/cells.ts';
 import { foldName } from '../metrics/fold.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
@@ -10,9 +11,9 @@ const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
 
 /** One topic's deliveries out of one queue. Nothing here allocates but the first count of a series. */
 export class DeliveryCells extends Tally implements DeliveryTally {
-  readonly #latencyBounds: readonly number[];
-  readonly #processingBounds: readonly number[];
-  readonly #handlerBounds: readonly number[];
+  readonly #latencyLayout: BucketLayout;
+  readonly #processingLayout: BucketLayout;
+  readonly #handlerLayout: BucketLayout;
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -33,9 +34,9 @@ export class DeliveryCells extends Tally implements DeliveryTally {
 
   constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
     super(owner, 'messages', LABELS, [topic, pipeline, queue]);
-    this.#latencyBounds = owner.store.bounds.latency ?? [];
-    this.#processingBounds = owner.store.bounds.processing ?? [];
-    this.#handlerBounds = owner.store.bounds.handler ?? [];
+    this.#latencyLayout = owner.store.layouts.latency as BucketLayout;
+    this.#processingLayout = owner.store.layouts.processing as BucketLayout;
+    this.#handlerLayout = owner.store.layouts.handler as BucketLayout;
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -69,7 +70,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #came(seconds: number, count: number): void {
     if (Number.isNaN(seconds)) return;
     if (this.#latency === NONE) this.#latency = this.claim('latency', this.#topic());
-    observe(this.cells, this.#latency, this.#latencyBounds, seconds, count);
+    this.observe(this.#latency, this.#latencyLayout, seconds, count);
   }
 
   succeeded(seconds: number, autoAck: boolean, count = 1): void {
@@ -77,7 +78,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.cells[this.#success] += count;
     if (autoAck) return;
     if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
-    observe(this.cells, this.#processing, this.#processingBounds, seconds, count);
+    this.observe(this.#processing, this.#processingLayout, seconds, count);
   }
 
   handled(waited: number, worked: number, count = 1): void {
@@ -85,8 +86,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#prefetchWait = this.claim('prefetch_wait', this.names);
       this.#handler = this.claim('handler', this.names);
     }
-    observe(this.cells, this.#prefetchWait, this.#handlerBounds, waited, count);
-    observe(this.cells, this.#handler, this.#handlerBounds, worked, count);
+    this.observe(this.#prefetchWait, this.#handlerLayout, waited, count);
+    this.observe(this.#handler, this.#handlerLayout, worked, count);
   }
 
   failed(reason: LossReason, seconds: number, lost: boolean): void {
@@ -95,7 +96,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     if (lost) this.cells[this.found('lost', reason) || this.keyed('lost', reason, this.#topic(SIDE, reason))] += 1;
     if (Number.isNaN(seconds)) return;
     const at = this.found('processing', reason) || this.keyed('processing', reason, [...this.names, reason]);
-    observe(this.cells, at, this.#processingBounds, seconds, 1);
+    this.observe(at, this.#processingLayout, seconds, 1);
   }
 
   requeued(reason: RequeueReason, count = 1): void {
