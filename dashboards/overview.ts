@@ -227,6 +227,24 @@ export function overview(): Dashboard {
       }),
     )
 
+    .withRow(row('Who waits'))
+    .withPanel(
+      lines({
+        title: 'Oldest waiting message by queue',
+        description:
+          'For how long the oldest message that no consumer has got yet has waited, of the ten queues that wait longest. A line that climbs by a second each second is a queue whose consumers get nothing at all.',
+        unit: 's',
+        bad: { warn: 60, bad: 300 },
+        queries: [
+          {
+            expr: `event:oldest_waiting_seconds{${CHOSEN}} > 0 and on (topic, pipeline, queue) topk(10, max_over_time(event:oldest_waiting_seconds{${CHOSEN}}[$__range] @ end()))`,
+            legend: '{{queue}} ({{topic}})',
+          },
+        ],
+        width: 24,
+      }),
+    )
+
     .withRow(row('Losses'))
     .withPanel(
       lines({

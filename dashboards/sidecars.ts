@@ -498,5 +498,16 @@ export function sidecars(): Dashboard {
         width: 6,
       }),
     )
+    .withPanel(
+      lines({
+        title: 'Findings by kind',
+        description:
+          'Habits of apps that are mostly mistakes; /api/findings of a sidecar names app, queue, evidence and cure.',
+        unit: 'short',
+        bad: { warn: 1, bad: 10 },
+        queries: [{ expr: `sum by (kind) (tracehare_findings{${CHOSEN}})`, legend: '{{kind}}' }],
+        width: 24,
+      }),
+    )
     .build();
 }

@@ -201,7 +201,44 @@ export function topic(): Dashboard {
       }),
     )
 
+    .withPanel(
+      lines({
+        title: 'Prefetch wait and handler by queue, mean',
+        description:
+          'Processing taken apart, where the order of settlements shows it (docs/operations.md): how long a delivery waits in the client’s prefetch until the app begins with it, and how long the app works on it.',
+        unit: 's',
+        bad: LATENCY,
+        queries: [
+          {
+            expr: `sum by (queue) (${rate('event_prefetch_wait_seconds_sum')}) / sum by (queue) (${rate('event_prefetch_wait_seconds_count')})`,
+            legend: '{{queue}}: prefetch wait',
+          },
+          {
+            expr: `sum by (queue) (${rate('event_handler_seconds_sum')}) / sum by (queue) (${rate('event_handler_seconds_count')})`,
+            legend: '{{queue}}: handler',
+          },
+        ],
+        width: 24,
+      }),
+    )
+
     .withRow(row('Consumers of $topic'))
+    .withPanel(
+      lines({
+        title: 'Oldest waiting message by queue',
+        description:
+          'For how long the oldest message that no consumer has got yet has waited. A line that climbs by a second each second is a queue whose consumers get nothing at all.',
+        unit: 's',
+        bad: { warn: 60, bad: 300 },
+        queries: [
+          {
+            expr: 'max by (queue) (event:oldest_waiting_seconds{topic="$topic", pipeline=~"$pipeline"})',
+            legend: '{{queue}}',
+          },
+        ],
+        width: 12,
+      }),
+    )
     .withPanel(
       lines({
         title: 'Settled by queue',
@@ -209,7 +246,7 @@ export function topic(): Dashboard {
         unit: 'mps',
         bad: 'never',
         queries: [{ expr: `sum by (queue) (${rate('event_processing_seconds_count')})`, legend: '{{queue}}' }],
-        width: 8,
+        width: 12,
       }),
     )
     .withPanel(
@@ -220,7 +257,7 @@ export function topic(): Dashboard {
         unit: 'short',
         bad: { warn: 1000, bad: 10000 },
         queries: [{ expr: `sum by (queue) (tracehare_unsettled_deliveries{${CHOSEN}})`, legend: '{{queue}}' }],
-        width: 8,
+        width: 12,
       }),
     )
     .withPanel(
@@ -238,7 +275,7 @@ export function topic(): Dashboard {
           { expr: `60 * sum by (reason) (${rate('event_requeued_total')})`, legend: 'requeued: {{reason}}' },
           { expr: `60 * sum(${rate('event_redelivered_total')})`, legend: 'redelivered' },
         ],
-        width: 8,
+        width: 12,
       }),
     )
 

@@ -3,6 +3,7 @@ import { loadConfig } from '../src/config/load.ts';
 import type { Declaration } from '../src/telemetry/exposition/declaration.ts';
 import { Exposition } from '../src/telemetry/exposition/exposition.ts';
 import { REGISTERED } from '../src/telemetry/exposition/sidecar-metrics.ts';
+import { FINDINGS } from '../src/telemetry/findings/findings.ts';
 
 const HEAD = `# Metrics
 
@@ -20,6 +21,7 @@ bucket. Labels without a value are left out.
 - \`id\`, \`source\`, \`target\`, \`title\`, \`subtitle\`: fields of Grafana's node graph, see
   [operations.md](operations.md#service-map).
 - \`queue\`: where the message was delivered from; of dead letters, where it died.
+- \`routing_key\`: of at most 32 keys of a topic, see [operations.md](operations.md#who-waits).
 
 Generated names are counted under their stem: direct reply-to keys as \`amq.rabbitmq.reply-to\`,
 server-named queues as \`amq.gen-*\`, names that end in a UUID or in 16 or more hexadecimal digits as
@@ -57,7 +59,7 @@ which serves metrics and exports spans; traffic runs on threads of its own.
 export function metricsPage(): string {
   const { metrics }: Config = loadConfig({ argv: [], env: {} });
   const { declarations } = new Exposition({ ...metrics, version: '' });
-  const own = [...declarations, ...Object.values(REGISTERED)];
+  const own = [...declarations, ...Object.values(REGISTERED), FINDINGS];
   const section = (title: string, prefix: string, note = '') =>
     `## ${title}\n\n${note}${table(own.filter(({ name }) => name.startsWith(prefix)))}\n`;
   return [

@@ -590,3 +590,36 @@ export interface MessageEnded {
 export interface MessagesSkipped {
   count: number;
 }
+
+/** Which findings: every key given must match. */
+export interface FindingsQuery {
+  kind?: string;
+  app?: string;
+  vhost?: string;
+}
+
+/** How an app uses the broker where that is mostly a mistake. */
+export interface Finding {
+  /** docs/operations.md#findings lists them */
+  kind: string;
+  app: string;
+  vhost: string;
+  /** the queue, or exchange and routing key; '' where it is about the app as a whole */
+  name: string;
+  /** how often it was seen */
+  count: number;
+  /** ISO 8601: first and last seen */
+  since: string;
+  lastSeen: string;
+  evidence: string;
+  /** what to do, in one line */
+  cure: string;
+}
+
+/** `GET /api/findings`: newest first; what was not seen for metrics.idleAfter is gone. */
+export interface FindingsAnswer extends Merged {
+  findings: (Finding & {
+    /** id of the sidecar that saw it */
+    sidecar: string;
+  })[];
+}

@@ -55,6 +55,7 @@ export function adminSources(given: Partial<AdminSources> = {}): AdminSources {
     connections: async () => ({ matching: 0, connections: [] }),
     losses: () => ({ losses: [], matching: 0, total: 0, dropped: 0, eventsDropped: 0 }),
     topology: () => ({ nodes: [], edges: [] }),
+    findings: () => [],
     lossReasons: ['nacked', 'unroutable'],
     watch: () => () => {},
     changes: {

@@ -132,7 +132,7 @@ export function shortened(rules: string): string {
       if (short === undefined) throw new Error(`no short form of ${duration}: add one to shortened()`);
       return short;
     })
-    .replace(/< 300\b/g, '< 3');
+    .replace(/([<>]) 300\b/g, '$1 3');
 }
 
 async function startSidecars(vhost: Vhost, otlp: OtlpReceiver, folder: string) {
@@ -264,9 +264,14 @@ function startApps(publishUrl: string, consumeUrl: string, { publisher, lonely }
       await idle(50);
       channel.nack(message, false, true);
     });
-    await taking('slow', 1, async (message, channel) => {
-      await idle(400);
-      channel.ack(message);
+    // one worker, behind which others wait in the prefetch
+    let working = Promise.resolve();
+    await taking('slow', 5, (message, channel) => {
+      working = working.then(async () => {
+        await idle(300);
+        channel.ack(message);
+      });
+      return working;
     });
   }
   async function order(channel: Channel): Promise<void> {

@@ -52,14 +52,23 @@ export function passageOf(event: Ended): Passage {
     [SAMPLED]: event.sampled,
   };
   const more: More = {
-    ...{ traceState, messageId, correlationId, fault, baggage: event.baggage },
+    ...{ traceState, messageId, correlationId, fault, headers: event.headers, baggage: event.baggage },
     ...(isPublish
-      ? { replyCode: event.replyCode, replyText: event.replyText, deadLetterQueue: '', deadLetterReason: '' }
+      ? {
+          replyCode: event.replyCode,
+          replyText: event.replyText,
+          deadLetterQueue: '',
+          deadLetterReason: '',
+          delayPlanned: Number.NaN,
+          delayActual: Number.NaN,
+        }
       : {
           replyCode: 0,
           replyText: '',
           deadLetterQueue: event.deadLetterQueue,
           deadLetterReason: event.deadLetterReason,
+          delayPlanned: event.delayPlanned,
+          delayActual: event.delayActual,
         }),
   };
   return {

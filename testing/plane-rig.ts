@@ -15,6 +15,7 @@ import { Connection } from '../src/proxy/connection/connection.ts';
 import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../src/proxy/plane/fail-open.ts';
 import { Plane, type PlaneSettings } from '../src/proxy/plane/plane.ts';
 import { Clock } from '../src/proxy/ports/clock.ts';
+import type { Sighting } from '../src/proxy/ports/sighting.ts';
 import { ScanRuns } from '../src/proxy/scanning/scan-runs.ts';
 import { Scratch } from '../src/proxy/stream/output.ts';
 import { compileClients } from '../src/rules/clients.ts';
@@ -137,6 +138,8 @@ export interface Rig {
   emptyRing(): void;
   /** events the ring had no room for */
   dropped(): number;
+  /** what was seen of the app's habits */
+  readonly seen: readonly Sighting[];
 }
 
 const SWEEP_MS = 250;
@@ -179,10 +182,13 @@ export function createRig({
   port2.unref();
   const { maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames } = config.metrics;
   const recorder = new Recorder({ maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames, port: port1 });
+  const seen: Sighting[] = [];
   const observer = failOpenObserver({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
+    watermark: (of) => recorder.watermark(of),
+    saw: (sighting) => seen.push(sighting),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),
@@ -213,6 +219,7 @@ export function createRig({
         settleOnClose: loss.settleOnClose,
         baggage: tracing.attributes.baggage,
         exempt: compileClients(loss.exempt),
+        shownHeaders: tracing.attributes.headers.map((name) => ({ name, bytes: Buffer.from(name) })),
         outages: current.partitions,
       },
       releases: before.lacks(current),
@@ -274,6 +281,7 @@ export function createRig({
     },
     emptyRing: () => emptyRing(memory),
     dropped: () => reader.dropped,
+    seen,
   };
 }
 

@@ -1,6 +1,8 @@
 import type {
   ConnectionsAnswer,
   ConnectionsQuery,
+  FindingsAnswer,
+  FindingsQuery,
   LossAnswer,
   LossQuery,
   SidecarRef,
@@ -40,6 +42,7 @@ const texts = (query: object): Record<string, string> =>
 /**
  * What is answered under /api: of this sidecar and, unless `own` alone is asked for, of its peers. Counts of several
  * are added up, and never their rates of loss or quantiles.
+ * One file because every answer is made alike: ours, those of peers, and both put together.
  */
 export class Answers {
   readonly #sources: AdminSources;
@@ -238,6 +241,14 @@ export class Answers {
     }
     const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
     return { nodes: [...nodes.values()].sort(byId), edges: [...edges.values()].sort(byId), ...this.#sidecars(answers) };
+  }
+
+  async findings(query: FindingsQuery, own: boolean): Promise<FindingsAnswer> {
+    const mine = this.#sources.findings(query).map((finding) => ({ ...finding, sidecar: this.own.id }));
+    const answers = own ? [] : await this.#peers.ask<FindingsAnswer>('/api/findings', texts(query));
+    const findings = [...mine, ...got(answers).flatMap(({ findings }) => findings)];
+    if (answers.length > 0) findings.sort((a, b) => (a.since < b.since ? 1 : Number(a.since > b.since) * -1));
+    return { findings, ...this.#sidecars(answers) };
   }
 
   #sidecars(answers: readonly PeerAnswer<unknown>[]): { sidecars: SidecarRef[] } {

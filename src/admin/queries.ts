@@ -1,6 +1,7 @@
 import type {
   ConnectionsQuery,
   EventsQuery,
+  FindingsQuery,
   LossQuery,
   TopicQuery,
   TopicSort,
@@ -86,6 +87,10 @@ export function lossQuery(query: URLSearchParams, reasons: readonly string[]): L
 
 export function topologyQuery(query: URLSearchParams): TopologyQuery {
   return parameters<TopologyQuery>(query, { pipeline: anyText, vhost: anyText });
+}
+
+export function findingsQuery(query: URLSearchParams): FindingsQuery {
+  return parameters<FindingsQuery>(query, { kind: anyText, app: anyText, vhost: anyText });
 }
 
 /** Which kinds of events, and of which rows and messages. */

@@ -12,6 +12,7 @@ import { type PeerSettings, Peers } from './peers.ts';
 import {
   connectionsQuery,
   eventsQuery,
+  findingsQuery,
   lossQuery,
   topicQuery,
   topicsQuery,
@@ -177,6 +178,7 @@ function router(sources: AdminSources, access: Access, peers: Peers): Route {
     ['/api/connections', api((query, own) => answers.connections(connectionsQuery(query), own))],
     ['/api/losses', api((query, own) => answers.losses(lossQuery(query, sources.lossReasons), own))],
     ['/api/topology', api((query, own) => answers.topology(topologyQuery(query), own))],
+    ['/api/findings', api((query, own) => answers.findings(findingsQuery(query), own))],
     [
       '/api/faults',
       api((query) => {

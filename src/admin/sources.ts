@@ -3,6 +3,8 @@ import type {
   ConnectionsQuery,
   FaultRow,
   FaultsAnswer,
+  Finding,
+  FindingsQuery,
   Loss,
   LossAnswer,
   LossQuery,
@@ -42,6 +44,8 @@ export interface AdminSources {
     query: Required<ConnectionsQuery>,
   ): Promise<{ matching: number; connections: Omit<ConnectionRow, 'sidecar'>[] }>;
   losses(query: LossQuery): Omit<LossAnswer, 'sidecars' | 'losses'> & { losses: Omit<Loss, 'sidecar'>[] };
+  /** newest first */
+  findings(query: FindingsQuery): Finding[];
   topology(query: TopologyQuery): Omit<TopologyAnswer, 'sidecars'>;
   /** what LossQuery.reason can be */
   readonly lossReasons: readonly string[];

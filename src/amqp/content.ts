@@ -6,6 +6,8 @@ import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spe
 const BODY_SIZE = 4;
 const FLAGS = 12;
 const HEADERS_FLAG = 0x2000;
+/** a delivery mode */
+const PERSISTENT = 2;
 const CONTINUATION = 1;
 const FLAG = Object.fromEntries(properties.map(([name], i) => [name, 0x8000 >>> i])) as Record<PropertyName, number>;
 /** Occurrences of known and marked headers remembered per message; the rest of them is treated as unknown. */
@@ -291,12 +293,17 @@ export class ContentHeader {
     this.#foundEnd[i] = end;
   }
 
+  /** Delivery mode 2: it is on disk before the broker confirms it, if its queue is durable. */
+  get isPersistent(): boolean {
+    return (this.#flags & FLAG.deliveryMode) !== 0 && this.buf[this.#tableEnd] === PERSISTENT;
+  }
+
   /** Whether the message has it. */
   has(name: PropertyName): boolean {
     return (this.#flags & FLAG[name]) !== 0;
   }
 
-  /** A short-string property of the message, '' if absent. Makes a string: not for every message. */
+  /** A property of the message as text, if it is a short string or an octet; else, or if absent, ''. Makes a string: not for every message. */
   property(name: PropertyName): string {
     let p = this.#properties;
     const stop = this.#end - 1;
@@ -309,7 +316,10 @@ export class ContentHeader {
       else if (type === 'table') next = this.#tableEnd;
       else next = p + 1 + (this.buf[p] ?? 0);
       if (next > stop) return '';
-      if (properties[i][0] === name) return type === 'shortstr' ? text(this.buf, p + 1, next) : '';
+      if (properties[i][0] === name) {
+        if (type === 'octet') return String(this.buf[p]);
+        return type === 'shortstr' ? text(this.buf, p + 1, next) : '';
+      }
       p = next;
     }
     return '';

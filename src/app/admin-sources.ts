@@ -1,5 +1,6 @@
 import type { AdminSources } from '../admin/sources.ts';
 import type { ConnectionsQuery, TraceSpan } from '../api.ts';
+import type { Findings } from '../telemetry/findings/findings.ts';
 import type { LossLog } from '../telemetry/loss/log.ts';
 import { LOSS_REASONS } from '../telemetry/loss/loss.ts';
 import type { FoundConnections } from '../threads/control.ts';
@@ -13,6 +14,7 @@ export interface Asked {
   state: StateSources;
   threads: readonly TrafficThread[];
   losses: LossLog;
+  findings: Findings;
   messages: MessageWatch;
   upstreams: Upstreams;
   isDraining(): boolean;
@@ -21,7 +23,7 @@ export interface Asked {
 }
 
 /** What the admin server shows: who knows it. */
-export function adminSources({ state, threads, losses, messages, upstreams, ...asked }: Asked): AdminSources {
+export function adminSources({ state, threads, losses, findings, messages, upstreams, ...asked }: Asked): AdminSources {
   const { exposition, sink, identity } = state;
   const { kept } = sink;
   return {
@@ -39,6 +41,7 @@ export function adminSources({ state, threads, losses, messages, upstreams, ...a
     connections: (query) => connectionsOf(threads, query),
     losses: (query) => ({ ...losses.find(query), eventsDropped: asked.eventsDropped() }),
     topology: (query) => exposition.topology(query),
+    findings: (query) => findings.list(query),
     lossReasons: LOSS_REASONS,
     changes: asked.changes,
     watch: (watcher) => messages.add(watcher),

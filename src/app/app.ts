@@ -12,6 +12,7 @@ import { tellLosses } from '../telemetry/export/log-records.ts';
 import { createSpanSink, observeSpans } from '../telemetry/export/sink.ts';
 import { variableMistakes } from '../telemetry/export/variables.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
+import { Findings } from '../telemetry/findings/findings.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
 import { threadVariables } from '../telemetry/traces/environment.ts';
@@ -85,12 +86,14 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const certificates = new Certificates(log);
   let draining = false;
   const threads: TrafficThread[] = [];
+  const findings = new Findings(config.metrics.idleAfter);
   const reports = new ThreadReports({
     log,
     upstreams,
     certificates,
     connections: () => running.limits.connections,
     skipped: (from, count) => messages.skipped(from, count),
+    saw: (seen) => findings.note(seen, Date.now()),
     learned(fact, from) {
       threads.forEach((thread, index) => {
         if (index !== from) thread.learn(fact);
@@ -167,7 +170,16 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
 
   const eventsDropped = (): number => sum(threads.map(({ events }) => events.dropped));
   pushes.register(exposition);
-  registerFigures(exposition, { sink, reports, faults, certificates, overlay, running: () => running, eventsDropped });
+  registerFigures(exposition, {
+    sink,
+    reports,
+    faults,
+    certificates,
+    overlay,
+    findings,
+    running: () => running,
+    eventsDropped,
+  });
 
   const events = new EventPump(bus);
   const snapshots = setInterval(() => exposition.snapshot(), SNAPSHOT_MS);
@@ -197,6 +209,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     state: look,
     threads,
     losses,
+    findings,
     messages,
     upstreams,
     isDraining: () => draining,

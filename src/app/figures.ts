@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { SpanSink } from '../telemetry/export/sink.ts';
 import { Exposition } from '../telemetry/exposition/exposition.ts';
 import { REGISTERED } from '../telemetry/exposition/sidecar-metrics.ts';
+import { FINDINGS, type Findings } from '../telemetry/findings/findings.ts';
 import { version } from '../version.ts';
 import type { Certificates } from './certificates.ts';
 import type { FaultWatch } from './fault-watch.ts';
@@ -32,12 +33,13 @@ export interface FigureSources {
   faults: FaultWatch;
   certificates: Certificates;
   overlay: Overlay;
+  findings: Findings;
   running(): Config;
   eventsDropped(): number;
 }
 
 export function registerFigures(exposition: Exposition, sources: FigureSources): void {
-  const { sink, reports, faults, certificates, overlay } = sources;
+  const { sink, reports, faults, certificates, overlay, findings } = sources;
   exposition.register(REGISTERED.spansExported, () => sink.figures().exported);
   exposition.register(REGISTERED.spansDropped, () => sink.figures().dropped);
   exposition.register(REGISTERED.lossSpansLimited, () => sink.figures().limited);
@@ -46,6 +48,7 @@ export function registerFigures(exposition: Exposition, sources: FigureSources):
   exposition.register(REGISTERED.faultsActive, () => faults.counts());
   exposition.register(REGISTERED.adminChanges, () => labelled('change', overlay.counts));
   exposition.register(REGISTERED.certificateEnds, () => certificates.ends());
+  exposition.register(FINDINGS, () => findings.counts());
   exposition.register(REGISTERED.bypass, () => (sources.running().bypass ? 1 : 0));
 }
 

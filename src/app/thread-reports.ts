@@ -11,6 +11,8 @@ export interface ReportReceivers {
   connections(): number;
   /** Messages that were not told of while somebody watched, of a thread. */
   skipped(from: number, count: number): void;
+  /** What a thread has seen of the habits of its apps. */
+  saw(seen: Extract<Report, { type: 'saw' }>['seen']): void;
   /** One thread found something out that the others should know. */
   learned(fact: Extract<Report, { type: 'learned' }>['fact'], from: number): void;
 }
@@ -33,12 +35,13 @@ export class ThreadReports {
   }
 
   take(report: Report, from: number): void {
-    const { log, upstreams, certificates, learned, skipped } = this.#to;
+    const { log, upstreams, certificates, learned, skipped, saw } = this.#to;
     if (report.type === 'warning') log.warn(report.message);
     else if (report.type === 'mistake') this.#tellMistake(report.message, report.peer);
     else if (report.type === 'out of descriptors') this.#tellDescriptors();
     else if (report.type === 'sampling') this.#limited[from] = report.limited;
     else if (report.type === 'skipped') skipped(from, report.count);
+    else if (report.type === 'saw') saw(report.seen);
     else if (report.type === 'dialled') {
       upstreams.dialled(report.upstream, report.error);
       if (report.life !== undefined) certificates.seen(report.upstream, report.life);

@@ -23,6 +23,10 @@ export interface Config {
     injectUnsampled: boolean;
     consumer: 'parent' | 'link' | 'both';
     attributes: {
+      /** headers that spans show */
+      headers: string[];
+      /** parts of names that are never shown */
+      never: string[];
       /** keys of messages' baggage that spans show */
       baggage: string[];
     };

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { faultTypes } from '../faults/spec.ts';
+import { messageGroups } from '../rules/message.ts';
 import { compilePattern, type Pattern } from '../rules/pattern.ts';
+import type { RuleMatch } from '../rules/rule.ts';
 import { MOST_BY_MESSAGE, matched } from '../rules/rules.ts';
 import { compileTopic } from '../rules/topic.ts';
 import { atLeastOne, custom, optional, shortForms } from './declare.ts';
@@ -27,6 +29,34 @@ const share = z
   .max(1, { error: 'expects a number from 0 to 1' })
   .register(placeholders, { text: 'NUMBER' });
 
+const expected = z.union([pattern, z.boolean()], {
+  error: 'expects a value or a pattern; true: there is one, or false: there is none',
+});
+const octet = 'expects a number from 0 to 255 or a pattern; true: there is one, or false: there is none';
+const expectedNumber = z
+  .union(
+    [
+      pattern,
+      z.boolean(),
+      z.number().refine((value) => Number.isInteger(value) && value >= 0 && value <= 255, { error: octet }),
+    ],
+    {
+      error: octet,
+    },
+  )
+  .transform((value) => (typeof value === 'number' ? String(value) : value));
+placeholders.add(expected, { text: 'PATTERN|true|false' }).add(expectedNumber, { text: 'NUMBER|true|false' });
+
+const propertiesMatch = atLeastOne({
+  type: optional(expected, 'what kind of message it is, as its publisher says'),
+  appId: optional(expected, 'app-id'),
+  contentType: optional(expected, 'content-type'),
+  contentEncoding: optional(expected, 'content-encoding'),
+  priority: optional(expectedNumber, 'priority'),
+  deliveryMode: optional(expectedNumber, '1: transient, 2: persistent'),
+  userId: optional(expected, 'user-id'),
+});
+
 const match = atLeastOne({
   vhost: optional(pattern, 'virtual host'),
   exchange: optional(patternText, "exchange; '' is the default exchange"),
@@ -38,6 +68,10 @@ const match = atLeastOne({
     'app: the name that it gave its connection, without what tells instances apart; else product/user',
   ),
   connection: optional(patternText, 'the name that the app gave its connection (client property connection_name)'),
+  properties: optional(
+    propertiesMatch,
+    'properties of the message: a value or pattern, true for any value, false for no such property',
+  ),
   headers: optional(
     headersMatch,
     'headers of the message: a value or pattern, true for any value, false for no such header',
@@ -132,12 +166,16 @@ export const rule = z
           custom(type, ['faults', index, 'type'], `${type} strikes publishes, this rule matches deliveries only`),
         );
     });
-    const wrong = topic === undefined ? undefined : problemOf(() => compileTopic(topic, groupsOf(match)));
+    const wrong =
+      topic === undefined
+        ? undefined
+        : problemOf(() => compileTopic(topic, [...groupsOf(match), ...messageGroups(match as RuleMatch)]));
     if (wrong !== undefined) issues.push(custom(topic, ['topic'], wrong));
   });
 
 /** What of the message itself a rule goes by, if it does. */
-function asksTheMessage({ match }: { match: object }): 'headers' | 'probability' | undefined {
+function asksTheMessage({ match }: { match: object }): 'properties' | 'headers' | 'probability' | undefined {
+  if ('properties' in match) return 'properties';
   if ('headers' in match) return 'headers';
   return 'probability' in match ? 'probability' : undefined;
 }
@@ -150,7 +188,7 @@ export const checkRules: z.core.CheckFn<z.output<typeof rule>[]> = ({ value, iss
       custom(
         value,
         [value.indexOf(asking[MOST_BY_MESSAGE]), 'match'],
-        `is one too many: at most ${MOST_BY_MESSAGE} rules can go by headers or probability`,
+        `is one too many: at most ${MOST_BY_MESSAGE} rules can go by properties, headers or probability`,
       ),
     );
 };

@@ -14,8 +14,10 @@ import {
   oneOf,
   onOff,
   peers,
+  shownHeaders,
   size,
   text,
+  texts,
   token,
   upstreams,
   workers,
@@ -153,9 +155,48 @@ export const schema = z
             'parent',
             "how a consumer span refers to the message's context",
           ),
-          attributes: section('What spans show of messages beside what they always show.', {
-            baggage: setting(baggageKeys, [], 'keys of the baggage that messages carry, shown as `baggage.<key>`'),
-          }),
+          attributes: section(
+            'What spans show of messages beside what they always show.',
+            {
+              baggage: setting(baggageKeys, [], 'keys of the baggage that messages carry, shown as `baggage.<key>`'),
+              headers: setting(
+                shownHeaders,
+                [],
+                'headers of messages that their spans show as messaging.header.NAME; at most 16',
+              ),
+              never: setting(
+                texts,
+                [
+                  'authorization',
+                  'cookie',
+                  'password',
+                  'passwd',
+                  'secret',
+                  'token',
+                  'api-key',
+                  'apikey',
+                  'credential',
+                  'session',
+                  'signature',
+                ],
+                'headers with one of these in their name, upper and lower case alike, are never shown',
+              ),
+            },
+            undefined,
+            ({ value, issues }) => {
+              for (const [index, name] of value.headers.entries()) {
+                const part = value.never.find((each) => name.toLowerCase().includes(each.toLowerCase()));
+                if (part !== undefined)
+                  issues.push(
+                    custom(
+                      name,
+                      ['headers', index],
+                      `is never shown: tracing.attributes.never has ${JSON.stringify(part)}`,
+                    ),
+                  );
+              }
+            },
+          ),
         }),
       ),
       metrics: section('What is counted, and how finely.', {

@@ -125,6 +125,22 @@ export const token = z
   .register(placeholders, { text: 'TOKEN' });
 
 /** Names that a Host header may have. */
+const names = z.array(
+  z
+    .string({ error: 'expects a name' })
+    .min(1, { error: 'is empty' })
+    .max(255, { error: 'is longer than any name of a header' }),
+  { error: 'expects a list of names' },
+);
+
+export const texts = names.register(placeholders, { text: 'NAME[,NAME…]' });
+
+/** So many texts are the most that is told of a message. */
+const MOST_SHOWN = 16;
+export const shownHeaders = names
+  .max(MOST_SHOWN, { error: `is too long: at most ${MOST_SHOWN} headers are shown` })
+  .register(placeholders, { text: 'NAME[,NAME…]' });
+
 export const hosts = z
   .array(
     z

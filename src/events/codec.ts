@@ -9,7 +9,7 @@ export const PASSAGE = 2;
 /** No text of an event is longer, in UTF-16 units. */
 const MAX_TEXT = 1024;
 
-/** Most bytes a record can take: none has more than 20 texts of at most 3 bytes a unit, or, as JSON, 10 of at most 6. */
+/** Most bytes a record can take: none has more than 10 texts of at most 3 bytes a unit and 32 of at most 255 units, or, as JSON, 10 of at most 6. */
 export const MAX_RECORD = 1 << 16;
 
 /** In a text's length: its bytes are UTF-8, not ASCII. */
@@ -112,6 +112,17 @@ export class RecordEncoder {
     this.#text(more.replyText);
     this.#text(more.deadLetterQueue);
     this.#text(more.deadLetterReason);
+    const { delayPlanned, delayActual, headers } = more;
+    const hasDelay = !Number.isNaN(delayPlanned);
+    this.#view.setUint8(this.#at++, headers.length * 2 + Number(hasDelay));
+    if (hasDelay) {
+      this.#number(delayPlanned);
+      this.#number(delayActual);
+    }
+    for (const [name, value] of headers) {
+      this.#text(name);
+      this.#text(value);
+    }
   }
 
   #number(value: number): void {
@@ -205,7 +216,7 @@ export class RecordDecoder {
   }
 
   #more(): More {
-    return {
+    const more = {
       traceState: this.#text(),
       messageId: this.#text(),
       correlationId: this.#text(),
@@ -216,6 +227,19 @@ export class RecordDecoder {
       deadLetterQueue: this.#name(),
       deadLetterReason: this.#name(),
     };
+    const rest = this.#view.getUint8(this.#at++);
+    const hasDelay = (rest & 1) !== 0;
+    return {
+      ...more,
+      delayPlanned: hasDelay ? this.#number() : Number.NaN,
+      delayActual: hasDelay ? this.#number() : Number.NaN,
+      headers: this.#headers(rest >> 1),
+    };
+  }
+
+  #headers(count: number): More['headers'] {
+    if (count === 0) return NOTHING_MORE.headers;
+    return Array.from({ length: count }, () => [this.#name(), this.#text()] as const);
   }
 
   #number(): number {

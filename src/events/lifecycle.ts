@@ -131,6 +131,8 @@ export interface MessagePassage {
   bodySize: number;
   messageId: string;
   correlationId: string;
+  /** those that tracing.attributes.headers names, name and value */
+  headers: readonly (readonly [string, string])[];
   /** faults that struck it, separated by commas; '' for none */
   fault: string;
   /** members of its baggage that spans show, as they came; '' for none */
@@ -203,4 +205,7 @@ export interface DeliveryEnded extends MessagePassage {
   /** newest x-death entry; '' when the message was not dead-lettered */
   deadLetterQueue: string;
   deadLetterReason: string;
+  /** seconds that it was to be kept back, by x-delay or a TTL before it was dead-lettered, and that it was; NaN if neither */
+  delayPlanned: number;
+  delayActual: number;
 }

@@ -70,6 +70,11 @@ export interface More {
   readonly replyText: string;
   readonly deadLetterQueue: string;
   readonly deadLetterReason: string;
+  /** those that configuration wants to be shown, name and value */
+  readonly headers: readonly (readonly [string, string])[];
+  /** of a delivery that was to come later, seconds after its publish: how long that was to be, and was; NaN for others */
+  readonly delayPlanned: number;
+  readonly delayActual: number;
 }
 
 export const NOTHING_MORE: More = Object.freeze({
@@ -82,6 +87,9 @@ export const NOTHING_MORE: More = Object.freeze({
   replyText: '',
   deadLetterQueue: '',
   deadLetterReason: '',
+  headers: Object.freeze([]),
+  delayPlanned: Number.NaN,
+  delayActual: Number.NaN,
 });
 
 /** One that is filled anew for each message. */
@@ -135,6 +143,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     messageId: more.messageId,
     correlationId: more.correlationId,
     fault: more.fault,
+    headers: more.headers,
     baggage: more.baggage,
   };
   if (names.via === 'publish') {
@@ -164,5 +173,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     latency: passage.latency,
     deadLetterQueue: more.deadLetterQueue,
     deadLetterReason: more.deadLetterReason,
+    delayPlanned: more.delayPlanned,
+    delayActual: more.delayActual,
   };
 }

@@ -10,7 +10,8 @@ export interface Pattern {
   match(name: string): readonly string[] | undefined;
 }
 
-const NOTHING: readonly string[] = [];
+/** No captures. */
+export const NOTHING: readonly string[] = [];
 
 /**
  * `/…/` or `/…/i` is a regular expression, found anywhere in a name unless anchored; text with `*`

@@ -18,6 +18,17 @@ export interface Rule {
   faults?: FaultSpec[];
 }
 
+/** Properties of a message that rules can go by, in the order in which their captures are counted. */
+export const matchedProperties = [
+  'type',
+  'appId',
+  'contentType',
+  'contentEncoding',
+  'priority',
+  'deliveryMode',
+  'userId',
+] as const;
+
 export interface RuleMatch {
   vhost?: string;
   exchange?: string;
@@ -29,6 +40,8 @@ export interface RuleMatch {
   app?: string;
   /** client property connection_name */
   connection?: string;
+  /** the value's pattern, or whether there is one at all */
+  properties?: { [Name in (typeof matchedProperties)[number]]?: string | boolean };
   /** by name: the value's pattern, or whether there is one at all */
   headers?: Record<string, string | boolean>;
   /** 0 to 1, drawn for each message */

@@ -11,8 +11,9 @@ import type {
 } from '../proxy/routing/treatment.ts';
 import { compileClientMatch } from './clients.ts';
 import { compileHeaders } from './header-change.ts';
-import { compileMessageMatch, type MessageMatch } from './message.ts';
+import { compileMessageMatch, type MessageMatch, messageGroups } from './message.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
+import { PatternError } from './pattern-error.ts';
 import type { Rule, RuleMatch } from './rule.ts';
 import { compileTopic, type TopicOf } from './topic.ts';
 
@@ -26,7 +27,7 @@ export interface Defaults {
   faults?(specs: readonly FaultSpec[] | undefined, side: PassageNames['side']): readonly Fault[] | undefined;
 }
 
-/** Captures are counted through the patterns in this order. */
+/** Captures are counted through the patterns in this order, then through those of the message. */
 export const matched = ['vhost', 'exchange', 'routingKey', 'queue'] as const;
 
 /** Rules that ask more than names, of all there are: a bit for each in a small integer. */
@@ -44,6 +45,8 @@ interface CompiledRule {
   client: ((client: Client) => boolean) | undefined;
   message: MessageMatch | undefined;
   topic: TopicOf | undefined;
+  /** the topic has something in it that the message says */
+  namesByMessage: boolean;
   loss: Rule['loss'];
   says: Says;
 }
@@ -83,7 +86,7 @@ export function compileRules(rules: readonly Rule[], defaults: Defaults): Rules 
       if (captures === undefined) return [];
       return [{ rule, captures, bit: rule.message === undefined ? 0 : 1 << bits++ }];
     });
-    const treatment = (mask: number): Treatment => merge(candidates, mask, names, defaults);
+    const treatment = (mask: number, captured = ''): Treatment => merge(candidates, mask, captured, names, defaults);
     return { ...treatment(0), byMessage: byMessage(candidates, treatment) };
   }
 
@@ -94,23 +97,40 @@ function byMessage(candidates: readonly Candidate[], treatment: ByMessage['treat
   const asking = candidates.filter(({ bit }) => bit !== 0);
   if (asking.length === 0) return undefined;
   return {
+    captured: '',
     mask(header) {
       let mask = 0;
-      for (const { rule, bit } of asking) if (rule.message?.(header)) mask |= bit;
+      this.captured = '';
+      for (const { rule, bit } of asking) {
+        const captures = rule.message?.(header);
+        if (captures === undefined) continue;
+        mask |= bit;
+        // of the first rule that names the messages, for no other is asked for its name
+        if (this.captured === '' && rule.namesByMessage) this.captured = [bit, ...captures].join('\0');
+      }
       return mask;
     },
     treatment,
   };
 }
 
-function merge(candidates: readonly Candidate[], mask: number, names: PassageNames, defaults: Defaults): Treatment {
+/** `captured`: as ByMessage has it. */
+function merge(
+  candidates: readonly Candidate[],
+  mask: number,
+  captured: string,
+  names: PassageNames,
+  defaults: Defaults,
+): Treatment {
+  const [from, ...ofMessage] = captured.split('\0');
   let topic = '';
   let said: Says = {};
   let loss: Rule['loss'] = {};
   for (const { rule, captures, bit } of candidates) {
     if (bit !== 0 && (mask & bit) === 0) continue;
     // captures can leave it empty, which names nothing
-    if (topic === '' && rule.topic) topic = rule.topic(captures);
+    if (topic === '' && rule.topic)
+      topic = rule.topic(from !== '' && bit === Number(from) ? [...captures, ...ofMessage] : captures);
     said = { ...rule.says, ...said };
     loss = { ...rule.loss, ...loss };
   }
@@ -138,6 +158,7 @@ function compileRule({ match, topic, loss, headers, rateLimit, ...says }: Rule):
   });
   // a publish has no queue, whatever pattern an empty name would match
   const side = match.queue === undefined ? match.side : 'consume';
+  const groups = patterns.map(([, { groups }]) => groups);
   return {
     match(names) {
       if (side !== undefined && side !== names.side) return undefined;
@@ -151,13 +172,8 @@ function compileRule({ match, topic, loss, headers, rateLimit, ...says }: Rule):
     },
     client: compileClientMatch(match),
     message: compileMessageMatch(match),
-    topic:
-      topic === undefined
-        ? undefined
-        : compileTopic(
-            topic,
-            patterns.map(([, { groups }]) => groups),
-          ),
+    topic: topic === undefined ? undefined : compileTopic(topic, [...groups, ...messageGroups(match)]),
+    namesByMessage: topic !== undefined && !isWhole(topic, groups),
     loss,
     says: {
       ...says,
@@ -165,4 +181,15 @@ function compileRule({ match, topic, loss, headers, rateLimit, ...says }: Rule):
       ...(rateLimit !== undefined && { rateLimit: { perSecond: rateLimit } }),
     },
   };
+}
+
+/** It refers to nothing but captures of these groups. */
+function isWhole(topic: string, groups: readonly Pattern['groups'][]): boolean {
+  try {
+    compileTopic(topic, groups);
+    return true;
+  } catch (error) {
+    if (error instanceof PatternError) return false;
+    throw error;
+  }
 }

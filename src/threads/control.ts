@@ -3,6 +3,7 @@ import type { ConnectionRow } from '../api.ts';
 import type { Config } from '../config/config.ts';
 import type { ListenerOptions } from '../proxy/listening/listener.ts';
 import type { Fact } from '../proxy/plane/facts.ts';
+import type { Seen } from '../proxy/ports/sighting.ts';
 import type { CertificateLife, UpstreamSecurity } from '../proxy/stream/dial.ts';
 
 /** What a traffic thread can be given anew while it runs. Files are read before. */
@@ -67,6 +68,8 @@ export type Report =
   | { type: 'out of descriptors' }
   | { type: 'sampling'; limited: number }
   | { type: 'learned'; fact: Fact }
+  /** since the last report, at most once a second */
+  | { type: 'saw'; seen: Seen[] }
   /** messages that would have been told of because of `watch`, had there not been so many; since the start */
   | { type: 'skipped'; count: number }
   /** answers a `look` */

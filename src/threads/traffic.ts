@@ -18,6 +18,7 @@ import { foldName } from '../telemetry/metrics/fold.ts';
 import { createPropagation } from '../telemetry/propagation/propagation.ts';
 import { createSampler } from '../telemetry/propagation/sampling.ts';
 import { Recorder } from '../telemetry/recording/recorder.ts';
+import { Sightings } from '../telemetry/recording/sightings.ts';
 import { createIdPool } from '../telemetry/traces/ids.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 
@@ -40,10 +41,13 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     openTelemetryNames: config.metrics.openTelemetryNames,
     port: options.metrics,
   });
+  const sightings = new Sightings();
   const observer = failOpenObserver({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
+    watermark: (of) => recorder.watermark(of),
+    saw: (sighting) => sightings.saw(sighting),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),
@@ -77,6 +81,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
         settleOnClose: loss.settleOnClose,
         baggage: tracing.attributes.baggage,
         exempt: compileClients(loss.exempt),
+        shownHeaders: tracing.attributes.headers.map((name) => ({ name, bytes: Buffer.from(name) })),
         outages: now.partitions,
       },
       releases: before.lacks(now),
@@ -147,6 +152,8 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   let skipped = 0;
   setInterval(() => {
     recorder.advance(performance.now());
+    const seen = sightings.take();
+    if (seen.length > 0) report({ type: 'saw', seen });
     if (watch.skipped !== skipped) {
       skipped = watch.skipped;
       report({ type: 'skipped', count: skipped });

@@ -217,7 +217,7 @@ describe('anything else', () => {
     const answer = await ask(address, '/metric');
     expect(answer.status).toBe(404);
     expect(answer.body).toBe(
-      'nothing here; there is /metrics, /livez, /readyz, /, /api/sidecar, /api/state, /api/topics, /api/topics/detail, /api/traces, /api/connections, /api/losses, /api/topology, /api/faults, /api/events\n',
+      'nothing here; there is /metrics, /livez, /readyz, /, /api/sidecar, /api/state, /api/topics, /api/topics/detail, /api/traces, /api/connections, /api/losses, /api/topology, /api/findings, /api/faults, /api/events\n',
     );
   });
 

@@ -30,7 +30,7 @@ test.each(Object.entries(examples))('the example of section "%s" is right', (_, 
 
 test('what docs/rules.md shows is right', () => {
   const examples = [...committed('rules.md').matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml);
-  expect(examples).toHaveLength(6);
+  expect(examples).toHaveLength(7);
   for (const yaml of examples) expect(problems({ yaml })).toEqual([]);
 });
 

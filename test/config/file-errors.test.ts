@@ -57,6 +57,11 @@ describe('what is wrong is told where it is', () => {
       'admin: { hosts: [a, "b:9673"] }',
       'file:1:21: admin.hosts[1]: expects a name such as metrics.example.com, without scheme and port',
     ],
+    [
+      'a header that is never shown',
+      'tracing: { attributes: { headers: [tenant, X-Auth-Token] } }',
+      'file:1:44: tracing.attributes.headers[1]: is never shown: tracing.attributes.never has "token"',
+    ],
     ['no hosts', 'admin: { hosts: [] }', 'file:1:17: admin.hosts: expects at least one name'],
     [
       'no bounds',

@@ -14,7 +14,11 @@ test('nothing given: everything is what the documentation says', () => {
       maxLossSpansPerSecond: 50,
       injectUnsampled: true,
       consumer: 'parent',
-      attributes: { baggage: [] },
+      attributes: {
+        baggage: [],
+        headers: [],
+        never: expect.arrayContaining(['authorization', 'cookie', 'password', 'token']),
+      },
     },
     metrics: {
       maxTopics: 500,

@@ -165,12 +165,22 @@ describe('what is wrong with one entry', () => {
     [
       'too many rules that ask the message',
       `rules: [${Array(31).fill('{ match: { probability: 0.5 }, topic: a }')}]`,
-      'file:1:1278: rules[30].match: is one too many: at most 30 rules can go by headers or probability',
+      'file:1:1278: rules[30].match: is one too many: at most 30 rules can go by properties, headers or probability',
     ],
     [
-      'what a header captures',
-      "rules: [{ match: { headers: { a: '/(x)/' } }, topic: $1 }]",
-      'file:1:54: rules[0].topic: refers to $1, but no regular expression',
+      'what a header does not capture',
+      "rules: [{ match: { headers: { a: '/(x)/' } }, topic: $2 }]",
+      "file:1:54: rules[0].topic: refers to $2, but the rule's regular expressions capture 1",
+    ],
+    [
+      'a property that there is not',
+      'rules: [{ match: { properties: { kind: x } }, topic: a }]',
+      'file:1:34: rules[0].match.properties: unknown key `kind`; known here: type, appId',
+    ],
+    [
+      'a priority that there is not',
+      'rules: [{ match: { properties: { priority: 300 } }, topic: a }]',
+      'file:1:44: rules[0].match.properties.priority: expects a number from 0 to 255 or a pattern; true: there is one, or false: there is none',
     ],
     [
       'a sample of words',

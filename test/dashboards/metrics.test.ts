@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { Exposition } from '../../src/telemetry/exposition/exposition.ts';
 import { REGISTERED } from '../../src/telemetry/exposition/sidecar-metrics.ts';
+import { FINDINGS } from '../../src/telemetry/findings/findings.ts';
 import { textOf } from '../metrics/rig.ts';
 import { committed, labelValuesOf, marksOf, panelsOf, queriesOf } from './committed.ts';
 
@@ -14,7 +15,7 @@ const exported = new Map<string, string>();
 const labels = new Map<string, string[]>();
 const { metrics } = loadConfig({ argv: [], env: {} });
 const exposition = new Exposition({ ...metrics, version: '' });
-for (const { name, type, labels: own } of [...exposition.declarations, ...Object.values(REGISTERED)]) {
+for (const { name, type, labels: own } of [...exposition.declarations, ...Object.values(REGISTERED), FINDINGS]) {
   const names = type === 'histogram' ? ['bucket', 'sum', 'count'].map((part) => `${name}_${part}`) : [name];
   for (const each of names) {
     exported.set(each, name);

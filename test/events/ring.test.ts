@@ -73,6 +73,7 @@ const event = fc.constantFrom(...others, publish(), delivery()).chain((like) =>
         if (ids.includes(name)) return [name, id(value as string)];
         if (typeof value === 'string') return [name, text];
         if (typeof value === 'boolean') return [name, fc.boolean()];
+        if (name === 'headers') return [name, fc.array(fc.tuple(text, text), { maxLength: 4 })];
         return [name, fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }), fc.nat())];
       }),
     ),

@@ -93,7 +93,18 @@ export class Ids {
 export function compared(events: DeliveryEnded[], expected: Told[], start: number, ids: Ids) {
   const ms = (micros: number): number => Math.round((micros - start) / 1000);
   const told = events.map((event): Told => {
-    const { type: _, connection: _c, pipeline: _p, fault: _f, startedAt, endedAt, ...rest } = event;
+    const {
+      type: _,
+      connection: _c,
+      pipeline: _p,
+      fault: _f,
+      headers: _h,
+      delayPlanned: _d,
+      delayActual: _a,
+      startedAt,
+      endedAt,
+      ...rest
+    } = event;
     const own = expected.find((each) => each.channel === event.channel && each.deliveryTag === event.deliveryTag);
     const seen = { ...rest, from: ms(startedAt), to: ms(endedAt) };
     if (own?.traceId === 'fresh') seen.traceId = ids.fresh(seen.traceId, 32);

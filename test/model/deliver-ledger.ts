@@ -48,7 +48,16 @@ interface Open {
 /** What is compared of a delivery.ended event. */
 export type Told = Omit<
   DeliveryEnded,
-  'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault' | 'baggage'
+  | 'type'
+  | 'connection'
+  | 'pipeline'
+  | 'startedAt'
+  | 'endedAt'
+  | 'fault'
+  | 'headers'
+  | 'baggage'
+  | 'delayPlanned'
+  | 'delayActual'
 > & {
   /** ms since the start */
   from: number;

@@ -83,6 +83,7 @@ async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
     windowPerChannel: 1000,
     connections: 10,
     settleOnClose: 250,
+    shownHeaders: [],
     baggage: [],
     exempt: () => false,
   });

@@ -20,7 +20,7 @@ function declared(queue: string, takesRefused: boolean): QueueFact {
     kind: 'queue declared',
     name: `/\0${queue}`,
     at: 0,
-    declared: { deadLetters, isStream: false, existed: false },
+    declared: { deadLetters, isStream: false, isClassic: true, lasts: true, ttl: undefined, existed: false },
   };
 }
 

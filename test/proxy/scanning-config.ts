@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { rule as ruleSchema } from '../../src/config/rule-schema.ts';
 import type { LoadedPlugin } from '../../src/plugins/load.ts';
 import type { Plugin } from '../../src/plugins/plugin.ts';
+import { matchedProperties } from '../../src/rules/rule.ts';
 
 // Everything that configuration can say of messages. A key, fault or action of the schema that is in none of
 // these lists fails test/proxy/scanning-complete.test.ts: add it here, and scanning.test.ts tries it.
@@ -29,6 +30,9 @@ export const matches: readonly RuleText['match'][] = [
   { connection: '/^shop/' },
   { headers: { 'x-tenant': '/^acme/' } },
   { headers: { 'x-tenant': true } },
+  { properties: Object.fromEntries(matchedProperties.map((name) => [name, true])) },
+  { properties: Object.fromEntries(matchedProperties.map((name) => [name, false])) },
+  { properties: { deliveryMode: '2' } },
   { headers: { 'x-tenant': false }, exchange: 'orders' },
   { probability: 0 },
   { probability: 0.5 },
@@ -106,6 +110,7 @@ export const settings: Readonly<Record<string, readonly unknown[]>> = {
   pipeline: ['p', undefined],
   'tracing.maxTracesPerSecond': [50, 3, 0],
   'tracing.injectUnsampled': [true, false],
+  'tracing.attributes.headers': [[], ['x-tenant', 'x-order']],
   'tracing.attributes.baggage': [[], ['tenant']],
   'limits.windowPerChannel': [1000, 4],
   'faults.enabled': [true, true, false],
@@ -127,6 +132,8 @@ export const notOfMessages: readonly string[] = [
   'page.traces',
   'peers',
   'tracing.consumer',
+  // what of them is shown is checked when the file is read
+  'tracing.attributes.never',
   'tracing.maxLossSpansPerSecond',
   // how finely is counted, not what
   'metrics',

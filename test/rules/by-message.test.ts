@@ -16,6 +16,16 @@ rules:
     topic: tenants.other
   - match: { exchange: tenants, headers: { tenant: false, priority: '/^[1-3]$/' } }
     topic: tenants.urgent
+  - match: { exchange: events, properties: { type: '/^([a-z]+).created$/', deliveryMode: 2 } }
+    topic: created.$1
+  - match: { exchange: events, headers: { 'ce-type': '/^com.example.(?<what>.+)$/' } }
+    topic: events.\${what}
+  - match: { exchange: events, headers: { 'cloudEvents:type': '/(.+)/' } }
+    topic: $1
+  - match: { exchange: events, properties: { appId: billing, priority: '/^[5-9]$/', contentType: true } }
+    topic: events.billing
+  - match: { exchange: events, properties: { type: false, contentType: application/xml } }
+    topic: events.xml
   - match: { exchange: sometimes, side: publish, probability: 0.5 }
     topic: sometimes.heads
   - match: { exchange: apps, app: importer }
@@ -118,6 +128,34 @@ describe('rules that go by the message and its app', () => {
     );
   });
 
+  test('properties: by what kind of event a message says it is, its publisher and its content, on both sides', async () => {
+    const messages: Options.Publish[] = [
+      { type: 'order.created', persistent: true },
+      { type: 'refund.created', persistent: true },
+      { type: 'order.created', persistent: true },
+      { type: 'order.created' },
+      { headers: { 'ce-type': 'com.example.paid' } },
+      { headers: { 'cloudEvents:type': 'shipped' } },
+      { appId: 'billing', priority: 7, contentType: 'text/plain' },
+      { appId: 'billing', priority: 3, contentType: 'text/plain' },
+      { appId: 'billing', priority: 7 },
+      { contentType: 'application/xml' },
+      { contentType: 'application/xml', type: 'order' },
+    ];
+    await pass('events', messages);
+    const expected = {
+      'created.order': 2,
+      'created.refund': 1,
+      'events.paid': 1,
+      shipped: 1,
+      'events.billing': 1,
+      'events.xml': 1,
+      events: 4,
+    };
+    for (const side of ['publish', 'consume'])
+      expect(await counted(Object.keys(expected), side, messages.length)).toEqual(Object.values(expected));
+  });
+
   test('probability: each message draws for itself, and none is counted twice', async () => {
     await pass('sometimes', Array(400).fill({}));
     const [heads, tails] = await counted(['sometimes.heads', 'sometimes'], 'publish', 400);
@@ -205,4 +243,29 @@ describe('rules that go by the message and its app', () => {
     channel.publish('changed', 'nobody-is-bound-here', Buffer.from('x'), { mandatory: true, headers: { a: 1 } });
     expect(headersOf(await returned)).toEqual({ a: 1, 'x-env': 'staging', 'x-by': 'tracehare' });
   });
+});
+
+test('kinds of events without end stay within the limit of topics', async () => {
+  const vhost = await createVhost();
+  const limited = `metrics: { maxTopics: 20 }
+rules:
+  - match: { exchange: events, properties: { type: '/(.+)/' } }
+    topic: $1
+`;
+  const sidecar = await startTracehare({ upstream: `amqp://127.0.0.1:${vhost.port}`, config: limited });
+  try {
+    const channel = await (await connection(vhost.url(sidecar.port))).createConfirmChannel();
+    await channel.assertExchange('events', 'topic');
+    for (let i = 0; i < 700; i++) channel.publish('events', '', Buffer.from('x'), { type: `kind-${i}-` });
+    await channel.waitForConfirms();
+    const topics = await until(async () => {
+      const samples = (await sidecar.metrics()).matching('event_bytes_total', { side: 'publish' });
+      return samples.reduce((sum, { value }) => sum + value, 0) === 700 && samples.map(({ labels }) => labels.topic);
+    }, 'all are counted');
+    expect(topics.length).toBeLessThanOrEqual(21);
+    expect(topics).toContain('__overflow__');
+  } finally {
+    await vhost.remove();
+    await sidecar.stop();
+  }
 });

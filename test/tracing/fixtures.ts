@@ -31,6 +31,7 @@ const passage = {
   bodySize: 512,
   messageId: '',
   correlationId: '',
+  headers: [],
   fault: '',
   baggage: '',
 };
@@ -66,6 +67,8 @@ export function delivery(changes: Partial<DeliveryEnded> = {}): DeliveryEnded {
     latency: 0.25,
     deadLetterQueue: '',
     deadLetterReason: '',
+    delayPlanned: Number.NaN,
+    delayActual: Number.NaN,
     ...changes,
   };
 }

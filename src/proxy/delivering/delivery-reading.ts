@@ -1,10 +1,11 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { readU64 } from '../../amqp/fields.ts';
+import { valueText } from '../../amqp/value-text.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail } from '../open-messages/span-detail.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
-import { SENT, X_DEATH } from '../ports/interceptor.ts';
+import { SENT, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
@@ -34,9 +35,14 @@ export class DeliveryReading {
   /** of delivery-marks.ts, besides its consumer */
   #marks = 0;
   #latency = Number.NaN;
+  /** when it came into its queue, microseconds since the epoch; NaN: not known */
+  #stamp = Number.NaN;
   #detail: SpanDetail | undefined;
   #deadLetterQueue = '';
   #deadLetterReason = '';
+  #isPersistent = true;
+  /** ms that it was to be kept back, since its stamp; NaN: it was not */
+  #delay = Number.NaN;
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -47,6 +53,7 @@ export class DeliveryReading {
     const { header, context, interceptor, middleware } = this.#plane;
     const { source, route } = run;
     this.#begin(redelivered);
+    this.#isPersistent = header.isPersistent;
     const isStamped = header.value(SENT) >= 0;
     const stamp = header.integer(SENT);
     const isStreamRead = !redelivered && !run.get && source.readsStream(header);
@@ -58,6 +65,8 @@ export class DeliveryReading {
       this.#isFirst = !isStreamRead;
       this.#latency = this.#since(stamp, now);
     }
+    if (isStamped && !hasDied && !isStreamRead && this.#isPlausible(stamp, now)) this.#stamp = stamp;
+    if (isFresh && !hasDied && header.value(X_DELAY) >= 0) this.#delay = delayOf(header);
     // on first deliveries the header is the publisher's own
     if (redelivered) this.#marks |= this.#limitReached(scope.vhost, source.queue, header);
     context.ids = run.ids;
@@ -68,7 +77,7 @@ export class DeliveryReading {
     interceptor.onDeliver(header, context, source.noAck, now);
     if (!context.traced) return;
     this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent && context.isW3c);
+    if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent && context.isW3c, stamp, now);
   }
 
   /** Its header could not be read. `join` follows. */
@@ -94,6 +103,8 @@ export class DeliveryReading {
       run.isFirst = this.#isFirst;
       run.marks = run.source.number | this.#marks;
       run.latency = this.#latency;
+      run.stamp = this.#stamp;
+      run.isPersistent = this.#isPersistent;
       run.detail = this.#detail;
       run.deadLetterQueue = this.#deadLetterQueue;
       run.deadLetterReason = this.#deadLetterReason;
@@ -111,7 +122,8 @@ export class DeliveryReading {
       run.deadLetterQueue === this.#deadLetterQueue &&
       run.deadLetterReason === this.#deadLetterReason &&
       // messages that were published together have one stamp
-      Object.is(run.latency, this.#latency)
+      Object.is(run.latency, this.#latency) &&
+      (!Number.isNaN(run.latency) || Object.is(run.stamp, this.#stamp))
     );
   }
 
@@ -119,9 +131,11 @@ export class DeliveryReading {
     this.#passageBits = redelivered ? REDELIVERED : 0;
     this.#isFirst = false;
     this.#marks = 0;
-    this.#latency = Number.NaN;
+    this.#latency = this.#stamp = Number.NaN;
     this.#detail = undefined;
     this.#deadLetterQueue = this.#deadLetterReason = '';
+    this.#isPersistent = true;
+    this.#delay = Number.NaN;
   }
 
   /** What a requeue will mean to the message, which a quorum queue has delivered before. */
@@ -133,6 +147,13 @@ export class DeliveryReading {
     const limit = this.#plane.facts.deliveryLimit(vhost, queue);
     if (limit !== undefined) return count >= limit ? AT_LIMIT : 0;
     return count >= this.defaultDeliveryLimit ? AT_DEFAULT_LIMIT : 0;
+  }
+
+  /** Whether a stamp can be believed. A latency tells of most. */
+  #isPlausible(stamp: number, now: number): boolean {
+    if (!Number.isNaN(this.#latency)) return true;
+    const seconds = (this.#plane.clock.micros(now) - stamp) / 1e6;
+    return seconds >= -MOST_SKEW_S && seconds <= OLDEST_STAMP_S;
   }
 
   /** Seconds from a stamp until now. NaN, with the cause counted, when the stamp can't be believed. */
@@ -165,6 +186,11 @@ export class DeliveryReading {
     if (queue === '') return true;
     this.#deadLetterQueue = queue;
     this.#deadLetterReason = reason;
+    // in later rounds nobody knows when it came into the queue
+    if (isFresh && reason === 'expired' && deaths.count === 1)
+      this.#delay = Number.isNaN(deaths.expiration)
+        ? (plane.facts.queues.ttl(vhost, queue) ?? Number.NaN)
+        : deaths.expiration;
     const diedAfter = Math.max(time > 0 ? time * 1e6 : Number.NEGATIVE_INFINITY, Number.isNaN(stamp) ? 0 : stamp);
     if ((isFresh || this.#marks !== STREAM_READ) && plane.facts.queues.teaches(vhost, queue, diedAfter, isStamped)) {
       plane.facts.noteQueue({ kind: 'queue dead-letters', name: `${vhost}\0${queue}`, exchange: route.exchange });
@@ -172,11 +198,24 @@ export class DeliveryReading {
     return true;
   }
 
-  #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasState: boolean): SpanDetail {
+  #detailOf(
+    header: ContentHeader,
+    { source, fault }: DeliveryRun,
+    hasState: boolean,
+    stamp: number,
+    now: number,
+  ): SpanDetail {
     const { plain } = source;
-    const more = moreOf(header, hasState, fault, this.#plane.options.baggage);
+    const { clock, options } = this.#plane;
+    let more = moreOf(header, hasState, fault, options);
+    if (!Number.isNaN(this.#delay) && this.#isPlausible(stamp, now)) {
+      more = { ...more, delayPlanned: this.#delay / 1000, delayActual: (clock.micros(now) - stamp) / 1e6 };
+    }
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };
   }
 }
+
+/** The plugin for delayed messages gives back as a negative number what it was asked for. */
+const delayOf = (header: ContentHeader): number => Math.abs(Number(valueText(header.buf, header.value(X_DELAY))));

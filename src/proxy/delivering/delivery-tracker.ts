@@ -4,11 +4,13 @@ import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
 import type { SpanDetail } from '../open-messages/span-detail.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
+import { type Habits, HOARD } from '../plane/habits.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, CONSUMER, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
+import { Handling } from './handling.ts';
 import { OpenTags } from './open-tags.ts';
 import { SettledLately } from './settled-lately.ts';
 import type { Settlement } from './settlement.ts';
@@ -23,6 +25,8 @@ const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE
 const MIN_UNCOMMITTED = 1024;
 /** Settlements kept for the case that the broker takes them all the same; most brokers never do. */
 const MOST_WAITING = 4096;
+/** By these a consumer goes: its deliveries wait until there is another one. */
+const LEAVES = new Set<RequeueReason>(['consumer_cancelled', 'channel_closed', 'connection_closed']);
 /** Numbers from the first delivery to the last. */
 const ALL = Number.POSITIVE_INFINITY;
 
@@ -40,11 +44,15 @@ export class DeliveryTracker implements Flushable {
   readonly #inFlight: AutoAckInFlight;
   readonly #nackCounts: boolean;
   readonly #limit: number;
+  readonly #habits: Habits;
   readonly #mostUncommitted: number;
   readonly #open = new OpenMessages<DeliveryTally>();
   readonly #teller: PassageTeller<DeliveryTally>;
   readonly #tags = new OpenTags(this.#open);
   readonly #lately = new SettledLately();
+  readonly #handling = new Handling();
+  /** the settlement at hand is of deliveries one after another, and in the order in which they came */
+  #isInOrder = false;
   /** in tx: settlements wait for the commit */
   #transaction: Transaction | undefined;
   /** the app has sent what the broker closes the channel for: settlements since, which wait for that close or a reply */
@@ -61,6 +69,7 @@ export class DeliveryTracker implements Flushable {
     this.#settled(stretch);
     const { tally } = stretch.route;
     tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
+    if (this.#isInOrder) this.#handled(stretch);
     this.#sent(stretch);
     this.#tellSampled(stretch, ACKED);
   };
@@ -91,11 +100,13 @@ export class DeliveryTracker implements Flushable {
     unflushed: Unflushed,
     inFlight: AutoAckInFlight,
     nackCounts: boolean,
+    habits: Habits,
   ) {
     this.#plane = plane;
     this.#vhost = vhost;
     this.#state = state;
     this.#nackCounts = nackCounts;
+    this.#habits = habits;
     this.#unflushed = unflushed;
     this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
@@ -116,8 +127,10 @@ export class DeliveryTracker implements Flushable {
   /** The last byte of each passed towards the app; `held`: a fault keeps it from the socket, `left` tells when not. */
   passed(run: DeliveryRun, held = false): void {
     const { route, tag, count } = run;
-    const { tally, hop } = route;
+    const { tally, hop, watermark } = route;
     tally.passed(run.bytes, run.redelivered, run.get, count);
+    watermark.reached(run.stamp);
+    if (!run.isPersistent) this.#habits.gotTransient(route, !Number.isNaN(run.stamp), run.time);
     hop.passed(run.redelivered, count);
     const isStreamRead = (run.marks & STREAM_READ) !== 0;
     if (isStreamRead) tally.streamRead(run.latency, count);
@@ -145,8 +158,11 @@ export class DeliveryTracker implements Flushable {
     this.#tags.unfollowed(tag + to, count - to);
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (kept === 0) return;
+    this.#handling.came(tag + from, kept, this.#open.awaiting);
     this.#open.add(run, from, kept, tag + from, SETTLEMENT);
     run.route.tally.unsettled(kept);
+    const { awaiting } = this.#open;
+    if (awaiting >= HOARD && this.#handling.prefetch === 0) this.#habits.holds(run.route.queue, awaiting, run.time);
   }
 
   #awaitFlush(run: DeliveryRun, from: number, held: boolean): void {
@@ -194,6 +210,11 @@ export class DeliveryTracker implements Flushable {
     this.#now = now;
     this.#open.add(run, 0, 1, tag, FLUSH);
     this.#open.take(tag, tag, FLUSH, this.#undelivered);
+  }
+
+  /** Deliveries so far, those by basic.get included. */
+  get count(): number {
+    return this.#lastTag;
   }
 
   settle(settlement: Settlement, now: number): void {
@@ -293,6 +314,7 @@ export class DeliveryTracker implements Flushable {
   #apply({ how, from, to, requeue }: Settlement): void {
     const last = to === 0 ? this.#lastTag : to;
     this.#tags.closed(from, last);
+    this.#isInOrder = this.#transaction === undefined && this.#findOrder(from, last, requeue);
     if (how === 'ack') this.#open.take(from, last, SETTLEMENT, this.#acked);
     else
       this.#open.take(from, last, SETTLEMENT, (stretch) => {
@@ -300,6 +322,26 @@ export class DeliveryTracker implements Flushable {
         if (requeue && (stretch.marks & STREAM_READ) === 0) this.#requeued(stretch, how);
         else this.#rejected(stretch, how);
       });
+  }
+
+  /** Whether what is settled now shows how long its handler took. */
+  #findOrder(from: number, to: number, requeue: boolean): boolean {
+    const first = this.#open.first(SETTLEMENT);
+    if (from > first) this.#handling.overtook(this.#now);
+    else if (requeue || (from === 0 && to !== first)) this.#handling.passed(this.#now);
+    else return true;
+    return false;
+  }
+
+  #handled({ route, first, count, time }: Stretch<DeliveryTally>): void {
+    // those that were just taken are not open any more
+    const held = this.#open.awaiting + count;
+    this.#handling.settled(first, count, time, held, this.#now, route.tally);
+  }
+
+  /** basic.qos: so many deliveries may be open, 0 for any number. */
+  prefetches(count: number): void {
+    this.#handling.prefetch = count;
   }
 
   /** The app sends basic.recover; `recover` follows with its answer. */
@@ -367,6 +409,7 @@ export class DeliveryTracker implements Flushable {
       return;
     }
     this.#settled(stretch);
+    if (LEAVES.has(reason)) stretch.route.watermark.wentBack(stretch.stamp);
     // what was not settled stays in a stream, as what was
     const isStreamRead = (stretch.marks & STREAM_READ) !== 0;
     if (!isStreamRead) stretch.route.tally.requeued(reason, stretch.count);
@@ -389,6 +432,7 @@ export class DeliveryTracker implements Flushable {
   }
 
   #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
+    if (this.#isInOrder) this.#handled(stretch);
     this.#sent(stretch);
     this.#failed(stretch, settlement, 'rejected');
   }

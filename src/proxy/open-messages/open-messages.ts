@@ -203,6 +203,18 @@ export class OpenMessages<T> {
     return state === GONE ? undefined : this.#of(row, number, 1, state === RETURNED);
   }
 
+  /** The lowest number of an open message that awaits one of `which`; Infinity: there is none. */
+  first(which: number): number {
+    for (let i = this.#head; i < this.#tail; i++) {
+      const row = i & this.#runs.mask;
+      const { firsts, ends, counts, awaits } = this.#runs;
+      if (counts[row] === 0 || (awaits[row] & which) === 0) continue;
+      if (counts[row] === ends[row] - firsts[row]) return firsts[row];
+      for (let n = firsts[row]; n < ends[row]; n++) if (this.#stateOf(row, n) !== GONE) return n;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Whether a message with a number from `from` to `to` is open that awaits one of `which`. */
   some(from: number, to: number, which: number): boolean {
     for (let i = this.#seek(from); i < this.#tail; i++) {

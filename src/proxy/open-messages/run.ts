@@ -17,12 +17,17 @@ export class Run<T> {
   passageBits = 0;
   /** of a publish: what publish-marks.ts lists; of a delivery: STREAM_READ or 0 */
   marks = 0;
-  /** of a publish: x-tracehare-sent as it goes out, microseconds since the epoch; NaN without one */
+  /**
+   * x-tracehare-sent, microseconds since the epoch: of a publish as it goes out, of a delivery if it tells when the message
+   * came into its queue; else NaN
+   */
   stamp = Number.NaN;
   /** of a publish: type and value of the x-tracehare-sent that ours takes the place of; undefined: there was none */
   replaced: Uint8Array | undefined;
   /** of a first delivery, or a message that is read from a stream as it comes: seconds since its publish, else NaN */
   latency = Number.NaN;
+  /** the first of them has delivery mode 2, or what it has is not known */
+  isPersistent = true;
   /** what is told of each when it ends; undefined: nothing, unless it goes wrong */
   detail: SpanDetail | undefined;
   count = 0;

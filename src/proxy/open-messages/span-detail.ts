@@ -1,5 +1,6 @@
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
+import { valueText } from '../../amqp/value-text.ts';
 import { type More, type Names, NOTHING_MORE } from '../../events/passage.ts';
 import { TRACESTATE } from '../ports/interceptor.ts';
 
@@ -14,14 +15,29 @@ export interface SpanDetail {
 /** The detail of every publish that has nothing special to tell. */
 export const PLAIN_PUBLISH: SpanDetail = { via: 'publish', consumerTag: '', more: NOTHING_MORE };
 
+/** A header that configuration wants to be shown with each span. */
+export interface ShownHeader {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What configuration wants to be shown with each span. */
+export interface Shown {
+  readonly shownHeaders: readonly ShownHeader[];
+  /** keys */
+  readonly baggage: readonly string[];
+}
+
 /**
  * What the content header last read says for its message's event. `hasState`: a tracestate counts; `fault`: faults that
- * struck it, '' for none; `keys`: of its baggage, those that are told.
+ * struck it, '' for none; `shown`: what of its headers and its baggage is told.
  */
-export function moreOf(header: ContentHeader, hasState: boolean, fault: string, keys: readonly string[]): More {
+export function moreOf(header: ContentHeader, hasState: boolean, fault: string, shown: Shown): More {
   const state = hasState ? header.stringAt(TRACESTATE) : -1;
+  const { shownHeaders, baggage: keys } = shown;
   const baggage = keys.length === 0 ? '' : baggageOf(header, keys);
-  const isPlain = state < 0 && fault === '' && baggage === '';
+  const headers = shownHeaders.length === 0 || !header.hasTable ? NOTHING_MORE.headers : shownOf(header, shownHeaders);
+  const isPlain = state < 0 && fault === '' && baggage === '' && headers.length === 0;
   if (isPlain && !header.has('messageId') && !header.has('correlationId')) return NOTHING_MORE;
   return {
     ...NOTHING_MORE,
@@ -29,8 +45,18 @@ export function moreOf(header: ContentHeader, hasState: boolean, fault: string, 
     messageId: header.property('messageId'),
     correlationId: header.property('correlationId'),
     fault,
+    headers,
     baggage,
   };
+}
+
+/** Values that are no text, or long ones, are left out. */
+function shownOf(header: ContentHeader, shown: readonly ShownHeader[]): More['headers'] {
+  return shown.flatMap(({ name, bytes }) => {
+    const at = header.find(bytes);
+    const value = at < 0 ? undefined : valueText(header.buf, at);
+    return value === undefined ? [] : [[name, value] as const];
+  });
 }
 
 const BAGGAGE = Buffer.from('baggage');

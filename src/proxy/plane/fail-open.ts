@@ -1,7 +1,8 @@
 import type { OtherEvent } from '../../events/lifecycle.ts';
 import type { Passage } from '../../events/passage.ts';
 import type { Interceptor } from '../ports/interceptor.ts';
-import type { Hop, Observer } from '../ports/observer.ts';
+import type { Hop, Observer, WatermarkNames } from '../ports/observer.ts';
+import type { Sighting } from '../ports/sighting.ts';
 import type { Middleware } from './middleware.ts';
 
 /**
@@ -26,12 +27,14 @@ export function failOpenObserver(observer: Observer): Observer {
   };
   const emit = (event: OtherEvent): void => observer.emit(event);
   const ended = (passage: Passage): void => observer.ended(passage);
-  return Object.assign(failOpen({ emit, ended }, failed), {
+  const saw = (sighting: Sighting): void => observer.saw(sighting);
+  return Object.assign(failOpen({ emit, ended, saw }, failed), {
     traffic: failOpen(observer.traffic, failed),
     publishes: (topic: string, pipeline: string) => asked(() => observer.publishes(topic, pipeline)),
     deliveries: (topic: string, pipeline: string, queue: string) =>
       asked(() => observer.deliveries(topic, pipeline, queue)),
     hop: (hop: Hop) => asked(() => observer.hop(hop)),
+    watermark: (of: WatermarkNames) => asked(() => observer.watermark(of)),
   });
 }
 

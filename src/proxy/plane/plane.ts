@@ -1,6 +1,7 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { ContentHeader } from '../../amqp/content.ts';
 import { MalformedError } from '../../amqp/fields.ts';
+import type { ShownHeader } from '../open-messages/span-detail.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type HeaderEdit, type Interceptor, observedHeaders, type TraceContext } from '../ports/interceptor.ts';
 import type { Mistake } from '../ports/mistake.ts';
@@ -25,6 +26,8 @@ export interface PlaneOptions {
   baggage: readonly string[];
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
+  /** of sampled messages */
+  shownHeaders: readonly ShownHeader[];
   /** times at which the broker is out of reach on purpose */
   outages?: readonly Outage[];
 }
@@ -168,6 +171,7 @@ export class Plane {
         const tally = this.observer.publishes(topic, label);
         if (fanout !== undefined) this.#tellFanout(fanout, `${topic}\0${label}`, { scope, key, tally });
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const watermark = this.observer.watermark({ topic, pipeline: label, queue: undefined, routingKey });
         const shadow = treatment.loss !== 'off' && mayShadow;
         return {
           ...names,
@@ -175,6 +179,7 @@ export class Plane {
           pipeline: label,
           tally,
           hop,
+          watermark,
           treatment,
           variants: undefined,
           isPlain: isPlain(treatment),
@@ -196,12 +201,14 @@ export class Plane {
         const label = treatment.pipeline ?? pipeline;
         const tally = this.observer.deliveries(topic, label, queue);
         const hop = this.observer.hop({ ...passage, pipeline: label, app });
+        const watermark = this.observer.watermark({ topic, pipeline: label, queue, routingKey });
         return {
           ...names,
           topic,
           pipeline: label,
           tally,
           hop,
+          watermark,
           treatment,
           variants: undefined,
           isPlain: isPlain(treatment),

@@ -11,6 +11,11 @@ export type QueueFact =
 export interface Declared {
   deadLetters: DeadLetterTarget | undefined;
   isStream: boolean;
+  isClassic: boolean;
+  /** ms after which its messages expire; undefined: it does not say */
+  ttl: number | undefined;
+  /** it outlives the broker's restarts, its declarer and its consumers */
+  lasts: boolean;
   /** it had messages or consumers: the queue was there before */
   existed: boolean;
 }
@@ -21,6 +26,11 @@ export interface DeadLetterTarget {
   routingKey: string | undefined;
   /** also what the full queue refuses */
   takesRefused: boolean;
+}
+
+/** A queue's last declaration; what it says is undefined if it was a deletion. */
+interface Seen extends Partial<Pick<Declared, 'isStream' | 'isClassic' | 'lasts' | 'ttl'>> {
+  at: number;
 }
 
 /** Of each kind; beyond, the oldest is forgotten. */
@@ -61,7 +71,7 @@ export class QueueFacts {
   /** of those that were declared, which dead-letter also what they refuse */
   readonly #takingRefused = new Newest<true>();
   /** the queue's last declaration or deletion; `at` in microseconds since the epoch */
-  readonly #seen = new Newest<{ at: number; isStream: boolean | undefined }>();
+  readonly #seen = new Newest<Seen>();
   readonly #goneQueues = new Newest<true>();
   readonly #goneExchanges = new Newest<true>();
   /** queues that an app named in an x-death of its own, on a message without a stamp */
@@ -95,6 +105,20 @@ export class QueueFacts {
     return this.#seen.get(`${vhost}\0${queue}`)?.isStream;
   }
 
+  /** Likewise, whether it is there for good. */
+  lasts(vhost: string, queue: string): boolean | undefined {
+    return this.#seen.get(`${vhost}\0${queue}`)?.lasts;
+  }
+
+  /** ms after which its messages expire, by its declaration. */
+  ttl(vhost: string, queue: string): number | undefined {
+    return this.#seen.get(`${vhost}\0${queue}`)?.ttl;
+  }
+
+  isClassic(vhost: string, queue: string): boolean {
+    return this.#seen.get(`${vhost}\0${queue}`)?.isClassic === true;
+  }
+
   claimed(vhost: string, queue: string): void {
     this.#claimed.set(`${vhost}\0${queue}`, true);
   }
@@ -120,7 +144,7 @@ export class QueueFacts {
         this.#declared.delete(fact.name);
         this.#takingRefused.delete(fact.name);
         this.#learned.delete(fact.name);
-        this.#seen.set(fact.name, { at: fact.at, isStream: undefined });
+        this.#seen.set(fact.name, { at: fact.at });
         this.#goneQueues.set(fact.name, true);
         return true;
       case 'queue dead-letters':
@@ -136,7 +160,7 @@ export class QueueFacts {
     }
   }
 
-  #queueDeclared(name: string, at: number, { deadLetters, isStream, existed }: Declared): void {
+  #queueDeclared(name: string, at: number, { deadLetters, existed, ...is }: Declared): void {
     // the broker grants no declaration whose arguments are not the queue's own
     if (deadLetters === undefined) this.#declared.delete(name);
     else this.#declared.set(name, deadLetters);
@@ -146,11 +170,11 @@ export class QueueFacts {
     const seen = this.#seen.get(name);
     if (existed) {
       // learned before it was last made anew it can't be, and what was learned since still holds
-      this.#seen.set(name, { at: seen?.at ?? 0, isStream });
+      this.#seen.set(name, { at: seen?.at ?? 0, ...is });
       return;
     }
     this.#learned.delete(name);
-    this.#seen.set(name, { at, isStream });
+    this.#seen.set(name, { at, ...is });
   }
 
   #queueDeadLetters(name: string, exchange: string): boolean {

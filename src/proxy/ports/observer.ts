@@ -1,5 +1,6 @@
 import type { ClosedBy, OtherEvent } from '../../events/lifecycle.ts';
 import type { Passage } from '../../events/passage.ts';
+import type { Sighting } from './sighting.ts';
 
 /**
  * What the data plane tells, and all it knows of whoever listens.
@@ -15,10 +16,14 @@ export interface Observer {
   deliveries(topic: string, pipeline: string, queue: string): DeliveryTally;
   /** The tally of one step of the service map; asked once per route and then kept. */
   hop(hop: Hop): HopTally;
+  /** How far the messages of one route have come; asked once per route and then kept. */
+  watermark(of: WatermarkNames): Watermark;
   /** Details of what happened. They go through a bounded ring: when it is full they are dropped and counted. */
   emit(event: OtherEvent): void;
   /** The end of a message's passage, told the same way. The object is reused: it is valid until this returns. */
   ended(passage: Passage): void;
+  /** An app does what is mostly a mistake. Told each time. */
+  saw(sighting: Sighting): void;
   readonly traffic: TrafficTally;
 }
 
@@ -92,6 +97,8 @@ export interface DeliveryTally extends PacedTally {
   streamRead(seconds: number, count?: number): void;
   /** Acked, or flushed to the app under no-ack (then `seconds` is 0 and is not a processing time). */
   succeeded(seconds: number, autoAck: boolean, count?: number): void;
+  /** Of those that end so, or `failed`, what is known to have been a wait for their handler, and what that took: seconds of each. */
+  handled(waited: number, worked: number, count?: number): void;
   /**
    * Rejected or nacked without requeue, or requeued once too often, `lost` unless the queue is known to dead-letter; or
    * lost under auto-ack: then `seconds` is NaN.
@@ -122,6 +129,23 @@ export interface HopTally {
   passed(redelivered: boolean, count?: number): void;
   /** One of them is definitely lost. */
   lost(): void;
+}
+
+/** Messages that go to the same queues, and out of a queue in the order in which they were published. */
+export interface WatermarkNames {
+  topic: string;
+  pipeline: string;
+  /** undefined: of publishes */
+  queue: string | undefined;
+  routingKey: string;
+}
+
+/** Stamps are x-tracehare-sent: microseconds since the epoch, NaN where there is none. */
+export interface Watermark {
+  /** A message of this stamp was published, or delivered. */
+  reached(stamp: number): void;
+  /** A delivery of this stamp waits in its queue again, for its consumer has gone. */
+  wentBack(stamp: number): void;
 }
 
 export type Direction = 'upstream' | 'downstream';

@@ -26,6 +26,7 @@ export class HeaderInjection {
   #stamp = Number.NaN;
   #detail: SpanDetail | undefined;
   #replaced: Uint8Array | undefined;
+  #isPersistent = true;
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -116,6 +117,7 @@ export class HeaderInjection {
   none(run: PublishRun, route: Route<PublishTally>, marks: number): void {
     this.#begin(run, route, marks);
     this.#stamp = Number.NaN;
+    this.#isPersistent = true;
   }
 
   /**
@@ -135,6 +137,7 @@ export class HeaderInjection {
       run.stamp = this.#stamp;
       run.detail = this.#detail;
       run.replaced = this.#replaced;
+      run.isPersistent = this.#isPersistent;
     }
     run.add(size);
   }
@@ -159,6 +162,7 @@ export class HeaderInjection {
     this.#passageBits = 0;
     this.#detail = undefined;
     this.#replaced = undefined;
+    this.#isPersistent = this.#plane.header.isPersistent;
   }
 
   /** The interceptor has decided. */
@@ -167,7 +171,7 @@ export class HeaderInjection {
     if (!traced) return;
     this.#passageBits = TRACED | (hasParent ? HAS_PARENT : 0) | (sampled ? SAMPLED : 0);
     if (!sampled) return;
-    const more = moreOf(header, hasParent && isW3c, fault, this.#plane.options.baggage);
+    const more = moreOf(header, hasParent && isW3c, fault, this.#plane.options);
     this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }
 }

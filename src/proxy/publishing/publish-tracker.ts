@@ -1,6 +1,7 @@
 import type { ChannelState } from '../open-messages/channel-state.ts';
 import { COMMIT, CONFIRM, FLUSH, OpenMessages, REPLY, RETURN, type Stretch } from '../open-messages/open-messages.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
+import type { Habits } from '../plane/habits.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { PublishTally, UnknownReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
@@ -9,7 +10,7 @@ import { refusalOf } from './broker-refusal.ts';
 import type { BrokerSilence } from './broker-silence.ts';
 import { ConfirmTranslator } from './confirm-translator.ts';
 import { PublishHistory } from './publish-history.ts';
-import { DROPPED, MANDATORY } from './publish-marks.ts';
+import { DROPPED, MANDATORY, SENT_ADDED } from './publish-marks.ts';
 import { PublishNumbers } from './publish-numbers.ts';
 import { NO_REPLY, PublishOutcomes, type Reply } from './publish-outcomes.ts';
 import type { PublishRun, Returned } from './publish-run.ts';
@@ -45,6 +46,7 @@ export class PublishTracker implements Flushable {
   readonly #silence: BrokerSilence;
   readonly #unflushed: Unflushed;
   readonly #limit: number;
+  readonly #habits: Habits;
   readonly #open = new OpenMessages<PublishTally>();
   readonly #outcomes: PublishOutcomes;
   readonly #returns: Returns;
@@ -74,6 +76,7 @@ export class PublishTracker implements Flushable {
   };
   readonly #committed = (stretch: Stretch<PublishTally>): void => {
     this.#countPassed(stretch);
+    noteNewest(stretch);
     if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', false, this.#now);
     else if ((stretch.marks & DROPPED) !== 0) this.#outcomes.lost(stretch, 'fault', false, this.#now);
     else this.#routed(stretch);
@@ -89,12 +92,14 @@ export class PublishTracker implements Flushable {
     state: ChannelState,
     silence: BrokerSilence,
     unflushed: Unflushed,
+    habits: Habits,
     answer: (tag: number, ack: boolean) => void,
   ) {
     this.#plane = plane;
     this.#state = state;
     this.#silence = silence;
     this.#unflushed = unflushed;
+    this.#habits = habits;
     this.#limit = plane.options.windowPerChannel;
     this.#outcomes = new PublishOutcomes(plane, vhost, connection, channel, this.#open, this.numbers);
     this.#returns = new Returns(this.#open, this.#outcomes, this.#assumed);
@@ -125,7 +130,11 @@ export class PublishTracker implements Flushable {
       this.#neverTaken(run, first);
       return;
     }
-    if (decidedBy !== COMMIT) countPassed(run.route, run.bytes, run.count);
+    if (decidedBy !== COMMIT) {
+      countPassed(run.route, run.bytes, run.count);
+      noteNewest(run);
+    }
+    if (!run.isPersistent) this.#habits.publishedTransient(run.route, run.time);
     const isPlain = decidedBy === RETURN;
     // a broker that blocks leaves what was flushed in the kernel
     const awaits = isPlain && (run.marks & MANDATORY) === 0 && !this.#silence.mayBeBlocked ? FLUSH : decidedBy;
@@ -248,6 +257,7 @@ export class PublishTracker implements Flushable {
    * still be known of that.
    */
   returned(message: Returned, now: number): Origin {
+    this.#habits.returned(message.route);
     return this.#returns.returned(message, now);
   }
 
@@ -333,4 +343,9 @@ export class PublishTracker implements Flushable {
 function countPassed({ tally, hop }: Route<PublishTally>, bodyBytes: number, count: number): void {
   tally.passed(bodyBytes, count);
   hop.passed(false, count);
+}
+
+/** A stamp of ours says when it was published; any other is the app's to choose. */
+function noteNewest({ route, marks, stamp }: Pick<Stretch<PublishTally>, 'route' | 'marks' | 'stamp'>): void {
+  if ((marks & SENT_ADDED) !== 0) route.watermark.reached(stamp);
 }

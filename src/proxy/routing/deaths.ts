@@ -14,6 +14,8 @@ export interface Deaths {
    */
   time: number;
   count: number;
+  /** ms after which the message was to expire, as its publisher said; NaN: it did not */
+  expiration: number;
 }
 
 /** The broker keeps an entry of x-death for each queue and reason; a publisher can write as many as fit into a frame. */
@@ -21,7 +23,7 @@ const MAX_DEATHS = 16;
 /** No queue has a longer name, and no reason; it is kept for as long as the delivery is open. */
 const MAX_NAME = 255;
 
-const NONE: Deaths = { queue: '', reason: '', time: 0, count: 0 };
+const NONE: Deaths = { queue: '', reason: '', time: 0, count: 0, expiration: Number.NaN };
 
 /** A header that is not as brokers write it says nothing: it is an app's. */
 export function readDeaths(header: ContentHeader): Deaths {
@@ -46,8 +48,14 @@ export function readDeaths(header: ContentHeader): Deaths {
     if (!(error instanceof MalformedError)) throw error;
   }
   if (newest === undefined) return NONE;
-  const { queue, reason, time } = newest;
-  return { queue: string(queue), reason: string(reason), time: integer(time), count };
+  const { queue, reason, time, 'original-expiration': expiration } = newest;
+  return {
+    queue: string(queue),
+    reason: string(reason),
+    time: integer(time),
+    count,
+    expiration: typeof expiration === 'string' && /^\d{1,15}$/.test(expiration) ? Number(expiration) : Number.NaN,
+  };
 }
 
 const string = (value: FieldTable[string] | undefined): string =>
@@ -64,7 +72,7 @@ const TIMES = 2;
 const ROUTES = 8;
 
 /** Of a message with this x-death that is published to, or delivered with, these names. */
-export function digestOf({ count, time }: Deaths, { exchange, routingKey }: Names): number {
+export function digestOf({ count, time }: Pick<Deaths, 'count' | 'time'>, { exchange, routingKey }: Names): number {
   let route = 7;
   for (const name of [exchange, '\0', routingKey]) {
     for (let i = 0; i < name.length; i++) route = (Math.imul(route, 31) + name.charCodeAt(i)) >>> 0;

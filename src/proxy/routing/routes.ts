@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { ContentHeader } from '../../amqp/content.ts';
 import { text } from '../../amqp/fields.ts';
 import { makeRoom } from '../ports/bounded.ts';
-import type { HopTally } from '../ports/observer.ts';
+import type { HopTally, Watermark } from '../ports/observer.ts';
 import type { ByMessage, Treatment } from './treatment.ts';
 
 /** Where messages of one exchange and routing key are counted; made once, then found by bytes. */
@@ -17,6 +17,7 @@ export interface Route<T> {
   readonly queue: string;
   readonly tally: T;
   readonly hop: HopTally;
+  readonly watermark: Watermark;
   /** what configuration says of its messages */
   readonly treatment: Treatment;
   /** the route instead of this one for messages that rules tell apart by more than names; undefined: there are none */
@@ -34,7 +35,7 @@ export class Variants<T> {
   readonly #by: ByMessage;
   readonly #make: (treatment: Treatment) => Route<T>;
   readonly #base: Route<T>;
-  readonly #made = new Map<number, Route<T>>();
+  readonly #made = new Map<number | string, Route<T>>();
 
   constructor(by: ByMessage, base: Route<T>, make: (treatment: Treatment) => Route<T>) {
     this.#by = by;
@@ -46,12 +47,14 @@ export class Variants<T> {
   of(header: ContentHeader): Route<T> {
     const mask = this.#by.mask(header);
     if (mask === 0) return this.#base;
-    let route = this.#made.get(mask);
+    const { captured } = this.#by;
+    const key = captured === '' ? mask : `${mask}\0${captured}`;
+    let route = this.#made.get(key);
     if (route === undefined) {
       // one that is in use stays valid
       makeRoom(this.#made, MAX_VARIANTS);
-      route = this.#make(this.#by.treatment(mask));
-      this.#made.set(mask, route);
+      route = this.#make(this.#by.treatment(mask, captured));
+      this.#made.set(key, route);
     }
     return route;
   }
@@ -60,8 +63,8 @@ export class Variants<T> {
 export type MakeRoute<T> = (exchange: string, routingKey: string, key: Uint8Array) => Route<T>;
 
 const INITIAL = 16;
-/** combinations of rules remembered per route */
-const MAX_VARIANTS = 64;
+/** combinations of rules, and of what makes topics, remembered per route */
+const MAX_VARIANTS = 256;
 /** slots looked at for a name: so few are mostly enough that whoever needs more has chosen his names for that */
 const MAX_PROBES = 64;
 

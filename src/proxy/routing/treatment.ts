@@ -58,7 +58,9 @@ export interface HeaderChange {
 export interface ByMessage {
   /** A bit for each of the rules that fit this message; at most 30. Throws MalformedError. */
   mask(header: ContentHeader): number;
-  treatment(mask: number): Treatment;
+  /** of the message that `mask` was asked of: what the topic of a rule is to be made of; '' for nothing */
+  captured: string;
+  treatment(mask: number, captured?: string): Treatment;
 }
 
 /** What a client says of itself; '' where it says nothing. */

@@ -12,6 +12,7 @@ import { ChannelState } from '../open-messages/channel-state.ts';
 import type { Unflushed } from '../open-messages/unflushed.ts';
 import { limitByArguments } from '../plane/delivery-limits.ts';
 import { Detours } from '../plane/detours.ts';
+import type { Habits } from '../plane/habits.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
 import type { RequeueReason, UnknownReason } from '../ports/observer.ts';
 import type { BrokerSilence } from '../publishing/broker-silence.ts';
@@ -50,6 +51,7 @@ export interface ChannelContext extends Scope {
   readonly reading: DeliveryReading;
   /** what is found out of queues and exchanges */
   readonly declarations: Declarations;
+  readonly habits: Habits;
   /** a basic.nack that requeues counts towards a queue's delivery limit */
   readonly nackCounts: boolean;
   /** a channel has answers of ours for the app */
@@ -109,6 +111,7 @@ export class Channel implements Scope {
       this.state,
       silence,
       upstreamUnflushed,
+      context.habits,
       (tag, ack) => {
         this.#answers.push(confirmFrame(id, tag, ack));
         this.downstreamDetours.set('answering', true);
@@ -125,11 +128,17 @@ export class Channel implements Scope {
       downstreamUnflushed,
       inFlight,
       nackCounts,
+      context.habits,
     );
     this.publishing = new PublishFrames(plane, context, this.upstreamDetours, context.injection);
     this.delivering = new DeliveryFrames(plane, context, this.downstreamDetours, context.reading);
     this.consumers = new Consumers(context, id);
     this.#requests = new Requests(context.requests);
+  }
+
+  /** Messages of both directions so far. */
+  get messages(): number {
+    return this.publishes.numbers.sequence + this.deliveries.count;
   }
 
   /** A basic.return that waits for its content header, which tells whether the app asked for it or we did. */
@@ -232,6 +241,7 @@ export class Channel implements Scope {
         return;
       case 'basic.get': {
         const { queue, noAck } = readMethod(name, buf, start, end);
+        this.#context.habits.gets(queue || this.#lastQueue);
         this.#ask({ reply: 'basic.get-ok', get: { queue: queue || this.#lastQueue, noAck } });
         return;
       }
@@ -239,6 +249,8 @@ export class Channel implements Scope {
         const { prefetchCount, global } = readMethod(name, buf, start, end);
         this.#does('basic.qos-ok', false, now, () => {
           this.prefetch[global ? 'channel' : 'consumer'] = prefetchCount;
+          const { channel, consumer } = this.prefetch;
+          this.deliveries.prefetches(channel || consumer);
         });
         return;
       }
@@ -527,6 +539,7 @@ export class Channel implements Scope {
   #declared(declare: Arguments<'queue.declare'>, queue: string, existed: boolean, now: number): void {
     const { plane, vhost, declarations } = this.#context;
     declarations.queueDeclared(declare, queue, existed, now);
+    this.#context.habits.declared(declare, queue);
     if (declare.passive || queue === '') return;
     const { arguments: args } = declare;
     plane.facts.noteDeliveryLimit(vhost, queue, limitByArguments(args));

@@ -227,7 +227,8 @@ export class Consumers {
   }
 
   #tellStarted({ tag, queue, noAck }: Consumer, now: number): void {
-    const { plane, connection } = this.#context;
+    const { plane, connection, habits } = this.#context;
+    habits.consumes(queue, noAck);
     plane.observer.emit({
       type: 'consumer.started',
       at: plane.clock.micros(now),

@@ -21,10 +21,18 @@ export class Declarations {
   queueDeclared(declare: Arguments<'queue.declare'>, queue: string, existed: boolean, now: number): void {
     // a passive one says nothing but that it is there
     if (declare.passive || queue === '') return;
-    const { arguments: args, exclusive } = declare;
+    const { arguments: args, exclusive, durable, autoDelete } = declare;
     if (exclusive) this.#keep(queue);
-    const isStream = args['x-queue-type'] === 'stream';
-    const declared = { deadLetters: targetOf(args), isStream, existed };
+    const type = args['x-queue-type'] ?? 'classic';
+    const lasts = durable && !exclusive && !autoDelete;
+    const declared = {
+      deadLetters: targetOf(args),
+      isStream: type === 'stream',
+      isClassic: type === 'classic',
+      ttl: ttlOf(args),
+      lasts,
+      existed,
+    };
     this.#plane.facts.noteQueue({ kind: 'queue declared', name: this.#name(queue), at: this.#micros(now), declared });
   }
 
@@ -70,6 +78,11 @@ export class Declarations {
   #micros(now: number): number {
     return this.#plane.clock.micros(now);
   }
+}
+
+function ttlOf({ 'x-message-ttl': ttl }: Arguments<'queue.declare'>['arguments']): number | undefined {
+  const ms = typeof ttl === 'bigint' ? Number(ttl) : ttl;
+  return typeof ms === 'number' && ms >= 0 ? ms : undefined;
 }
 
 function targetOf(args: Arguments<'queue.declare'>['arguments']): DeadLetterTarget | undefined {

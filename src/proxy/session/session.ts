@@ -6,6 +6,7 @@ import { AutoAckInFlight } from '../delivering/auto-ack-in-flight.ts';
 import { DeliveryReading } from '../delivering/delivery-reading.ts';
 import type { ChannelWord } from '../open-messages/channel-state.ts';
 import { Unflushed } from '../open-messages/unflushed.ts';
+import { Habits } from '../plane/habits.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { UnknownReason } from '../ports/observer.ts';
 import { refusesPublish } from '../publishing/broker-refusal.ts';
@@ -84,6 +85,7 @@ export class Session {
   readonly reading: DeliveryReading;
   /** from the broker's open-ok on */
   #declarations: Declarations | undefined;
+  #habits: Habits | undefined;
   /** called when a channel has answers of ours for the app */
   onAnswer: () => void = () => {};
   /** called when the broker has let the app in */
@@ -228,6 +230,8 @@ export class Session {
     const nackCounts = nackCountsDelivery(this.#broker);
     this.#declarations ??= new Declarations(plane, vhost);
     const declarations = this.#declarations;
+    this.#habits ??= new Habits(plane, vhost, app);
+    const habits = this.#habits;
     const context = {
       ...names,
       ...unflushed,
@@ -236,6 +240,7 @@ export class Session {
       plane,
       connection,
       declarations,
+      habits,
       inFlight,
       nackCounts,
       answering,
@@ -275,6 +280,7 @@ export class Session {
     const failed = methodKey(failedClassId, failedMethodId);
     if (replyCode === 404) this.#declarations?.notFound(replyText, now);
     if (refusesPublish(replyCode, failed)) channel.publishes.refused(reply, now);
+    if (replyCode === 406) this.#habits?.refused(replyText);
     if (failed === TX_SELECT && channel.publishes.numbers.isShadowed) this.plane.observer.traffic.shadowConflict();
     channel.refused(failed, now);
     channel.end('channel_error', 'channel_closed', now, reply);
@@ -289,6 +295,7 @@ export class Session {
     const channel = this.channel(id);
     if (by === 'broker') {
       channel?.closed(now);
+      if (channel !== undefined) this.#habits?.channelClosed(channel.messages);
       channel?.end('unconfirmed_at_close', 'channel_closed', now);
       this.#tellClosed(id, { by: 'app', code: 0, text: '' }, now);
     } else if (!channel?.isClosedByBroker) {
@@ -439,6 +446,10 @@ export class Session {
       incoming?.discard();
     }
     if (this.isOpen) this.plane.observer.traffic.channels(-this.#open.size);
+    let messages = 0;
+    for (const channel of this.#channels.values()) messages += channel.messages;
+    this.#habits?.connectionEnded(messages);
+    this.#habits = undefined;
     this.#open.clear();
     this.#channels.clear();
     this.#last = undefined;

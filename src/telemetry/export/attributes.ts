@@ -53,6 +53,8 @@ export const KEY = {
   redelivered: own('tracehare.redelivered'),
   latency: own('tracehare.latency'),
   faultType: own('tracehare.fault.type'),
+  delayPlanned: own('tracehare.delay.planned'),
+  delayActual: own('tracehare.delay.actual'),
 };
 
 /** Our keys in the events of a span. */
@@ -64,6 +66,22 @@ export const OWN = {
   deadLetterQueue: 'tracehare.dead_letter.queue',
   deadLetterReason: 'tracehare.dead_letter.reason',
 } as const;
+
+/** Of headers that configuration names: few, but a reload may name others. */
+const headerKeys = new Map<string, Key>();
+const MOST_HEADER_KEYS = 256;
+
+/** The key of a header that is shown. */
+export function headerKey(name: string): Key {
+  let key = headerKeys.get(name);
+  if (key === undefined) {
+    key = own(`messaging.header.${name}`);
+    if (headerKeys.size < MOST_HEADER_KEYS) headerKeys.set(name, key);
+  }
+  return key;
+}
+
+export const isHeaderKey = ({ name }: Key): boolean => name.startsWith('messaging.header.');
 
 type Passage = PublishEnded | DeliveryEnded;
 
@@ -100,11 +118,16 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
     to.text(KEY.settlement, event.settlement);
     to.flag(KEY.redelivered, event.redelivered);
     if (!Number.isNaN(event.latency)) to.number(KEY.latency, event.latency);
+    if (!Number.isNaN(event.delayPlanned)) {
+      to.number(KEY.delayPlanned, event.delayPlanned);
+      to.number(KEY.delayActual, event.delayActual);
+    }
   }
   to.number(KEY.bodySize, event.bodySize);
   to.text(KEY.outcome, event.outcome);
   if (event.messageId !== '') to.text(KEY.messageId, event.messageId);
   if (event.correlationId !== '') to.text(KEY.conversationId, event.correlationId);
+  for (const [name, value] of event.headers) to.text(headerKey(name), value);
   if (event.fault !== '') to.text(KEY.faultType, event.fault);
   if (event.baggage !== '') writeBaggage(event.baggage, to);
   if (event.reason !== '') to.text(KEY.reason, event.reason);

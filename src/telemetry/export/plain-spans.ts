@@ -1,7 +1,7 @@
 import { viewOf } from '../../amqp/bytes.ts';
 import { CONFIRMED, HAS_PARENT, type Names, NOTHING_MORE, type Passage, REDELIVERED } from '../../events/passage.ts';
 import type { Connection } from '../connections.ts';
-import { type AttributeWriter, KEY, type Key } from './attributes.ts';
+import { type AttributeWriter, headerKey, isHeaderKey, KEY, type Key } from './attributes.ts';
 import { SPAN, SpanAttributes, spanFlags, writeStatus } from './otlp-span.ts';
 import { ProtobufWriter, setNanoseconds } from './protobuf.ts';
 import { PassageSpan, type SpanOrigin, type SpanSource } from './spans.ts';
@@ -40,8 +40,20 @@ export function isPlain({ passage, consumer }: SpanSource): boolean {
   );
 }
 
-const saysIdsAlone = ({ traceState, fault, baggage, replyCode, deadLetterQueue }: Passage['more']): boolean =>
-  traceState === '' && fault === '' && baggage === '' && replyCode === 0 && deadLetterQueue === '';
+const saysIdsAlone = ({
+  traceState,
+  fault,
+  baggage,
+  replyCode,
+  deadLetterQueue,
+  delayPlanned,
+}: Passage['more']): boolean =>
+  traceState === '' &&
+  fault === '' &&
+  baggage === '' &&
+  replyCode === 0 &&
+  deadLetterQueue === '' &&
+  Number.isNaN(delayPlanned);
 
 /**
  * Spans of messages with which all is well: they have most of their bytes in common with those of the same route
@@ -81,9 +93,10 @@ export class PlainSpans {
       if (!Number.isNaN(latency)) to.numberAttribute(SPAN.attributes, KEY.latency.encoded, latency);
     }
     to.numberAttribute(SPAN.attributes, KEY.bodySize.encoded, passage.bodySize);
-    const { messageId, correlationId } = passage.more;
+    const { messageId, correlationId, headers } = passage.more;
     if (messageId !== '') to.textAttribute(SPAN.attributes, KEY.messageId.encoded, messageId);
     if (correlationId !== '') to.textAttribute(SPAN.attributes, KEY.conversationId.encoded, correlationId);
+    for (const [name, value] of headers) to.textAttribute(SPAN.attributes, headerKey(name).encoded, value);
     return true;
   }
 
@@ -156,7 +169,7 @@ class AllBut implements AttributeWriter {
   }
 
   text(key: Key, value: string): void {
-    if (!this.#out.includes(key)) this.#to.text(key, value);
+    if (!this.#out.includes(key) && !isHeaderKey(key)) this.#to.text(key, value);
   }
 
   number(key: Key, value: number): void {

@@ -1,7 +1,12 @@
 import type { Shape } from '../metrics/families.ts';
+import { OVERFLOW } from '../metrics/label-values.ts';
 import type { CellMetric } from './declaration.ts';
+import type { Labels } from './groups.ts';
 
 const TOPIC = ['topic', 'pipeline'] as const;
+
+/** What shares its names with others can't be compared with anything. */
+const isWhole = (labels: Labels): boolean => !Object.values(labels).includes(OVERFLOW);
 
 /** Messages, under Tracehare's names. */
 export function messageMetrics({ buckets }: Shape): CellMetric[] {
@@ -65,6 +70,22 @@ export function messageMetrics({ buckets }: Shape): CellMetric[] {
       from: [{ family: 'fanout' }],
     },
     {
+      name: 'event_published_timestamp_seconds',
+      help: 'When the newest message that was seen published was; seconds since the epoch.',
+      type: 'gauge',
+      labels: [...TOPIC, 'routing_key'],
+      show: 'greatest',
+      from: [{ family: 'published_at', only: isWhole }],
+    },
+    {
+      name: 'event_delivered_timestamp_seconds',
+      help: 'When the newest message that was seen delivered was published; before the oldest of what a consumer left unsettled, until that comes again.',
+      type: 'gauge',
+      labels: [...TOPIC, 'queue', 'routing_key'],
+      show: 'greatest',
+      from: [{ family: 'delivered_at', only: isWhole }],
+    },
+    {
       name: 'event_dead_lettered_total',
       help: 'Deliveries of messages that were dead-lettered since their publish, by the queue and reason of their newest x-death entry.',
       type: 'counter',
@@ -86,6 +107,22 @@ export function messageMetrics({ buckets }: Shape): CellMetric[] {
       labels: [...TOPIC, 'queue'],
       bounds: buckets.processing,
       from: [{ family: 'processing', labels: ({ error: _, ...labels }) => labels }],
+    },
+    {
+      name: 'event_prefetch_wait_seconds',
+      help: "Delivery until the app begins to work on it: the part of event_processing_seconds that a message waits in the client's prefetch, where that is known.",
+      type: 'histogram',
+      labels: [...TOPIC, 'queue'],
+      bounds: buckets.processing,
+      from: [{ family: 'prefetch_wait' }],
+    },
+    {
+      name: 'event_handler_seconds',
+      help: 'The rest of event_processing_seconds, where that is known: how long the app works on a message.',
+      type: 'histogram',
+      labels: [...TOPIC, 'queue'],
+      bounds: buckets.processing,
+      from: [{ family: 'handler' }],
     },
     {
       name: 'event_redelivered_total',

@@ -26,6 +26,9 @@ export const FAMILY_LABELS = {
   redelivered: ['topic', 'pipeline'],
   requeued: ['topic', 'pipeline', 'reason'],
   unsettled: ['topic', 'pipeline', 'queue'],
+  /** no counts: when the newest publish was, and that of the newest delivery; seconds since the epoch */
+  published_at: ['topic', 'pipeline', 'routing_key'],
+  delivered_at: ['topic', 'pipeline', 'queue', 'routing_key'],
   /** messages that came faster than their rule's rate limit, and how long reading stopped for it */
   over_rate: ['topic', 'pipeline', 'side'],
   held_back: ['topic', 'pipeline', 'side'],
@@ -34,6 +37,8 @@ export const FAMILY_LABELS = {
   /** publish to outcome; `error` is the loss reason, '' on success */
   sent: ['topic', 'pipeline', 'error'],
   processing: ['topic', 'pipeline', 'queue', 'error'],
+  prefetch_wait: ['topic', 'pipeline', 'queue'],
+  handler: ['topic', 'pipeline', 'queue'],
   edge_messages: ['pipeline', 'kind', 'edge'],
   edge_lost: ['pipeline', 'kind', 'edge'],
   connections: [],
@@ -88,6 +93,8 @@ export function familyBounds({ buckets, openTelemetryNames }: Shape): FamilyBoun
     confirm: buckets.confirm,
     sent: OTEL_BOUNDS,
     processing: openTelemetryNames ? union(buckets.processing, OTEL_BOUNDS) : buckets.processing,
+    prefetch_wait: buckets.processing,
+    handler: buckets.processing,
     added: ADDED_BOUNDS,
   };
 }

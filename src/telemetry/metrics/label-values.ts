@@ -1,5 +1,5 @@
 /** The labels whose number of values is limited. */
-export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge';
+export type LimitedLabel = 'topic' | 'pipeline' | 'queue' | 'edge' | 'routing_key';
 
 /** Where the values of a label go that are beyond its limit. */
 export const OVERFLOW = '__overflow__';

@@ -13,6 +13,7 @@ const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
 export class DeliveryCells extends Tally implements DeliveryTally {
   readonly #latencyLayout: BucketLayout;
   readonly #processingLayout: BucketLayout;
+  readonly #handlerLayout: BucketLayout;
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -23,6 +24,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #streamReads = NONE;
   #latency = NONE;
   #processing = NONE;
+  #prefetchWait = NONE;
+  #handler = NONE;
   #unsettled = NONE;
   #overRate = NONE;
   #heldBack = NONE;
@@ -33,6 +36,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     super(owner, 'messages', LABELS, [topic, pipeline, queue]);
     this.#latencyLayout = owner.store.layouts.latency as BucketLayout;
     this.#processingLayout = owner.store.layouts.processing as BucketLayout;
+    this.#handlerLayout = owner.store.layouts.handler as BucketLayout;
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -75,6 +79,15 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     if (autoAck) return;
     if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
     this.observe(this.#processing, this.#processingLayout, seconds, count);
+  }
+
+  handled(waited: number, worked: number, count = 1): void {
+    if (this.#handler === NONE) {
+      this.#prefetchWait = this.claim('prefetch_wait', this.names);
+      this.#handler = this.claim('handler', this.names);
+    }
+    this.observe(this.#prefetchWait, this.#handlerLayout, waited, count);
+    this.observe(this.#handler, this.#handlerLayout, worked, count);
   }
 
   failed(reason: LossReason, seconds: number, lost: boolean): void {
@@ -142,6 +155,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#streamReads =
       this.#latency =
       this.#processing =
+      this.#prefetchWait =
+      this.#handler =
       this.#unsettled =
       this.#overRate =
       this.#heldBack =

@@ -1,4 +1,13 @@
-import type { DeliveryTally, Hop, HopTally, Observer, PublishTally, TrafficTally } from '../../proxy/ports/observer.ts';
+import type {
+  DeliveryTally,
+  Hop,
+  HopTally,
+  Observer,
+  PublishTally,
+  TrafficTally,
+  Watermark,
+  WatermarkNames,
+} from '../../proxy/ports/observer.ts';
 import { type CellMessage, CellStore } from '../metrics/cells.ts';
 import { type Edge, edgeKey, edgesOf } from '../metrics/edges.ts';
 import { familyBounds, type Shape } from '../metrics/families.ts';
@@ -9,6 +18,7 @@ import { EdgeCells, RoutedHop } from './edge-tally.ts';
 import { PublishCells } from './publish-tally.ts';
 import type { Combined, Tally, TallyOwner } from './tally.ts';
 import { TrafficCells } from './traffic-tally.ts';
+import { WatermarkCells } from './watermark-tally.ts';
 
 export interface RecorderOptions extends Shape {
   /** values of topic, of pipeline and of queue before the rest goes under __overflow__; 0: no limit */
@@ -29,11 +39,16 @@ const ROOM = [4, 5];
 
 const NO_HOP: HopTally = { passed() {}, lost() {} };
 
+/** Routing keys of one topic that have watermarks: with more they are mostly ids, and each of them tells next to nothing. */
+const KEYS_PER_TOPIC = 32;
+
+const NO_WATERMARK: Watermark = { reached() {}, wentBack() {} };
+
 /**
- * The metrics half of an Observer, for one traffic thread: all but events. Tallies are shared by
+ * The metrics half of an Observer, for one traffic thread: all but events and habits. Tallies are shared by
  * all who ask for the same names, and stay valid for good.
  */
-export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
+export class Recorder implements Omit<Observer, 'emit' | 'ended' | 'saw'>, TallyOwner {
   readonly store: CellStore;
   readonly #traffic: TrafficCells;
   readonly #durations: boolean;
@@ -45,6 +60,9 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
   readonly #deliveries = new Map<string, DeliveryCells>();
   readonly #edges = new Map<string, EdgeCells>();
   readonly #maxEdges: number;
+  readonly #watermarks = new Map<string, WatermarkCells>();
+  /** routing keys that have watermarks, by topic and pipeline */
+  readonly #keys = new Map<string, Set<string>>();
 
   constructor(options: RecorderOptions) {
     this.store = new CellStore(familyBounds(options), options.port);
@@ -53,8 +71,16 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
     this.#durations = options.openTelemetryNames;
     this.#idleAfter = options.idleAfter === 0 ? Number.POSITIVE_INFINITY : options.idleAfter;
     const limit = () => new LabelValues(options.maxTopics);
-    this.#values = { topic: limit(), pipeline: limit(), queue: limit(), edge: new LabelValues(options.maxEdges) };
-    this.#combinations = { messages: limit(), edges: new LabelValues(options.maxEdges), 'dead letters': limit() };
+    const edges = () => new LabelValues(options.maxEdges);
+    this.#values = {
+      topic: limit(),
+      pipeline: limit(),
+      queue: limit(),
+      edge: edges(),
+      // bounded by their combinations
+      routing_key: new LabelValues(0),
+    };
+    this.#combinations = { messages: limit(), edges: edges(), 'dead letters': limit(), watermarks: limit() };
   }
 
   get traffic(): TrafficTally {
@@ -86,6 +112,21 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
     return this.#remembered(this.#edges, [...names, edge.kind], ([p, key]) => new EdgeCells(this, p, edge.kind, key));
   }
 
+  /** None for what is beyond a limit: what shares a name with others can't be compared. */
+  watermark({ topic, pipeline, queue, routingKey }: WatermarkNames): Watermark {
+    const key = foldName(routingKey);
+    const [t, q] = [foldName(topic), queue === undefined ? undefined : foldName(queue)];
+    const { topic: topics, pipeline: pipelines, queue: queues } = this.#values;
+    // the tallies of the same route have them, if there is room for them
+    if (!topics.has(t) || !pipelines.has(pipeline) || (q !== undefined && !queues.has(q))) return NO_WATERMARK;
+    const keys = this.#keys.get(keyOf([t, pipeline])) ?? new Set();
+    if (!keys.has(key) && keys.size === KEYS_PER_TOPIC) return NO_WATERMARK;
+    const names = this.together('watermarks', [t, pipeline, ...(q === undefined ? [] : [q]), key]);
+    if (names.includes(OVERFLOW)) return NO_WATERMARK;
+    this.#keys.set(keyOf([t, pipeline]), keys.add(key));
+    return this.#remembered(this.#watermarks, names, () => new WatermarkCells(this, names));
+  }
+
   /** Call once a second, with the clock of `sweep`: figures of the last minute move by it. */
   advance(nowMs: number): void {
     this.#traffic.advance(nowMs);
@@ -99,8 +140,14 @@ export class Recorder implements Omit<Observer, 'emit' | 'ended'>, TallyOwner {
       tally.free();
       this.#live.delete(tally);
     }
-    for (const tallies of [this.#publishes, this.#deliveries, this.#edges]) {
+    for (const tallies of [this.#publishes, this.#deliveries, this.#edges, this.#watermarks]) {
       for (const [key, tally] of tallies) if (!this.#live.has(tally)) tallies.delete(key);
+    }
+    this.#keys.clear();
+    for (const names of this.#watermarks.keys()) {
+      const [topic, pipeline, ...rest] = names.split('\0');
+      const of = keyOf([topic, pipeline]);
+      this.#keys.set(of, (this.#keys.get(of) ?? new Set()).add(rest[rest.length - 1]));
     }
   }
 

@@ -4,7 +4,7 @@ import type { FamilyName } from '../metrics/families.ts';
 import type { LimitedLabel } from '../metrics/label-values.ts';
 
 /** What combinations of label values are of: their number is limited like that of values, for it would be a product. */
-export type Combined = 'messages' | 'edges' | 'dead letters';
+export type Combined = 'messages' | 'edges' | 'dead letters' | 'watermarks';
 
 /** What a tally needs of the recorder that made it. */
 export interface TallyOwner {
