@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { jsonSchema } from '../src/config/json-schema.ts';
 import { configurationPage } from './configuration-page.ts';
 import { metricsPage } from './metrics-reference.ts';
+import { tracingPage } from './otel-variables.ts';
 
 export interface Page {
   /** below docs/ */
@@ -15,6 +16,7 @@ export interface Page {
 export const pages: Page[] = [
   { file: 'configuration.md', render: configurationPage },
   { file: 'metrics.md', render: metricsPage },
+  { file: 'tracing.md', render: tracingPage },
   { file: 'tracehare.schema.json', render: () => JSON.stringify(jsonSchema(), null, 2) },
 ];
 

@@ -70,7 +70,8 @@ export function passageOf(event: Ended): Passage {
         // of a first delivery its latency says the same
         queuedAt: event.queuedAt === Math.round(startedAt - event.latency * 1e6) ? 0 : event.queuedAt,
       };
-  const more: More = { ...NOTHING_MORE, traceState, messageId, correlationId, fault, headers: event.headers, ...own };
+  const { headers, baggage } = event;
+  const more: More = { ...NOTHING_MORE, traceState, messageId, correlationId, fault, headers, baggage, ...own };
   return {
     names: namesOf(event),
     bits: Object.entries(bits).reduce((all, [bit, is]) => (is ? all | Number(bit) : all), 0),

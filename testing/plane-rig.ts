@@ -21,6 +21,7 @@ import { Scratch } from '../src/proxy/stream/output.ts';
 import { compileClients } from '../src/rules/clients.ts';
 import type { Rule } from '../src/rules/rule.ts';
 import { compileRules } from '../src/rules/rules.ts';
+import { wantedContexts } from '../src/telemetry/contexts/contexts.ts';
 import { foldName } from '../src/telemetry/metrics/fold.ts';
 import { createPropagation } from '../src/telemetry/propagation/propagation.ts';
 import { createSampler } from '../src/telemetry/propagation/sampling.ts';
@@ -212,7 +213,7 @@ export function createRig({
     faults = current;
     return {
       interceptor: failOpenInterceptor(
-        createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }),
+        createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled, contexts: wantedContexts(env) }),
         () => observer.traffic.observerFailed(),
       ),
       rules: compileRules(rules, {
@@ -232,6 +233,7 @@ export function createRig({
         poison: rounds.poison,
         slowAfter: tracing.keep.slow === 'auto' ? Number.NaN : tracing.keep.slow / 1000,
         keepPerSecond: tracing.keep.maxPerSecond,
+        baggage: tracing.attributes.baggage,
         exempt: compileClients(loss.exempt),
         shownHeaders: tracing.attributes.headers.map((name) => ({ name, bytes: Buffer.from(name) })),
         outages: current.partitions,

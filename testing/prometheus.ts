@@ -16,6 +16,8 @@ export interface PrometheusOptions {
   alertmanager?: string;
   /** keep exemplars */
   exemplars?: boolean;
+  /** ask for protobuf, and store native histograms */
+  nativeHistograms?: boolean;
 }
 
 /** One series of an instant vector. NaN and the infinities are numbers here too. */
@@ -57,6 +59,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
       `--storage.tsdb.path=${join(folder.path, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       ...(options.exemplars ? ['--enable-feature=exemplar-storage'] : []),
+      ...(options.nativeHistograms ? ['--enable-feature=native-histograms'] : []),
     ],
     { stdio: ['ignore', outputFd, outputFd] },
   );

@@ -15,7 +15,7 @@ const CHUNK = 1 << 16;
 export interface Answer {
   status: number;
   /** one line, or a document, which may come in pieces; a line gets its newline here */
-  body: string | AsyncIterable<string>;
+  body: string | AsyncIterable<string | Uint8Array>;
   contentType?: string;
   /** its pieces come as things happen: none waits for the next one to be compressed with */
   live?: boolean;
@@ -55,13 +55,20 @@ export async function respond(request: IncomingMessage, response: ServerResponse
 const ENCODED = { 'Content-Encoding': 'gzip' };
 
 /** Never more of it in memory than one reader leaves in its socket. */
-function stream(body: AsyncIterable<string>, compressed: boolean, response: ServerResponse): Promise<void> {
+function stream(
+  body: AsyncIterable<string | Uint8Array>,
+  compressed: boolean,
+  response: ServerResponse,
+): Promise<void> {
   const pieces = Readable.from(body, { highWaterMark: 1 });
   if (!compressed) return pipeline(pieces, response);
   return pipeline(pieces, createGzip({ ...COMPRESSION, chunkSize: CHUNK }), response);
 }
 
-async function* resumed(first: IteratorResult<string>, rest: AsyncIterator<string>): AsyncIterable<string> {
+async function* resumed(
+  first: IteratorResult<string | Uint8Array>,
+  rest: AsyncIterator<string | Uint8Array>,
+): AsyncIterable<string | Uint8Array> {
   try {
     for (let each = first; !each.done; each = await rest.next()) yield each.value;
   } finally {

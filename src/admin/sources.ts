@@ -24,7 +24,7 @@ export interface AdminSources {
   /** who it is, for its peers and the page */
   readonly identity: { id: string; name: string };
   /** the exposition in the format this Accept header prefers */
-  metrics(accept: string | undefined): { contentType: string; body: AsyncIterable<string> };
+  metrics(accept: string | undefined): { contentType: string; body: AsyncIterable<string | Uint8Array> };
   /** undefined when ready, else why not, in one line */
   ready(): string | undefined;
   /** dials the broker: undefined when it answered, else why not, in one line */

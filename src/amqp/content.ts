@@ -1,4 +1,4 @@
-import { copyBytes, NO_BYTES, viewOf } from './bytes.ts';
+import { copyBytes, NO_BYTES, NO_SLOTS, viewOf } from './bytes.ts';
 import { readU32, skipValue, text, viewU64, writeU16, writeU32 } from './fields.ts';
 import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spec.ts';
 
@@ -25,22 +25,28 @@ const NONE = -1;
 const MARKED_NAME = 30;
 export const MARKED = 1 << MARKED_NAME;
 
+const wordsOf = (bytes: Buffer): Int32Array =>
+  Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) =>
+    bytes.readInt32BE(Math.min(i * 4, bytes.length - 4)),
+  );
+
 /** A header's name, compared four bytes at a time. */
 class KnownName {
   readonly length: number;
   /** the name's words from its start, the last one ending where the name ends */
   readonly #words: Int32Array;
+  readonly #short: Uint8Array | undefined;
 
-  /** `name` has at least four characters, all ASCII. */
+  /** All ASCII. Of a name below four characters there are no words: the few there are go byte by byte. */
   constructor(name: string) {
     const bytes = Buffer.from(name, 'latin1');
     this.length = bytes.length;
-    this.#words = Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) =>
-      bytes.readInt32BE(Math.min(i * 4, bytes.length - 4)),
-    );
+    this.#short = bytes.length < 4 ? bytes : undefined;
+    this.#words = this.#short === undefined ? wordsOf(bytes) : NO_SLOTS;
   }
 
   matches(view: DataView, at: number): boolean {
+    if (this.#short !== undefined) return this.#short.every((byte, i) => view.getUint8(at + i) === byte);
     const words = this.#words;
     // from the end: names that begin alike are common
     let i = words.length - 1;
@@ -197,6 +203,11 @@ export class ContentHeader {
     return this.#hasTable && bytes === this.#tableEnd - this.#table - 4;
   }
 
+  /** Which of a set of known headers (a bit per position) are there. */
+  among(known: number): number {
+    return this.#present & known;
+  }
+
   /** Offset of the type octet of a known header's value, or -1. */
   value(known: number): number {
     return (this.#present & (1 << known)) !== 0 ? this.#value[known] : NONE;
@@ -242,6 +253,13 @@ export class ContentHeader {
       p = skipValue(this.#view, value, this.#tableEnd);
     }
     return found;
+  }
+
+  /** The string that any header is, '' if it is none or absent. Looks through the whole table. */
+  textOf(name: Uint8Array): string {
+    const at = this.find(name);
+    if (at < 0 || (this.buf[at] !== 0x53 && this.buf[at] !== 0x78)) return '';
+    return text(this.buf, at + 5, at + 5 + readU32(this.buf, at + 1));
   }
 
   /** Has every entry of that name, which is no known one, taken away by MARKED. False if there is none. */

@@ -7,14 +7,16 @@ import { didYouMean } from '../config/nearest.ts';
 import type { ReadFiles } from '../config/read-files.ts';
 import { EventBus } from '../events/bus.ts';
 import { EventPump } from '../events/pump.ts';
-import { spansGoTo } from '../telemetry/export/destination.ts';
-import { createSpanSink, type SpanSink } from '../telemetry/export/sink.ts';
+import { pushedTo, spansGoTo } from '../telemetry/export/destination.ts';
+import { tellLosses } from '../telemetry/export/log-records.ts';
+import { createSpanSink, observeSpans } from '../telemetry/export/sink.ts';
 import { variableMistakes } from '../telemetry/export/variables.ts';
 import { observeExemplars } from '../telemetry/exposition/observe.ts';
 import { Findings } from '../telemetry/findings/findings.ts';
 import { LossLog } from '../telemetry/loss/log.ts';
 import { observeLosses } from '../telemetry/loss/observe.ts';
 import { observePoison } from '../telemetry/loss/poison-list.ts';
+import { threadVariables } from '../telemetry/traces/environment.ts';
 import { startTraffic, type TrafficThread } from '../threads/traffic-thread.ts';
 import { version } from '../version.ts';
 import { adminSources } from './admin-sources.ts';
@@ -25,8 +27,11 @@ import { exposed, registerFigures, registerReloads } from './figures.ts';
 import { logLifecycle } from './lifecycle-log.ts';
 import type { Logger } from './log.ts';
 import { MessageWatch } from './message-watch.ts';
+import { obeyConfigFile } from './otel-file.ts';
 import { changesBy, Overlay } from './overlay.ts';
 import type { PluginHost } from './plugin-host.ts';
+import { Pushes } from './pushes.ts';
+import { recordedLog } from './recorded-log.ts';
 import { Reloader } from './reload.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
 import { identityOf, type StateSources } from './sidecar-view.ts';
@@ -34,7 +39,7 @@ import { ThreadReports } from './thread-reports.ts';
 import { Upstreams } from './upstreams.ts';
 
 const SNAPSHOT_MS = 1000;
-/** A drain lasts drain.timeout, 4 s for connections to close, 5 for spans and 1 for scrapes; what lasts longer hangs. */
+/** A drain lasts drain.timeout, 4 s for connections to close, 5 for what is exported and 1 for scrapes; what lasts longer hangs. */
 const DRAIN_MARGIN_MS = 15_000;
 
 export interface RunningApp {
@@ -43,6 +48,9 @@ export interface RunningApp {
   admin: string;
   /** where spans go */
   spans: string;
+  /** where metrics and log records are sent to; '' for nowhere */
+  metrics: string;
+  logs: string;
   /** Resolves when the last connection is gone and everything is closed. */
   drain(): Promise<void>;
   /** New connections become plain pipes. */
@@ -97,6 +105,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   // before anything listens: a plugin that can't be used is a reason not to start
   const plugins = await loadPlugins(loaded, workers, log);
+  await obeyConfigFile(process.env, log);
   // the SDK takes longest to load: it must not hold up the traffic
   for (const mistake of variableMistakes(process.env, didYouMean)) log.warn(mistake);
   const sinkLoading = createSpanSink({
@@ -108,6 +117,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     log,
   });
   sinkLoading.catch(() => {});
+  const pushesLoading = Pushes.start(log, instance, () => exposition);
+  pushesLoading.catch(() => {});
   threads.push(
     ...(await startTraffic(
       {
@@ -120,7 +131,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
         },
         upstreamSecurity: upstreamSecurity(config.upstream, files),
         plugins: plugins?.shared,
-        env: samplingVariables(process.env),
+        env: threadVariables(process.env),
       },
       workers,
       traffic,
@@ -132,7 +143,10 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   );
 
   certificates.configure(config, files);
-  const faults = new FaultWatch(log);
+  const pushes = await pushesLoading;
+  const { records } = pushes;
+  upstreams.log = recordedLog(log, 'tracehare.upstream', records);
+  const faults = new FaultWatch(recordedLog(log, 'tracehare.fault', records));
   faults.update(config.rules, config.faults.enabled);
 
   const exposition = exposed(config);
@@ -143,8 +157,9 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     (error) => log.error({ err: error }, 'an observer of events failed'),
   );
   for (const { events } of threads) bus.attach(events);
-  logLifecycle(bus, log);
+  logLifecycle(bus, recordedLog(log, 'tracehare.connection', records));
   const losses = observeLosses(bus, new LossLog(config.limits.losses));
+  tellLosses(bus, records);
   const poison = observePoison(bus, config.limits.poison);
   observeExemplars(bus, exposition);
   const blocked = new Blocked(bus);
@@ -154,6 +169,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
   plugins?.register(exposition);
 
   const eventsDropped = (): number => sum(threads.map(({ events }) => events.dropped));
+  pushes.register(exposition);
   registerFigures(exposition, {
     sink,
     reports,
@@ -222,13 +238,16 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     certificates.configure(config, files);
     admin.configure({ ...config.admin, peers: config.peers });
   }
-  const reloader = new Reloader({ running: loaded, files, load, apply, log });
+  const reloads = recordedLog(log, 'tracehare.configuration', records);
+  const reloader = new Reloader({ running: loaded, files, load, apply, log: reloads });
   registerReloads(exposition, reloader);
 
   return {
     listen,
     admin: admin.address,
     spans: spansGoTo(process.env),
+    metrics: pushedTo(process.env, 'METRICS'),
+    logs: pushedTo(process.env, 'LOGS'),
     bypass() {
       overlay.bypass = true;
       running = overlay.over(base);
@@ -251,8 +270,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
       step = 'events';
       await events.drain();
       clearInterval(snapshots);
-      step = 'spans';
-      await sink.shutdown();
+      step = 'exports';
+      await Promise.all([sink.shutdown(), pushes.shutdown()]);
       step = 'scrapes';
       await admin.close();
       clearTimeout(late);
@@ -271,17 +290,4 @@ async function loadPlugins(
   return PluginHost.load(plugins, { from: path, threads, log });
 }
 
-function observeSpans(bus: EventBus, sink: SpanSink): void {
-  const told = ['connection.opened', 'connection.identified', 'connection.closed', 'message.lost'] as const;
-  for (const type of told) {
-    bus.on(type, (event) => sink.event(event));
-  }
-  bus.onPassage((passage) => sink.passage(passage));
-}
-
 const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0);
-
-function samplingVariables(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
-  const { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG } = env;
-  return { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG };
-}

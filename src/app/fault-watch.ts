@@ -1,17 +1,17 @@
 import type { FaultRow, SidecarState } from '../api.ts';
 import { type FaultyRule, type ScheduledFault, schedule } from '../faults/faults.ts';
-import type { Logger } from './log.ts';
+import type { AppLog } from './log.ts';
 
 /** Timers of Node hold 31 bits of milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
 /** Which faults are in force, for the log, the metrics and the page; the traffic threads keep the same time. */
 export class FaultWatch {
-  readonly #log: Logger;
+  readonly #log: AppLog;
   #scheduled: ScheduledFault[] = [];
   #timers: NodeJS.Timeout[] = [];
 
-  constructor(log: Logger) {
+  constructor(log: AppLog) {
     this.#log = log;
   }
 

@@ -1,12 +1,12 @@
 import type { EventBus } from '../events/bus.ts';
 import { leaksMandatory } from '../proxy/session/broker-flaws.ts';
-import type { Logger } from './log.ts';
+import type { AppLog } from './log.ts';
 
 /** Reply codes an app or broker closes with when nothing is wrong. */
 const NORMAL = new Set([0, 200]);
 
 /** Connections and channels in the log: their ordinary life at debug, what ended badly at info and warn. */
-export function logLifecycle(bus: EventBus, log: Logger): void {
+export function logLifecycle(bus: EventBus, log: AppLog): void {
   const names = new Map<number, string>();
   bus.on('connection.opened', ({ connection, client, brokerHost, brokerPort, bypass }) => {
     log.debug({ connection, client, upstream: `${brokerHost}:${brokerPort}`, ...(bypass && { bypass }) }, 'connected');

@@ -3,6 +3,9 @@ import type { Config } from '../config/config.ts';
 
 export type { DestinationStream as LogStream, Logger } from 'pino';
 
+/** What most of the program says something to. */
+export type AppLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
 /** Redacted wherever they appear, should a caller ever log an object that holds one. */
 const secrets = ['password', 'token', 'secret', 'authorization'].flatMap((name) => [
   name,

@@ -3,7 +3,7 @@ import { changes } from '../config/changes.ts';
 import { ConfigError, type Loaded } from '../config/load.ts';
 import { ReadFiles } from '../config/read-files.ts';
 import { FileWatch } from '../config/watch.ts';
-import type { Logger } from './log.ts';
+import type { AppLog } from './log.ts';
 
 /** A file that is being written is left to settle for so long. */
 const SETTLE_MS = 100;
@@ -16,7 +16,7 @@ export interface ReloadOptions {
   load(files: ReadFiles): Loaded;
   /** Puts it in force, all of it or, if it rejects, nothing. */
   apply(loaded: Loaded, files: ReadFiles): Promise<void>;
-  log: Logger;
+  log: AppLog;
 }
 
 /**

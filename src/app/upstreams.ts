@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { Config } from '../config/config.ts';
 import { nameOf, type Upstream } from '../proxy/stream/dial.ts';
-import type { Logger } from './log.ts';
+import type { AppLog } from './log.ts';
 
 /** How long it holds what a try to connect came to. */
 const FRESH_MS = 1000;
@@ -9,15 +9,16 @@ const FRESH_MS = 1000;
 /** Whether each upstream answered when it was last dialled, told by the traffic threads. */
 export class Upstreams {
   #config: Config['upstream'];
-  readonly #log: Logger;
+  /** changes are told there */
+  log: AppLog;
   readonly #up: Map<string, boolean | null>;
   /** by upstream: what a connection to it came to, and when */
   readonly #tried = new Map<string, { reason: string | undefined; at: number }>();
   readonly #now: () => number;
 
-  constructor(config: Config['upstream'], log: Logger, now: () => number = () => performance.now()) {
+  constructor(config: Config['upstream'], log: AppLog, now: () => number = () => performance.now()) {
     this.#config = config;
-    this.#log = log;
+    this.log = log;
     this.#now = now;
     this.#up = new Map(config.servers.map((server) => [nameOf(server), null]));
   }
@@ -34,8 +35,8 @@ export class Upstreams {
     this.#up.set(upstream, up);
     // what fails behind the TCP connection, a certificate for one, says nothing of whether the broker is there
     if (up) this.#tried.set(upstream, { reason, at: this.#now() });
-    if (up && was === false) this.#log.info({ upstream }, 'upstream reachable again');
-    if (!up && was !== false) this.#log.warn({ upstream, reason }, 'upstream unreachable');
+    if (up && was === false) this.log.info({ upstream }, 'upstream reachable again');
+    if (!up && was !== false) this.log.warn({ upstream, reason }, 'upstream unreachable');
   }
 
   /** `up` is null before the first dial. */

@@ -25,8 +25,7 @@ export async function run(argv: string[], traffic: Worker): Promise<void> {
   const starting = start({ loaded, files, traffic, load: again, log });
   obey(starting, log);
   try {
-    const { listen, admin, spans } = await starting;
-    log.info(startLine(loaded, { listen, admin, spans }), 'listening');
+    log.info(startLine(loaded, await starting), 'listening');
   } catch (error) {
     log.debug({ err: error }, 'could not start');
     process.stderr.write(`tracehare: ${startError(error, config)}\n`);
@@ -40,7 +39,7 @@ async function forTerminal(): Promise<LogStream> {
 }
 
 /** All that decides what this sidecar does, in one line. */
-function startLine({ config, path }: Loaded, { listen, admin, spans }: Pick<RunningApp, 'listen' | 'admin' | 'spans'>) {
+function startLine({ config, path }: Loaded, { listen, admin, spans, metrics, logs }: RunningApp) {
   return {
     version,
     listen: config.listen.tls === undefined ? listen : `amqps://${listen}`,
@@ -48,7 +47,8 @@ function startLine({ config, path }: Loaded, { listen, admin, spans }: Pick<Runn
     loss: config.loss.mode,
     config: path ?? 'none',
     spans,
-    metrics: `http://${admin}/metrics`,
+    metrics: [`http://${admin}/metrics`, metrics].filter((place) => place !== '').join(', '),
+    ...(logs && { logs }),
     admin,
     ...(config.bypass && { bypass: true }),
     ...(config.faults.enabled && { faults: 'enabled' }),

@@ -37,6 +37,8 @@ export interface Config {
       headers: string[];
       /** parts of names that are never shown */
       never: string[];
+      /** keys of messages' baggage that spans show */
+      baggage: string[];
     };
   };
   rounds: {

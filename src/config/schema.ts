@@ -4,6 +4,7 @@ import { checkPlugins, plugin } from './plugin-schema.ts';
 import { checkRules, clientMatch, rule } from './rule-schema.ts';
 import {
   address,
+  baggageKeys,
   buckets,
   count,
   duration,
@@ -174,8 +175,9 @@ export const schema = z
             'what a publish span has of the delivery that it comes of, if that is proven; off: nothing, not even an answer of its request',
           ),
           attributes: section(
-            'What else spans show of a message.',
+            'What spans show of messages beside what they always show.',
             {
+              baggage: setting(baggageKeys, [], 'keys of the baggage that messages carry, shown as `baggage.<key>`'),
               headers: setting(
                 shownHeaders,
                 [],

@@ -167,6 +167,18 @@ export const hosts = z
   .min(1, { error: 'expects at least one name' })
   .register(placeholders, { text: 'NAME[,NAME…]' });
 
+const mostBaggageKeys = 16;
+/** Keys of baggage, as W3C has them: tokens. */
+export const baggageKeys = z
+  .array(
+    z
+      .string({ error: 'expects a key such as tenant' })
+      .regex(/^[\w!#$%&'*+.^`|~-]{1,128}$/, { error: 'expects a key of baggage: no spaces, commas or equals signs' }),
+    { error: 'expects a list of keys, such as [tenant, region]' },
+  )
+  .max(mostBaggageKeys, { error: `expects at most ${mostBaggageKeys} keys` })
+  .register(placeholders, { text: 'KEY[,KEY…]' });
+
 const bytes = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
 /** `512KiB`, `16MiB`, `1GiB`, as bytes. */

@@ -107,6 +107,7 @@ export class RecordEncoder {
     this.#text(more.messageId);
     this.#text(more.correlationId);
     this.#text(more.fault);
+    this.#text(more.baggage);
     this.#number(more.replyCode);
     this.#text(more.replyText);
     this.#text(more.deadLetterQueue);
@@ -227,6 +228,7 @@ export class RecordDecoder {
       messageId: this.#text(),
       correlationId: this.#text(),
       fault: this.#name(),
+      baggage: this.#text(),
       replyCode: this.#number(),
       replyText: this.#name(),
       deadLetterQueue: this.#name(),

@@ -136,6 +136,8 @@ export interface MessagePassage {
   headers: readonly (readonly [string, string])[];
   /** faults that struck it, separated by commas; '' for none */
   fault: string;
+  /** members of its baggage that spans show, as they came; '' for none */
+  baggage: string;
 }
 
 /** A publish reached its outcome (docs/loss.md#how-a-messages-passage-ends). */

@@ -65,6 +65,7 @@ export interface More {
   readonly messageId: string;
   readonly correlationId: string;
   readonly fault: string;
+  readonly baggage: string;
   readonly replyCode: number;
   readonly replyText: string;
   readonly deadLetterQueue: string;
@@ -89,6 +90,7 @@ export const NOTHING_MORE: More = Object.freeze({
   messageId: '',
   correlationId: '',
   fault: '',
+  baggage: '',
   replyCode: 0,
   replyText: '',
   deadLetterQueue: '',
@@ -169,6 +171,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     correlationId: more.correlationId,
     fault: more.fault,
     headers: more.headers,
+    baggage: more.baggage,
   };
   if (names.via === 'publish') {
     return {

@@ -14,6 +14,7 @@ import { Clock } from '../proxy/ports/clock.ts';
 import { Dialer, nameOf } from '../proxy/stream/dial.ts';
 import { compileClients } from '../rules/clients.ts';
 import { compileRules } from '../rules/rules.ts';
+import { wantedContexts } from '../telemetry/contexts/contexts.ts';
 import { foldName } from '../telemetry/metrics/fold.ts';
 import { createPropagation } from '../telemetry/propagation/propagation.ts';
 import { createSampler } from '../telemetry/propagation/sampling.ts';
@@ -53,11 +54,10 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),
   });
-  const sampler = createSampler(env, {
-    maxTracesPerSecond: share(config.tracing.maxTracesPerSecond),
-    // all threads find the same wrong, one says so
-    ...(options.index === 0 && { warn: (message: string) => report({ type: 'warning', message }) }),
-  });
+  // all threads find the same wrong, one says so
+  const warn = options.index === 0 ? (message: string) => report({ type: 'warning', message }) : () => {};
+  const sampler = createSampler(env, { maxTracesPerSecond: share(config.tracing.maxTracesPerSecond), warn });
+  const contexts = wantedContexts(env, warn);
   const ids = createIdPool();
   const clock = new Clock();
   let faults = new Faults([]);
@@ -76,7 +76,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
     faults = now;
     return {
       interceptor: failOpenInterceptor(
-        createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled }),
+        createPropagation({ sampler, ids, injectUnsampled: tracing.injectUnsampled, contexts }),
         () => observer.traffic.observerFailed(),
       ),
       rules: compileRules(rules, {
@@ -96,6 +96,7 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
         poison: rounds.poison,
         slowAfter: tracing.keep.slow === 'auto' ? Number.NaN : tracing.keep.slow / 1000,
         keepPerSecond: share(tracing.keep.maxPerSecond),
+        baggage: tracing.attributes.baggage,
         exempt: compileClients(loss.exempt),
         shownHeaders: tracing.attributes.headers.map((name) => ({ name, bytes: Buffer.from(name) })),
         outages: now.partitions,

@@ -139,7 +139,7 @@ test.each([1, 2])(
       expect((await topology(sidecar, query)).edges).toHaveLength(8);
     }
     for (const query of ['?vhost=other', '?pipeline=other']) {
-      expect(await topology(sidecar, query)).toEqual({ nodes: [], edges: [] });
+      expect(await topology(sidecar, query)).toMatchObject({ nodes: [], edges: [] });
     }
   },
   60_000,
@@ -211,7 +211,7 @@ test('metrics.maxEdges 0: no service map', async () => {
   const app = await instance(sidecar, 'unmapped');
   await publish(app, '', ['shipping']);
   await app.close();
-  expect(await topology(sidecar)).toEqual({ nodes: [], edges: [] });
+  expect(await topology(sidecar)).toMatchObject({ nodes: [], edges: [] });
   const metrics = await sidecar.metrics();
   expect(metrics.sum('event_throughput_total', { side: 'publish' })).toBe(N);
   expect(metrics.matching('tracehare_topology_messages_total')).toEqual([]);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { BucketLayout, CHUNK } from '../../src/telemetry/metrics/bucket-layout.ts';
 import { CellStore } from '../../src/telemetry/metrics/cells.ts';
 import { rig } from './rig.ts';
 
@@ -53,14 +54,17 @@ test('a name asked for again gets the same tally', () => {
 test('a store without room for a series drops it and counts that, and the others go on', () => {
   const posted: unknown[] = [];
   const bounds = { latency: [1, 2, 3] };
-  const store = new CellStore(bounds, { postMessage: (message) => posted.push(message) }, 12);
+  const { width } = new BucketLayout(bounds.latency);
+  // what is kept free for what has no room, the count of that, and a single series
+  const cells = 2 + width + CHUNK + 1 + width;
+  const store = new CellStore(bounds, { postMessage: (message) => posted.push(message) }, cells);
   const fits = store.allocate('latency', ['a', '/']);
   const definitions = posted.length;
   const dropped = store.allocate('latency', ['b', '/']);
   expect(posted).toHaveLength(definitions);
   store.cells[dropped] += 1;
-  store.cells[dropped + 4] += 1;
-  expect([...store.cells.subarray(fits, fits + 5)]).toEqual([0, 0, 0, 0, 0]);
+  store.cells[dropped + width - 1] += 1;
+  expect(store.cells.subarray(fits, fits + width).every((count) => count === 0)).toBe(true);
   expect(posted[1]).toMatchObject({ type: 'define', family: 'series_dropped' });
   expect(store.cells[(posted[1] as { cell: number }).cell]).toBe(1);
 });

@@ -9,9 +9,9 @@ export const SHAPE = {
 };
 
 /** All of what a scraper gets. */
-export async function textOf({ body }: { body: AsyncIterable<string> }): Promise<string> {
+export async function textOf({ body }: { body: AsyncIterable<string | Uint8Array> }): Promise<string> {
   let text = '';
-  for await (const piece of body) text += piece;
+  for await (const piece of body) text += typeof piece === 'string' ? piece : Buffer.from(piece).toString('latin1');
   return text;
 }
 

@@ -46,7 +46,7 @@ interface Open {
 }
 
 /** Not compared of a delivery.ended event. The rounds of a message are those of the broker's, and the model has none. */
-type Left = 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault' | 'headers';
+type Left = 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault' | 'headers' | 'baggage';
 type Rounds = 'attempt' | 'firstPublished' | 'queuedAt' | 'delayPlanned' | 'delayActual';
 
 export type Told = Omit<DeliveryEnded, Left | Rounds> & {

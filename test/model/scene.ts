@@ -438,6 +438,8 @@ export class Scene {
           messageId: known(message.messageId),
           correlationId: known(message.correlationId),
           fault: '',
+          headers: [],
+          baggage: '',
           sequence: number,
           outcome: end.outcome,
           reason: end.reason,

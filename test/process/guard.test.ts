@@ -55,7 +55,7 @@ class Watchers {
   }
 
   get interceptor(): Interceptor {
-    return this.#watch<Interceptor>('interceptor');
+    return this.#watch<Interceptor>('interceptor', { headers: [], headersOf: () => 0 });
   }
 
   /**
@@ -67,7 +67,7 @@ class Watchers {
       get: (_, key) => {
         const name = `${of}.${String(key)}`;
         const answer = Reflect.get(answers as Record<string | symbol, (...args: unknown[]) => unknown>, key);
-        if (name === 'observer.traffic' || name === 'traffic.observerFailed') return answer;
+        if (['observer.traffic', 'traffic.observerFailed', 'interceptor.headers'].includes(name)) return answer;
         return (...args: unknown[]) => {
           this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
           if (this.#throws(name)) throw new Error(`${name} fails`);
@@ -100,6 +100,7 @@ async function startPlane(watchers: Watchers, loss: LossMode, rules?: Rules) {
     slowAfter: Number.NaN,
     keepPerSecond: 50,
     shownHeaders: [],
+    baggage: [],
     exempt: () => false,
   });
   const dialer = new Dialer({

@@ -6,6 +6,8 @@ import { Handling } from '../../src/proxy/correlation/handling.ts';
 import { observedHeaders } from '../../src/proxy/ports/interceptor.ts';
 import type { PublishTally, TrafficTally } from '../../src/proxy/ports/observer.ts';
 import type { Route } from '../../src/proxy/routing/routes.ts';
+import type { BucketLayout } from '../../src/telemetry/metrics/bucket-layout.ts';
+import { CellStore } from '../../src/telemetry/metrics/cells.ts';
 import { OwnPast } from '../../src/telemetry/recording/slowness.ts';
 import { encodeHeader, short } from '../../testing/wire.ts';
 
@@ -136,21 +138,23 @@ test('an app that publishes for some deliveries only is believed once it was oft
 });
 
 test('slow is what takes longer than nearly all of the last ten minutes, at least 100 ms', () => {
-  const bounds = [0.05, 0.1, 0.5, 1];
-  const cells = new Float64Array(10);
-  const past = new OwnPast(bounds);
-  past.advance(0, cells, 2);
+  const store = new CellStore({ time_to_success: [0.05, 0.1, 0.5, 1] }, { postMessage() {} }, 1 << 14);
+  const layout = store.layouts.time_to_success as BucketLayout;
+  const at = store.allocate('time_to_success', ['t', 'p']);
+  const past = new OwnPast(layout);
+  const advance = (ms: number) => past.advance(ms, store.cells, at);
+  advance(0);
   expect(past.over).toBe(Number.POSITIVE_INFINITY);
-  cells[2] = 990;
-  past.advance(1000, cells, 2);
+  store.observe(at, layout, 0.03, 990);
+  advance(1000);
   expect(past.over).toBe(0.1);
-  cells[4] = 11;
-  past.advance(2000, cells, 2);
+  store.observe(at, layout, 0.3, 11);
+  advance(2000);
   expect(past.over).toBe(0.5);
   // ten minutes later those are past, and what came since was slower
-  for (let minute = 1; minute <= 11; minute++) past.advance(minute * 60_000, cells, 2);
+  for (let minute = 1; minute <= 11; minute++) advance(minute * 60_000);
   expect(past.over).toBe(Number.POSITIVE_INFINITY);
-  cells[5] = 100;
-  past.advance(12 * 60_000, cells, 2);
+  store.observe(at, layout, 0.8, 100);
+  advance(12 * 60_000);
   expect(past.over).toBe(1);
 });

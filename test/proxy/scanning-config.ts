@@ -116,6 +116,7 @@ export const settings: Readonly<Record<string, readonly unknown[]>> = {
   'tracing.keep.slow': ['auto', 'off', '50ms'],
   'tracing.keep.maxPerSecond': [50, 2],
   'tracing.attributes.headers': [[], ['x-tenant', 'x-order']],
+  'tracing.attributes.baggage': [[], ['tenant']],
   'limits.windowPerChannel': [1000, 4],
   'faults.enabled': [true, true, false],
 };
@@ -154,13 +155,14 @@ export interface Scenery {
 export function fileOf({ rules, settings }: Scenery): string {
   const root: Record<string, unknown> = { rules };
   for (const [name, value] of Object.entries(settings)) {
-    let at = root;
-    const path = name.split('.');
-    for (const key of path.slice(0, -1)) {
-      at[key] ??= {};
-      at = at[key] as Record<string, unknown>;
+    const keys = name.split('.');
+    const last = keys.pop() as string;
+    let section = root;
+    for (const key of keys) {
+      section[key] ??= {};
+      section = section[key] as Record<string, unknown>;
     }
-    at[path.at(-1) as string] = value;
+    section[last] = value;
   }
   return JSON.stringify(root);
 }

@@ -42,7 +42,12 @@ const HEADERS: Record<string, Entry[] | undefined> = {
   otherTenant: [string('x-tenant', 'umbrella')],
   lookalike: [string('traceparenX', 'a'), string('x-tracehare-senT', 'b'), string('x-deatH', 'c')],
   unsampled: [string('traceparent', `${TRACEPARENT}0`)],
-  sampled: [string('traceparent', `${TRACEPARENT}1`), string('tracestate', 'a=b'), string('x-tenant', 'acme')],
+  sampled: [
+    string('traceparent', `${TRACEPARENT}1`),
+    string('tracestate', 'a=b'),
+    string('x-tenant', 'acme'),
+    string('baggage', 'tenant=acme'),
+  ],
   invalid: [string('tracestate', 'a=b'), string('traceparent', 'nonsense'), string('behind', 'it')],
   stamped: [entry('x-tracehare-sent', 'l', u64(1_700_000_000_000_000)), string('traceparent', `${TRACEPARENT}0`)],
   stampedAlone: [entry('x-tracehare-sent', 'l', u64(1_700_000_000_000_000))],

@@ -33,6 +33,7 @@ const passage = {
   correlationId: '',
   headers: [],
   fault: '',
+  baggage: '',
 };
 
 export function publish(changes: Partial<PublishEnded> = {}): PublishEnded {

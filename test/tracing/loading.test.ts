@@ -37,3 +37,20 @@ test('a sink loads the SDK only if there is somewhere to export to', () => {
   // of the SDK only what exports spans, and no names that it doesn't load itself
   expect(loaded.filter((name) => /sdk-node|sdk-trace|logs|grpc|instrumentation|incubating/.test(name))).toEqual([]);
 });
+
+const createPushes = (env: string) => `
+  const { createMetricPush } = await load('export/metrics.ts');
+  const { createLogRecords } = await load('export/log-records.ts');
+  const common = { env: ${env}, version: '1', log: console };
+  await createMetricPush({ ...common, read: async () => [] });
+  await createLogRecords(common);
+`;
+
+test('metrics and log records load the SDK only if they go somewhere, and gRPC only if that is asked for', () => {
+  expect(openTelemetryLoadedBy(createPushes('{}'))).toEqual([]);
+  expect(openTelemetryLoadedBy(createPushes("{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }"))).toEqual([]);
+  const both = openTelemetryLoadedBy(createPushes("{ OTEL_METRICS_EXPORTER: 'otlp', OTEL_LOGS_EXPORTER: 'otlp' }"));
+  expect(both).toContain('@opentelemetry/sdk-metrics');
+  expect(both).toContain('@opentelemetry/sdk-logs');
+  expect(both.filter((name) => /sdk-node|sdk-trace|grpc|instrumentation|incubating/.test(name))).toEqual([]);
+});

@@ -94,7 +94,7 @@ export class DeliveryReading {
     if (isAgain) this.#isAgain(run, deliveries, redelivered, stamp, now);
     if (context.traced) {
       this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-      if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent, stamp, now);
+      if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent && context.isW3c, stamp, now);
       if (isRequest) this.#correlation.isAsked(now);
     }
     const mayAnswer = header.has('correlationId') || source.isDirectReply;
@@ -249,13 +249,13 @@ export class DeliveryReading {
   #detailOf(
     header: ContentHeader,
     { source, fault }: DeliveryRun,
-    hasParent: boolean,
+    hasState: boolean,
     stamp: number,
     now: number,
   ): SpanDetail {
     const { plain } = source;
     const { clock, options } = this.#plane;
-    let more = moreOf(header, hasParent, fault, options.shownHeaders);
+    let more = moreOf(header, hasState, fault, options);
     if (this.#remembered !== undefined) more = withRound(more, this.#remembered);
     if (!Number.isNaN(this.#delay) && this.#isPlausible(stamp, now)) {
       more = { ...more, delayPlanned: this.#delay / 1000, delayActual: (clock.micros(now) - stamp) / 1e6 };

@@ -23,12 +23,24 @@ export interface ShownHeader {
   readonly bytes: Uint8Array;
 }
 
-/** What the content header last read says for its message's event. `fault`: faults that struck it, '' for none. */
-export function moreOf(header: ContentHeader, hasParent: boolean, fault: string, shown: readonly ShownHeader[]): More {
-  const state = hasParent ? header.stringAt(TRACESTATE) : -1;
-  const headers = shown.length === 0 || !header.hasTable ? NOTHING_MORE.headers : shownOf(header, shown);
-  if (state < 0 && fault === '' && headers.length === 0 && !header.has('messageId') && !header.has('correlationId'))
-    return NOTHING_MORE;
+/** What configuration wants to be shown with each span. */
+export interface Shown {
+  readonly shownHeaders: readonly ShownHeader[];
+  /** keys */
+  readonly baggage: readonly string[];
+}
+
+/**
+ * What the content header last read says for its message's event. `hasState`: a tracestate counts; `fault`: faults that
+ * struck it, '' for none; `shown`: what of its headers and its baggage is told.
+ */
+export function moreOf(header: ContentHeader, hasState: boolean, fault: string, shown: Shown): More {
+  const state = hasState ? header.stringAt(TRACESTATE) : -1;
+  const { shownHeaders, baggage: keys } = shown;
+  const baggage = keys.length === 0 ? '' : baggageOf(header, keys);
+  const headers = shownHeaders.length === 0 || !header.hasTable ? NOTHING_MORE.headers : shownOf(header, shownHeaders);
+  const isPlain = state < 0 && fault === '' && baggage === '' && headers.length === 0;
+  if (isPlain && !header.has('messageId') && !header.has('correlationId')) return NOTHING_MORE;
   return {
     ...NOTHING_MORE,
     traceState: state < 0 ? '' : text(header.buf, state, state + header.stringLength(TRACESTATE)),
@@ -36,6 +48,7 @@ export function moreOf(header: ContentHeader, hasParent: boolean, fault: string,
     correlationId: header.property('correlationId'),
     fault,
     headers,
+    baggage,
   };
 }
 
@@ -69,6 +82,18 @@ function shownOf(header: ContentHeader, shown: readonly ShownHeader[]): More['he
     const value = at < 0 ? undefined : valueText(header.buf, at);
     return value === undefined ? [] : [[name, value] as const];
   });
+}
+
+const BAGGAGE = Buffer.from('baggage');
+
+/** Members of the message's baggage with one of these keys, as they stand there. */
+function baggageOf(header: ContentHeader, keys: readonly string[]): string {
+  const value = header.textOf(BAGGAGE);
+  if (value === '') return '';
+  return value
+    .split(',')
+    .filter((member) => keys.includes(member.slice(0, Math.max(0, member.indexOf('='))).trim()))
+    .join(',');
 }
 
 /** The same message with the reply that returned it. */

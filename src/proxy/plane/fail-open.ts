@@ -111,6 +111,15 @@ export function failOpenMiddleware(middleware: Middleware, failed: () => void): 
 /** An interceptor that throws leaves its message untouched. */
 export function failOpenInterceptor(interceptor: Interceptor, failed: () => void): Interceptor {
   return {
+    headers: interceptor.headers,
+    headersOf(added) {
+      try {
+        return interceptor.headersOf(added);
+      } catch {
+        failed();
+        return 0;
+      }
+    },
     readContext(header, context) {
       context.traced = false;
       try {
@@ -129,6 +138,7 @@ export function failOpenInterceptor(interceptor: Interceptor, failed: () => void
         edit.added = added;
         edit.remove = remove;
         context.traced = false;
+        context.added = 0;
         failed();
       }
     },
@@ -138,6 +148,7 @@ export function failOpenInterceptor(interceptor: Interceptor, failed: () => void
         return interceptor.onBarePublish(context, view, at, now);
       } catch {
         context.traced = false;
+        context.added = 0;
         failed();
         return 0;
       }

@@ -38,6 +38,8 @@ export interface PlaneOptions {
   keepPerSecond: number;
   /** attempts after which a message is poisonous */
   poison: number;
+  /** keys of messages' baggage that spans show */
+  baggage: readonly string[];
   /** clients that are never shadowed */
   exempt(client: Client): boolean;
   /** of sampled messages */
@@ -91,12 +93,14 @@ export class Plane {
   readonly clock: Clock;
   #settings: PlaneSettings;
   /** scratch for the message at hand: only one is ever at hand on a thread */
-  readonly header = new ContentHeader(observedHeaders);
+  readonly header: ContentHeader;
   readonly context: TraceContext = {
     ids: new Uint32Array(8),
     at: 0,
     traced: false,
     hasParent: false,
+    isW3c: false,
+    added: 0,
     sampled: false,
     ratio: undefined,
     cause: undefined,
@@ -139,6 +143,7 @@ export class Plane {
       () => observer.traffic.keepLimited(),
     );
     this.clock = clock;
+    this.header = new ContentHeader([...observedHeaders, ...interceptor.headers]);
     this.watch = watch;
     this.#settings = { interceptor, rules, options };
     this.#names.onSpent = () => this.onCrowded();

@@ -17,7 +17,7 @@ export const observedHeaders = [
 ] as const;
 
 /** Room for what an interceptor adds to a message without observed headers. */
-export const MOST_BARE_BYTES = 256;
+export const MOST_BARE_BYTES = 640;
 
 /** What an interceptor wants done to the headers of the publish at hand. Reused for every message. */
 export interface HeaderEdit {
@@ -64,6 +64,10 @@ export interface TraceContext {
   traced: boolean;
   /** the message came with a context of its own: the parent's span id is known */
   hasParent: boolean;
+  /** that parent is of a traceparent: a tracestate goes with it */
+  isW3c: boolean;
+  /** contexts that were added to the message: bit 0 for traceparent, one each for further formats */
+  added: number;
   sampled: boolean;
   /** set by the data plane: the share of new traces that the message's rule samples; undefined: no rule says */
   ratio: number | undefined;
@@ -78,6 +82,10 @@ export interface TraceContext {
  * message. One that throws is counted and the message passes untouched.
  */
 export interface Interceptor {
+  /** Names of headers that it reads beside `observedHeaders`: they are located too, behind those. */
+  readonly headers: readonly string[];
+  /** The known headers that contexts of these formats (as in TraceContext.added) consist of: a bit per position. */
+  headersOf(added: number): number;
   /** Fills trace id and parent from the message's own headers; no decision, no ids drawn. */
   readContext(header: ContentHeader, context: TraceContext): void;
   onPublish(header: ContentHeader, context: TraceContext, edit: HeaderEdit, now: number): void;

@@ -1,6 +1,6 @@
 import type { PublishTally } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
-import { MANDATORY, SENT_ADDED } from './publish-marks.ts';
+import { FURTHER_ADDED, MANDATORY, SENT_ADDED, SHADOW } from './publish-marks.ts';
 import type { Returned } from './publish-run.ts';
 
 /** Runs remembered per channel. */
@@ -37,7 +37,7 @@ export class AssumedPublishes {
   #runs: Assumed[] = [];
 
   add({ route, stamp, marks, replaced }: Unremembered, first: number, count: number): void {
-    if ((marks & MANDATORY) === 0 || ((marks & SENT_ADDED) !== 0 && replaced === undefined)) return;
+    if ((marks & MANDATORY) === 0 || (stampTells(marks) && replaced === undefined)) return;
     const { exchange, routingKey } = route;
     const latest = this.#runs.at(-1);
     if (latest !== undefined && latest.marks === marks && isOf(latest, route, stamp) && latest.replaced === replaced) {
@@ -63,6 +63,10 @@ export class AssumedPublishes {
     if (this.#runs.length > 0) this.#runs = this.#runs.filter(({ last }) => last > sequence);
   }
 }
+
+/** Who asked for the return, and if that was the app, what of the message is ours. */
+const stampTells = (marks: number): boolean =>
+  (marks & SENT_ADDED) !== 0 && ((marks & FURTHER_ADDED) === 0 || (marks & SHADOW) !== 0);
 
 const isOf = (run: Assumed, { exchange, routingKey }: Returned['route'], stamp: number): boolean =>
   Object.is(run.stamp, stamp) && run.routingKey === routingKey && run.exchange === exchange;

@@ -10,7 +10,7 @@ import type { PublishTally } from '../ports/observer.ts';
 import { type Deaths, digestOf, readDeaths } from '../routing/deaths.ts';
 import { changeHeaders } from '../routing/header-change.ts';
 import type { Route } from '../routing/routes.ts';
-import { EXPIRATION, RETURN_IS_EMPTY, SENT_ADDED, TABLE_ADDED, TRACE_ADDED, USER_ID } from './publish-marks.ts';
+import { contextMarks, EXPIRATION, RETURN_IS_EMPTY, SENT_ADDED, TABLE_ADDED, USER_ID } from './publish-marks.ts';
 import type { PublishRun } from './publish-run.ts';
 import { SentStamp } from './sent-stamp.ts';
 
@@ -58,7 +58,7 @@ export class HeaderInjection {
     sent.write(view, at, now);
     const added = interceptor.onBarePublish(context, view, at + sent.bytes, now);
     this.#traced(header, run.fault);
-    this.#marks |= ours(header, added > 0);
+    this.#marks |= ours(header, context.added);
     this.#stamp = sent.finish(view, at, this.#marks, -1);
     if (header.has('replyTo')) this.#correlation.asks(channel, route, now);
     return sent.bytes + added;
@@ -97,7 +97,7 @@ export class HeaderInjection {
     const headers = middleware === undefined ? treatment.headers : middleware.onPublish(header, route, scope, context);
     interceptor.onPublish(header, context, edit, now);
     this.#traced(header, run.fault);
-    let added = ours(header, edit.added > own);
+    let added = ours(header, context.added);
     if (isForeign) added &= ~SENT_ADDED;
     const deaths = header.value(X_DEATH) >= 0 ? readDeaths(header) : undefined;
     const digest = deaths === undefined ? -1 : digestOf(deaths, route);
@@ -176,6 +176,7 @@ export class HeaderInjection {
     context.ratio = route.treatment.sample;
     context.traced = context.adopted = false;
     context.cause = undefined;
+    context.added = 0;
     this.#marks = route.answers ? marks | RETURN_IS_EMPTY : marks;
     this.#passageBits = 0;
     this.#detail = undefined;
@@ -185,11 +186,11 @@ export class HeaderInjection {
 
   /** The interceptor has decided. */
   #traced(header: ContentHeader, fault: string): void {
-    const { traced, hasParent, sampled, cause, adopted } = this.#plane.context;
+    const { traced, hasParent, isW3c, sampled, cause, adopted } = this.#plane.context;
     if (!traced) return;
     this.#passageBits = TRACED | (hasParent ? HAS_PARENT : 0) | (sampled ? SAMPLED : 0);
     if (!sampled) return;
-    const more = moreOf(header, hasParent && !adopted, fault, this.#plane.options.shownHeaders);
+    const more = moreOf(header, hasParent && isW3c && !adopted, fault, this.#plane.options);
     if (cause?.sampled) this.#detail = this.#detailOf(more, cause);
     else this.#detail = more === NOTHING_MORE ? PLAIN_PUBLISH : { ...PLAIN_PUBLISH, more };
   }
@@ -233,6 +234,6 @@ function copiedStamp(header: ContentHeader): Uint8Array | undefined {
 }
 
 /** What of the message at hand is ours, once it is sent. */
-function ours({ hasTable }: ContentHeader, traceAdded: boolean): number {
-  return SENT_ADDED | (traceAdded ? TRACE_ADDED : 0) | (hasTable ? 0 : TABLE_ADDED);
+function ours({ hasTable }: ContentHeader, contexts: number): number {
+  return SENT_ADDED | contextMarks(contexts) | (hasTable ? 0 : TABLE_ADDED);
 }

@@ -3,22 +3,14 @@ import { MalformedError, readU16, text } from '../../amqp/fields.ts';
 import { FRAME_HEAD } from '../../amqp/spec.ts';
 import type { Detours } from '../plane/detours.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
-import { type Interceptor, SENT, TRACEPARENT, X_DELAY } from '../ports/interceptor.ts';
+import { type Interceptor, SENT, X_DELAY } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import type { Fault } from '../ports/verdict.ts';
 import type { Route, RouteTable } from '../routing/routes.ts';
 import type { FrameSink } from '../stream/delay-line.ts';
 import type { Origin } from './assumed-publishes.ts';
 import type { HeaderInjection } from './header-injection.ts';
-import {
-  IMMEDIATE,
-  MANDATORY,
-  RETURN_IS_EMPTY,
-  SENT_ADDED,
-  SHADOW,
-  TABLE_ADDED,
-  TRACE_ADDED,
-} from './publish-marks.ts';
+import { contextsOf, IMMEDIATE, MANDATORY, RETURN_IS_EMPTY, SENT_ADDED, SHADOW, TABLE_ADDED } from './publish-marks.ts';
 import { PublishRun } from './publish-run.ts';
 import type { Names } from './returns.ts';
 
@@ -237,10 +229,10 @@ export interface Restored {
 export const UNTOUCHED: Restored = { remove: 0, dropTable: false, replaced: undefined };
 
 /** By what is known of its publish. */
-export function restored(header: ContentHeader, { marks, replaced }: Origin): Restored {
+export function restored(header: ContentHeader, interceptor: Interceptor, { marks, replaced }: Origin): Restored {
   const sentAdded = (marks & SENT_ADDED) !== 0 && header.value(SENT) >= 0;
-  const traceAdded = (marks & TRACE_ADDED) !== 0 && header.value(TRACEPARENT) >= 0;
-  const remove = (sentAdded ? 1 << SENT : 0) | (traceAdded ? 1 << TRACEPARENT : 0);
+  const contexts = header.among(interceptor.headersOf(contextsOf(marks)));
+  const remove = (sentAdded ? 1 << SENT : 0) | contexts;
   const dropTable = remove !== 0 && (marks & TABLE_ADDED) !== 0 && header.hasOnly(remove);
   return { remove, dropTable, replaced: sentAdded ? replaced : undefined };
 }

@@ -20,3 +20,15 @@ export const EXPIRATION = 256;
 export const USER_ID = 512;
 /** what a broker may refuse a publish for, besides its names and size */
 export const SUSPICIOUS = IMMEDIATE | EXPIRATION | USER_ID;
+
+/** Contexts of further formats that we added beside traceparent, or to the app's own: a bit each from here on. */
+const FURTHER_AT = 10;
+export const FURTHER_ADDED = 0b11111 << FURTHER_AT;
+
+/** The marks of a publish to which these contexts were added (TraceContext.added). */
+export const contextMarks = (added: number): number =>
+  ((added & 1) === 0 ? 0 : TRACE_ADDED) | ((added >>> 1) << FURTHER_AT);
+
+/** The reverse. */
+export const contextsOf = (marks: number): number =>
+  ((marks & TRACE_ADDED) === 0 ? 0 : 1) | ((marks & FURTHER_ADDED) >>> (FURTHER_AT - 1));

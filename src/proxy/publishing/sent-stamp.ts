@@ -2,7 +2,7 @@ import { copyWords, viewOf } from '../../amqp/bytes.ts';
 import { writeKey } from '../../amqp/content.ts';
 import { writeU64 } from '../../amqp/fields.ts';
 import type { Clock } from '../ports/clock.ts';
-import { SENT_ADDED, SHADOW, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
+import { FURTHER_ADDED, SENT_ADDED, SHADOW, TABLE_ADDED, TRACE_ADDED } from './publish-marks.ts';
 
 const NAME = 'x-tracehare-sent';
 
@@ -99,7 +99,7 @@ function originOf(marks: number): number {
 export function marksOfStamp(stamp: number): number {
   const origin = stamp % ORIGINS;
   if (origin === ASKED_BY_US) return SHADOW;
-  if (origin === TABLE_IS_OURS) return SENT_ADDED | TRACE_ADDED | TABLE_ADDED;
+  if (origin === TABLE_IS_OURS) return SENT_ADDED | TRACE_ADDED | FURTHER_ADDED | TABLE_ADDED;
   return origin === CONTEXT_IS_OURS ? SENT_ADDED | TRACE_ADDED : SENT_ADDED;
 }
 

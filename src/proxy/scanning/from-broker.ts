@@ -312,7 +312,7 @@ export class FromBroker implements FrameVisitor {
       readable = header.read(buf, start, end);
       const origin = this.#findReturned(channel, returning, readable);
       isOurs = (origin.marks & SHADOW) !== 0;
-      if (readable) restore = restored(header, origin);
+      if (readable) restore = restored(header, plane.interceptor, origin);
     } catch (error) {
       plane.failed(error);
     }

@@ -97,14 +97,13 @@ export function writeRoute(event: Passage, connection: Connection | undefined, t
   if (event.type === 'publish.ended') {
     to.text(KEY.operationName, 'publish');
     to.text(KEY.operationType, 'send');
-    to.text(KEY.destinationName, joined(event.exchange, event.routingKey));
+    to.text(KEY.destinationName, destinationName(event.exchange, event.routingKey, ''));
     if (event.exchange === '' && isServerNamed(event.routingKey)) writeServerNamed(to);
   } else {
     const operation = event.via === 'get' ? 'receive' : 'process';
     to.text(KEY.operationName, operation);
     to.text(KEY.operationType, operation);
-    const key = event.routingKey === event.queue ? '' : event.routingKey;
-    to.text(KEY.destinationName, joined(event.exchange, key, event.queue));
+    to.text(KEY.destinationName, destinationName(event.exchange, event.routingKey, event.queue));
     if (isServerNamed(event.queue)) writeServerNamed(to);
   }
   to.text(KEY.destinationTemplate, event.topic);
@@ -154,6 +153,7 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
   if (event.correlationId !== '') to.text(KEY.conversationId, event.correlationId);
   for (const [name, value] of event.headers) to.text(headerKey(name), value);
   if (event.fault !== '') to.text(KEY.faultType, event.fault);
+  if (event.baggage !== '') writeBaggage(event.baggage, to);
   if (event.reason !== '') to.text(KEY.reason, event.reason);
   if (event.outcome === 'failed') to.text(KEY.errorType, event.reason);
 }
@@ -162,6 +162,23 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
 function keptFor({ outcome, attempt }: DeliveryEnded): 'failed' | 'repeated' | 'slow' {
   if (outcome === 'failed') return 'failed';
   return attempt > 2 ? 'repeated' : 'slow';
+}
+
+/** Each member as an attribute of its own, without the properties that it may have. */
+function writeBaggage(baggage: string, to: AttributeWriter): void {
+  for (const member of baggage.split(',')) {
+    const [pair] = member.split(';', 1);
+    const at = pair.indexOf('=');
+    if (at > 0) to.text(own(`baggage.${pair.slice(0, at).trim()}`), decoded(pair.slice(at + 1).trim()));
+  }
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function writeConnection({ brokerHost, brokerPort, clientId }: Connection, to: AttributeWriter): void {
@@ -185,7 +202,8 @@ function isServerNamed(queue: string): boolean {
   return queue.startsWith('amq.gen-') || queue.startsWith('amq.rabbitmq.reply-to');
 }
 
-/** A destination's name. */
-function joined(...parts: string[]): string {
-  return parts.filter((part) => part !== '').join(':') || 'amq.default';
+/** A destination's name; `queue`: '' for a publish. */
+export function destinationName(exchange: string, routingKey: string, queue: string): string {
+  const key = routingKey === queue ? '' : routingKey;
+  return [exchange, key, queue].filter((part) => part !== '').join(':') || 'amq.default';
 }

@@ -1,25 +1,68 @@
-import type { DiagLogFunction, DiagLogger } from '@opentelemetry/api';
+import { type DiagLogFunction, type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api';
 import type { Logger } from 'pino';
+import type { Environment } from '../traces/environment.ts';
 
 export type TracingLog = Pick<Logger, 'error' | 'warn' | 'info' | 'debug' | 'trace'>;
 
 /** Told of every batch that could not be exported. */
-export type ExportReport = (error: Error, spans: number) => void;
+export type ExportReport = (error: Error, items: number) => void;
+
+/** What is exported, for the line that says that it failed. */
+export interface Exported {
+  /** key of how many */
+  items: string;
+  message: string;
+}
+
+const SPANS: Exported = { items: 'spans', message: 'spans could not be exported and were dropped' };
 
 const MINUTE = 60_000;
 const MAX_KINDS = 100;
 
 /** Logs failed exports: one line a minute at most, with what the silent ones added up to. */
-export function createExportReport(log: TracingLog, now: () => number = () => performance.now()): ExportReport {
+export function createExportReport(
+  log: TracingLog,
+  now: () => number = () => performance.now(),
+  { items, message }: Exported = SPANS,
+): ExportReport {
   let next = Number.NEGATIVE_INFINITY;
   let lost = 0;
-  return (error, spans) => {
-    lost += spans;
+  return (error, count) => {
+    lost += count;
     if (now() < next) return;
     next = now() + MINUTE;
-    log.warn({ spans: lost }, `spans could not be exported and were dropped: ${reasonOf(error)}`);
+    log.warn({ [items]: lost }, `${message}: ${reasonOf(error)}`);
     lost = 0;
   };
+}
+
+let isStdoutWatched = false;
+
+/** Before something is exported to the console: whoever reads standard output may go, and nothing else may end with that. */
+export function outliveStdout(): void {
+  if (isStdoutWatched) return;
+  isStdoutWatched = true;
+  process.stdout.on('error', () => {});
+}
+
+/** Exports that want the SDK's log as ours. */
+let users = 0;
+
+/** Has the SDK say what it has to say in our log, until all who asked for it have called what is returned. */
+export function startDiagnostics(log: TracingLog, env: Environment): () => void {
+  users++;
+  diag.setLogger(createDiagLogger(log), { logLevel: diagLevel(env.OTEL_LOG_LEVEL), suppressOverrideMessage: true });
+  let stopped = false;
+  return () => {
+    if (stopped) return;
+    stopped = true;
+    if (--users === 0) diag.disable();
+  };
+}
+
+function diagLevel(name: string | undefined): DiagLogLevel {
+  const level = DiagLogLevel[(name?.trim().toUpperCase() ?? '') as keyof typeof DiagLogLevel];
+  return level ?? DiagLogLevel.WARN;
 }
 
 /** The SDK's own log as ours: text only, no stacks, no secrets, and each kind of line once a minute at most. */

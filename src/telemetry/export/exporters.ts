@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Environment } from '../traces/environment.ts';
-import { otlpEndpoint, otlpProtocol, text, whole } from '../traces/environment.ts';
-import type { TracingLog } from './diagnostics.ts';
+import { otlpEndpoint, otlpProtocol, type Signal, text, whole } from '../traces/environment.ts';
+import { outliveStdout, type TracingLog } from './diagnostics.ts';
 import type { Destination, QueueLimits } from './queue.ts';
 import { SdkDestination } from './sdk-exporter.ts';
 import type { SpanOrigin } from './spans.ts';
 
 /** A variable that can't be obeyed; `message` is the one line that says which and why. */
-class VariableError extends Error {
+export class VariableError extends Error {
   override name = 'VariableError';
   readonly code = 'ERR_OTEL_VARIABLE';
 }
@@ -31,14 +31,12 @@ export function createDestinations(
 
 async function consoleOutput(origin: SpanOrigin): Promise<Destination> {
   const { ConsoleSpanExporter } = await import('@opentelemetry/sdk-trace');
+  outliveStdout();
   return new SdkDestination(new ConsoleSpanExporter(), origin);
 }
 
 async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: TracingLog): Promise<Destination> {
-  const protocol = otlpProtocol(env);
-  checkEndpoint(env, protocol);
-  checkFiles(env);
-  switch (protocol) {
+  switch (checkOtlp(env, 'TRACES', log)) {
     case 'grpc': {
       const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
       return new SdkDestination(new OTLPTraceExporter(), origin);
@@ -48,19 +46,27 @@ async function otlpEndpointOf(env: Environment, origin: SpanOrigin, log: Tracing
       return new SdkDestination(createJsonExporter(), origin);
     }
     default: {
-      if (protocol !== 'http/protobuf') {
-        log.warn(
-          `OTEL_EXPORTER_OTLP_PROTOCOL: '${protocol}' is none of grpc, http/json, http/protobuf; using the last`,
-        );
-      }
       const { ProtobufDestination } = await import('./otlp.ts');
       return new ProtobufDestination(origin);
     }
   }
 }
 
-function checkEndpoint(env: Environment, protocol: string): void {
-  const endpoint = otlpEndpoint(env);
+const PROTOCOLS = ['grpc', 'http/json', 'http/protobuf'] as const;
+
+/** The protocol of a signal, once its variables are found to be of use. Throws VariableError if they are not. */
+export function checkOtlp(env: Environment, signal: Signal, log: TracingLog): (typeof PROTOCOLS)[number] {
+  const wanted = otlpProtocol(env, signal);
+  const protocol = PROTOCOLS.find((each) => each === wanted);
+  if (protocol === undefined)
+    log.warn(`OTEL_EXPORTER_OTLP_PROTOCOL: '${wanted}' is none of ${PROTOCOLS.join(', ')}; using the last`);
+  checkEndpoint(env, signal, wanted);
+  checkFiles(env, signal);
+  return protocol ?? 'http/protobuf';
+}
+
+function checkEndpoint(env: Environment, signal: Signal, protocol: string): void {
+  const endpoint = otlpEndpoint(env, signal);
   if (endpoint === undefined) return;
   const grpc = protocol === 'grpc';
   // gRPC endpoints may be a bare host:port.
@@ -71,9 +77,9 @@ function checkEndpoint(env: Environment, protocol: string): void {
   throw new VariableError(`${endpoint.variable}: not a URL such as http://127.0.0.1:${grpc ? 4317 : 4318}`);
 }
 
-function checkFiles(env: Environment): void {
+function checkFiles(env: Environment, signal: Signal): void {
   for (const name of ['CERTIFICATE', 'CLIENT_CERTIFICATE', 'CLIENT_KEY']) {
-    const own = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
+    const own = `OTEL_EXPORTER_OTLP_${signal}_${name}`;
     const variable = text(env[own]) === undefined ? `OTEL_EXPORTER_OTLP_${name}` : own;
     const path = text(env[variable])?.trim();
     if (path === undefined) continue;
@@ -86,12 +92,13 @@ function checkFiles(env: Environment): void {
   }
 }
 
-export function queueLimits(env: Environment, log: TracingLog): QueueLimits {
-  const maxQueueSize = whole(env, 'OTEL_BSP_MAX_QUEUE_SIZE', 1, 2048, log);
+/** `of`: spans (BSP), or log records (BLRP), which by default wait less long. */
+export function queueLimits(env: Environment, log: TracingLog, of: 'BSP' | 'BLRP' = 'BSP'): QueueLimits {
+  const maxQueueSize = whole(env, `OTEL_${of}_MAX_QUEUE_SIZE`, 1, 2048, log);
   return {
     maxQueueSize,
-    maxExportBatchSize: Math.min(maxQueueSize, whole(env, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 1, 512, log)),
-    scheduledDelayMillis: whole(env, 'OTEL_BSP_SCHEDULE_DELAY', 1, 5000, log),
-    exportTimeoutMillis: whole(env, 'OTEL_BSP_EXPORT_TIMEOUT', 1, 30_000, log),
+    maxExportBatchSize: Math.min(maxQueueSize, whole(env, `OTEL_${of}_MAX_EXPORT_BATCH_SIZE`, 1, 512, log)),
+    scheduledDelayMillis: whole(env, `OTEL_${of}_SCHEDULE_DELAY`, 1, of === 'BSP' ? 5000 : 1000, log),
+    exportTimeoutMillis: whole(env, `OTEL_${of}_EXPORT_TIMEOUT`, 1, 30_000, log),
   };
 }

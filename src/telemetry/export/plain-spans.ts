@@ -53,6 +53,7 @@ export function isPlain({ passage, consumer, part }: SpanSource): boolean {
 const saysIdsAlone = (more: Passage['more']): boolean =>
   more.traceState === '' &&
   more.fault === '' &&
+  more.baggage === '' &&
   more.replyCode === 0 &&
   more.deadLetterQueue === '' &&
   more.cause === '' &&

@@ -94,6 +94,41 @@ export class ProtobufWriter {
     this.#at += 4;
   }
 
+  double(tag: number, value: number): void {
+    this.#tag(tag, 8);
+    this.#view.setFloat64(this.#at, value, true);
+    this.#at += 8;
+  }
+
+  /** Eight bytes of a whole number, also one that is more than a number holds. */
+  fixed64(tag: number, value: number | string): void {
+    this.#tag(tag, 8);
+    this.#view.setBigUint64(this.#at, BigInt(value), true);
+    this.#at += 8;
+  }
+
+  /** A whole number, also a negative one, in as few bytes as it is small. */
+  signed(tag: number, value: number): void {
+    this.number(tag, value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  /** Many numbers in one field. */
+  packed(tag: number, values: readonly number[], kind: 'varint' | 'signed' | 'double' | 'fixed64'): void {
+    const start = this.open(tag);
+    for (const value of values) {
+      this.#room(10);
+      if (kind === 'varint') this.#at = writeVarint(this.#bytes, this.#at, value);
+      else if (kind === 'signed') {
+        this.#at = writeVarint(this.#bytes, this.#at, value < 0 ? -2 * value - 1 : 2 * value);
+      } else {
+        if (kind === 'double') this.#view.setFloat64(this.#at, value, true);
+        else this.#view.setBigUint64(this.#at, BigInt(value), true);
+        this.#at += 8;
+      }
+    }
+    this.close(start);
+  }
+
   /** Nanoseconds, of microseconds: more than a number holds. */
   nanoseconds(tag: number, microseconds: number): void {
     this.#tag(tag, 8);

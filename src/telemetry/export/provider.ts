@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { defaultResource, detectResources, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
 import type { Environment } from '../traces/environment.ts';
 import { wantedDetectors } from './detectors.ts';
-import { createDiagLogger, createExportReport, type TracingLog } from './diagnostics.ts';
+import { createExportReport, startDiagnostics, type TracingLog } from './diagnostics.ts';
 import { createDestinations, queueLimits } from './exporters.ts';
 import { spanLimits } from './limits.ts';
 import { ExportQueue } from './queue.ts';
 import type { SpanOrigin } from './spans.ts';
 
 /** Ours, for the resource. */
-interface Program {
+export interface Program {
   version: string;
   instance?: string;
 }
@@ -36,7 +35,7 @@ export async function startProvider(
   log: TracingLog,
 ): Promise<Provider> {
   // Before the exporters, which complain here.
-  diag.setLogger(createDiagLogger(log), { logLevel: diagLevel(env.OTEL_LOG_LEVEL), suppressOverrideMessage: true });
+  const stopDiagnostics = startDiagnostics(log, env);
   const limits = queueLimits(env, log);
   const report = createExportReport(log);
   const origin = {
@@ -52,14 +51,17 @@ export async function startProvider(
     async shutdown() {
       const flushed = Promise.all(queues.map((queue) => queue.shutdown()));
       // At once, so that another may be started while this one flushes.
-      diag.disable();
+      stopDiagnostics();
       await flushed;
     },
   };
 }
 
-/** Whose spans these are: the standard variables first, then what is known of the host, then our own defaults. */
-async function resourceOf(env: Environment, { version, instance = randomUUID() }: Program): Promise<Resource> {
+/** One for all signals, unless it is given: they tell of the same process. */
+const INSTANCE = randomUUID();
+
+/** Whose telemetry this is: the standard variables first, then what is known of the host, then our own defaults. */
+export async function resourceOf(env: Environment, { version, instance = INSTANCE }: Program): Promise<Resource> {
   const own = defaultResource().merge(
     resourceFromAttributes({
       [ATTR_SERVICE_NAME]: 'tracehare',
@@ -70,9 +72,4 @@ async function resourceOf(env: Environment, { version, instance = randomUUID() }
   const resource = own.merge(detectResources({ detectors: wantedDetectors(env) }));
   await resource.waitForAsyncAttributes?.();
   return resource;
-}
-
-function diagLevel(name: string | undefined): DiagLogLevel {
-  const level = DiagLogLevel[(name?.trim().toUpperCase() ?? '') as keyof typeof DiagLogLevel];
-  return level ?? DiagLogLevel.WARN;
 }

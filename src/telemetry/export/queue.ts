@@ -9,18 +9,18 @@ export interface QueueLimits {
   exportTimeoutMillis: number;
 }
 
-/** Where spans go to, a batch at a time. */
-export interface Destination {
-  begin(): Batch;
+/** Where spans, or log records, go to, a batch at a time. */
+export interface Destination<Source = SpanSource> {
+  begin(): Batch<Source>;
   /** Resolves when all that was sent has ended. */
   shutdown(): Promise<void>;
 }
 
 /** Spans that are sent together. */
-export interface Batch {
+export interface Batch<Source = SpanSource> {
   readonly count: number;
   /** Of the source nothing is kept. */
-  add(source: SpanSource): void;
+  add(source: Source): void;
   /** `done` is called once, with an error unless all arrived. May throw instead. */
   send(done: (error: Error | undefined) => void): void;
 }
@@ -33,17 +33,17 @@ const PATIENCE_MS = 1000;
  * at a time. That one drops in silence and forgets what failed: here `exported + dropped + queued` is
  * every span that ever came. And it keeps objects, where a batch here may be bytes.
  */
-export class ExportQueue {
+export class ExportQueue<Source = SpanSource> {
   exported = 0;
   dropped = 0;
   /** Spans that wait or are on their way. */
   queued = 0;
 
-  readonly #destination: Destination;
+  readonly #destination: Destination<Source>;
   readonly #limits: QueueLimits;
   readonly #report: ExportReport;
   /** those that wait, oldest first; all but the last are full */
-  readonly #batches: Batch[] = [];
+  readonly #batches: Batch<Source>[] = [];
   /** spans in them */
   #waiting = 0;
   #sending = false;
@@ -53,13 +53,13 @@ export class ExportQueue {
   #closed = false;
   #abandoned = false;
 
-  constructor(destination: Destination, limits: QueueLimits, report: ExportReport) {
+  constructor(destination: Destination<Source>, limits: QueueLimits, report: ExportReport) {
     this.#destination = destination;
     this.#limits = limits;
     this.#report = report;
   }
 
-  add(source: SpanSource): void {
+  add(source: Source): void {
     const { maxQueueSize, maxExportBatchSize } = this.#limits;
     if (this.#closed || this.#waiting >= maxQueueSize) {
       this.dropped++;
@@ -130,7 +130,7 @@ export class ExportQueue {
     this.#send(batch, next);
   }
 
-  #send(batch: Batch, ended: () => void): void {
+  #send(batch: Batch<Source>, ended: () => void): void {
     const { count } = batch;
     this.#waiting -= count;
     let over = false;

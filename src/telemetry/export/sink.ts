@@ -1,4 +1,4 @@
-import type { EventListener } from '../../events/bus.ts';
+import type { EventBus, EventListener } from '../../events/bus.ts';
 import { type Passage, queuedAt, SAMPLED, WATCHED } from '../../events/passage.ts';
 import { ConnectionTable } from '../connections.ts';
 import { type Environment, wantedExporters } from '../traces/environment.ts';
@@ -149,6 +149,14 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
       for (const queue of queues) queue.abandon();
     },
   };
+}
+
+export function observeSpans(bus: EventBus, sink: SpanSink): void {
+  const told = ['connection.opened', 'connection.identified', 'connection.closed', 'message.lost'] as const;
+  for (const type of told) {
+    bus.on(type, (event) => sink.event(event));
+  }
+  bus.onPassage((passage) => sink.passage(passage));
 }
 
 type Exporting = Pick<Provider, 'queues' | 'shutdown'>;

@@ -1,4 +1,12 @@
-import { type Environment, otlpEndpoint, otlpProtocol, text, wantedExporters } from '../traces/environment.ts';
+import {
+  type Environment,
+  otlpEndpoint,
+  otlpProtocol,
+  type Signal,
+  text,
+  wantedExporters,
+  wantedPushers,
+} from '../traces/environment.ts';
 
 const OTLP = [
   'ENDPOINT',
@@ -12,10 +20,18 @@ const OTLP = [
   'CLIENT_KEY',
 ];
 
-/** The variables that something here reads; those of the OTLP exporter have effect only where there is one. */
-const OTLP_VARIABLES = OTLP.flatMap((name) => [`OTEL_EXPORTER_OTLP_${name}`, `OTEL_EXPORTER_OTLP_TRACES_${name}`]);
-const READ = new Set([
-  ...OTLP_VARIABLES,
+const SIGNALS: readonly Signal[] = ['TRACES', 'METRICS', 'LOGS'];
+
+/** Variables of the OTLP exporters, of all signals or of one; they have effect only where there is one. */
+const OTLP_VARIABLES = new Map<string, readonly Signal[]>(
+  OTLP.flatMap((name) => [
+    [`OTEL_EXPORTER_OTLP_${name}`, SIGNALS] as const,
+    ...SIGNALS.map((signal) => [`OTEL_EXPORTER_OTLP_${signal}_${name}`, [signal]] as const),
+  ]),
+);
+/** The variables that something here reads. */
+export const READ: ReadonlySet<string> = new Set([
+  ...OTLP_VARIABLES.keys(),
   'OTEL_SDK_DISABLED',
   'OTEL_SERVICE_NAME',
   'OTEL_RESOURCE_ATTRIBUTES',
@@ -36,33 +52,32 @@ const READ = new Set([
   'OTEL_SPAN_LINK_COUNT_LIMIT',
   'OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT',
   'OTEL_SPAN_ATTRIBUTE_PER_EVENT_COUNT_LIMIT',
-]);
-/** Of the specification, and of no effect here: known, so that they are not taken for a misspelling of one that is read. */
-const UNREAD = new Set([
   'OTEL_PROPAGATORS',
   'OTEL_METRICS_EXPORTER',
   'OTEL_LOGS_EXPORTER',
   'OTEL_CONFIG_FILE',
-  'OTEL_ENTITIES',
-  'OTEL_LINK_ATTRIBUTE_COUNT_LIMIT',
-  'OTEL_SPAN_ATTRIBUTE_PER_LINK_COUNT_LIMIT',
   'OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT',
   'OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT',
   'OTEL_BLRP_SCHEDULE_DELAY',
   'OTEL_BLRP_EXPORT_TIMEOUT',
   'OTEL_BLRP_MAX_QUEUE_SIZE',
   'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE',
-  'OTEL_METRICS_EXEMPLAR_FILTER',
   'OTEL_METRIC_EXPORT_INTERVAL',
   'OTEL_METRIC_EXPORT_TIMEOUT',
   'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE',
   'OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION',
+]);
+/** Of the specification, and of no effect here: known, so that they are not taken for a misspelling of one that is read. */
+export const UNREAD: ReadonlySet<string> = new Set([
+  'OTEL_ENTITIES',
+  'OTEL_LINK_ATTRIBUTE_COUNT_LIMIT',
+  'OTEL_SPAN_ATTRIBUTE_PER_LINK_COUNT_LIMIT',
+  'OTEL_METRICS_EXEMPLAR_FILTER',
   'OTEL_EXPORTER_ZIPKIN_ENDPOINT',
   'OTEL_EXPORTER_ZIPKIN_TIMEOUT',
   'OTEL_EXPORTER_PROMETHEUS_HOST',
   'OTEL_EXPORTER_PROMETHEUS_PORT',
   'OTEL_SEMCONV_STABILITY_OPT_IN',
-  ...OTLP.flatMap((name) => [`OTEL_EXPORTER_OTLP_METRICS_${name}`, `OTEL_EXPORTER_OTLP_LOGS_${name}`]),
 ]);
 /** Meant for the instrumentation of an app that shares the environment, or left by a Service of Kubernetes. */
 const ELSEWHERE =
@@ -78,13 +93,15 @@ export function variableMistakes(
   didYouMean: (word: string, known: Iterable<string>) => string,
 ): string[] {
   const set = Object.keys(env).filter((name) => name.startsWith('OTEL_') && text(env[name]) !== undefined);
-  const exported = wantedExporters(env, { warn() {} });
+  const exporting = exportingSignals(env);
   const found: string[] = [];
   const without: string[] = [];
   for (const name of set) {
     if (READ.has(name)) {
       // without an endpoint nothing is sent anywhere
-      if (OTLP_VARIABLES.includes(name) && !name.endsWith('ENDPOINT') && exported.length === 0) without.push(name);
+      const of = OTLP_VARIABLES.get(name);
+      const isUsed = of === undefined || of.some((signal) => exporting.includes(signal));
+      if (!isUsed && !(name.endsWith('ENDPOINT') && of === SIGNALS)) without.push(name);
     } else if (UNREAD.has(name)) {
       if (env[name]?.trim() !== 'none') without.push(name);
     } else if (!ELSEWHERE.test(name)) {
@@ -96,12 +113,25 @@ export function variableMistakes(
   if (isPointlessArgument(env)) without.push('OTEL_TRACES_SAMPLER_ARG');
   if (without.length > 0)
     found.push(`without effect here: ${without.slice(0, 20).join(', ')}; docs/tracing.md lists those that have one`);
-  return [...found, ...malformed(env), ...(exported.includes('otlp') ? endpointMistakes(env) : [])];
+  const endpoints = exporting.flatMap((signal) => endpointMistakes(env, signal));
+  return [...found, ...malformed(env), ...new Set(endpoints)];
+}
+
+/** Those that go anywhere over OTLP. */
+function exportingSignals(env: Environment): Signal[] {
+  const quiet = { warn() {} };
+  return SIGNALS.filter((signal) => {
+    const names = signal === 'TRACES' ? wantedExporters(env, quiet) : wantedPushers(env, signal, quiet);
+    return names.includes('otlp');
+  });
 }
 
 function isPointlessArgument(env: Environment): boolean {
   return text(env.OTEL_TRACES_SAMPLER_ARG) !== undefined && !env.OTEL_TRACES_SAMPLER?.includes('ratio');
 }
+
+/** Lists of key=value. */
+const HEADERS = [...[...OTLP_VARIABLES.keys()].filter((name) => name.endsWith('_HEADERS')), 'OTEL_RESOURCE_ATTRIBUTES'];
 
 const LOG_LEVELS = ['none', 'error', 'warn', 'info', 'debug', 'verbose', 'all'];
 
@@ -113,7 +143,7 @@ function malformed(env: Environment): string[] {
   const level = text(env.OTEL_LOG_LEVEL)?.trim().toLowerCase();
   if (level !== undefined && !LOG_LEVELS.includes(level))
     found.push(`OTEL_LOG_LEVEL: none of ${LOG_LEVELS.join(', ')}; using warn`);
-  for (const name of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'OTEL_RESOURCE_ATTRIBUTES']) {
+  for (const name of HEADERS) {
     const entries = text(env[name])?.split(',') ?? [];
     const wrong = entries.findIndex((entry) => entry.trim() !== '' && !/^\s*[^\s=]+\s*=/.test(entry));
     if (wrong >= 0) found.push(`${name}: entry ${wrong + 1} is not key=value; entries are separated by commas`);
@@ -122,9 +152,9 @@ function malformed(env: Environment): string[] {
 }
 
 /** An endpoint that most likely is another one's: gRPC's port for HTTP and the reverse, a path twice or not at all. */
-function endpointMistakes(env: Environment): string[] {
-  const endpoint = otlpEndpoint(env);
-  const protocol = otlpProtocol(env);
+function endpointMistakes(env: Environment, signal: Signal): string[] {
+  const endpoint = otlpEndpoint(env, signal);
+  const protocol = otlpProtocol(env, signal);
   const url = endpoint && URL.parse(endpoint.value);
   if (!endpoint || !url) return [];
   const { variable } = endpoint;
@@ -139,10 +169,10 @@ function endpointMistakes(env: Environment): string[] {
     found.push(
       `${variable}: port 4317 is for OTLP over gRPC, and the protocol is ${protocol}: use port 4318, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc`,
     );
-  const forTraces = variable.includes('TRACES');
-  if (!forTraces && /\/v1\/traces\/?$/.test(url.pathname))
-    found.push(`${variable}: /v1/traces is put behind it: leave it out, or use OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`);
-  if (forTraces && url.pathname === '/')
-    found.push(`${variable}: is taken as it is: a path such as /v1/traces is missing`);
+  const isItsOwn = variable.includes(signal);
+  const path = `/v1/${signal.toLowerCase()}`;
+  if (!isItsOwn && url.pathname.replace(/\/$/, '').endsWith(path))
+    found.push(`${variable}: ${path} is put behind it: leave it out, or use OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`);
+  if (isItsOwn && url.pathname === '/') found.push(`${variable}: is taken as it is: a path such as ${path} is missing`);
   return found;
 }

@@ -1,6 +1,12 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { CellMessage } from '../metrics/cells.ts';
-import { FAMILY_LABELS, type FamilyBounds, type FamilyName, familyWidth } from '../metrics/families.ts';
+import { type CellMessage, NONE, valuesOf } from '../metrics/cells.ts';
+import {
+  FAMILY_LABELS,
+  type FamilyBounds,
+  type FamilyLayouts,
+  type FamilyName,
+  familyLayouts,
+} from '../metrics/families.ts';
 import { type CellRange, Groups, type Labels, type View } from './groups.ts';
 import { LabelLimits } from './label-limits.ts';
 
@@ -39,10 +45,11 @@ const OWN_CELLS = 16;
  */
 export class CellReader {
   readonly bounds: FamilyBounds;
+  readonly layouts: FamilyLayouts;
   readonly #threads = new Set<Thread>();
   readonly #live: Float64Array[] = [new Float64Array(OWN_CELLS)];
-  /** cells in use, by the thread's number */
-  readonly #used = [0];
+  /** counts of this side that are in use */
+  #used = NONE + 1;
   /** defined so far */
   #series = 0;
   readonly #followers = new Map<FamilyName, { groups: Groups; source: Source }[]>();
@@ -53,6 +60,7 @@ export class CellReader {
   /** `maxValues`: of topic, of pipeline and of queue, over all threads, `maxEdges`: of edge; 0: no limit. */
   constructor(bounds: FamilyBounds, maxValues = 0, maxEdges = 0) {
     this.bounds = bounds;
+    this.layouts = familyLayouts(bounds);
     this.#limits = new LabelLimits(maxValues, maxEdges, (label) => this.#fold(label));
   }
 
@@ -70,12 +78,11 @@ export class CellReader {
   /** Starts reading a thread's cells. Call what it returns when the thread is gone. */
   attach(port: MessagePort): () => void {
     const thread: Thread = { port, number: this.#live.push(new Float64Array(0)) - 1, defined: new Map() };
-    this.#used.push(0);
     this.#threads.add(thread);
     return () => {
       this.drain();
       for (const [cell, { range }] of [...thread.defined]) {
-        this.#withdraw(thread, cell, [...this.#live[thread.number].subarray(range.at, range.at + range.width)]);
+        this.#withdraw(thread, cell, valuesOf(this.#live[thread.number], range.at, range.layout));
       }
       this.#threads.delete(thread);
       this.#live[thread.number] = new Float64Array(0);
@@ -89,7 +96,7 @@ export class CellReader {
 
   /** The counts as they are now: what is read of them bit by bit is of one moment. */
   copy(): View {
-    const cells = this.#live.map((cells, thread) => cells.slice(0, this.#used[thread]));
+    const cells = this.#live.map((cells, thread) => cells.slice(0, thread === OWN ? this.#used : cells[NONE]));
     return { cells, upTo: this.#series };
   }
 
@@ -108,8 +115,7 @@ export class CellReader {
   }
 
   #define(thread: Thread, { cell, family, labels: values }: Extract<CellMessage, { type: 'define' }>): void {
-    const range = { number: ++this.#series, thread: thread.number, at: cell, width: familyWidth(this.bounds, family) };
-    this.#used[thread.number] = Math.max(this.#used[thread.number], cell + range.width);
+    const range = { number: ++this.#series, thread: thread.number, at: cell, layout: this.layouts[family] };
     const labels: Labels = Object.fromEntries(FAMILY_LABELS[family].map((name, i) => [name, values[i]]));
     const admitted = this.#limits.admit(labels);
     thread.defined.set(cell, { family, labels, admitted, range });
@@ -123,14 +129,14 @@ export class CellReader {
   #fold(label: string): void {
     let range = this.#folded.get(label);
     if (range === undefined) {
-      range = { number: ++this.#series, thread: OWN, at: this.#used[OWN]++, width: 1 };
+      range = { number: ++this.#series, thread: OWN, at: this.#used++, layout: undefined };
       this.#folded.set(label, range);
       this.#add('values_folded', { label }, range);
     }
     this.#live[OWN][range.at] += 1;
   }
 
-  #withdraw(thread: Thread, cell: number, last: readonly number[]): void {
+  #withdraw(thread: Thread, cell: number, last: Float64Array): void {
     const definition = thread.defined.get(cell);
     if (definition === undefined) return;
     thread.defined.delete(cell);

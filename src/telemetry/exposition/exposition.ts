@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
 import type { DetailPart, LinesPart, TopicsPart } from '../../parts.ts';
 import { familyBounds, type Shape } from '../metrics/families.ts';
+import type { MetricReading } from '../readings.ts';
 import { CellReader } from './cell-reader.ts';
 import type { CellMetric, Declaration } from './declaration.ts';
 import { Exemplars, type Ids, type SeriesNames } from './exemplars.ts';
@@ -10,6 +11,7 @@ import { LossRate } from './loss-rate.ts';
 import { messageMetrics } from './message-metrics.ts';
 import { preferredFormat } from './negotiate.ts';
 import { openTelemetryMetrics, type ServerAddress } from './opentelemetry-metrics.ts';
+import { histogramPoints, singlePoints } from './readings.ts';
 import { Registries, type Value } from './registries.ts';
 import { histogramSamples, singleSamples } from './samples.ts';
 import { BUILD_INFO, LOSS_RATE, SIDECAR_METRICS } from './sidecar-metrics.ts';
@@ -124,9 +126,15 @@ export class Exposition {
   }
 
   /** What a scraper with this Accept header gets. */
-  render(accept?: string): { contentType: string; body: AsyncIterable<string> } {
+  render(accept?: string): { contentType: string; body: AsyncIterable<string | Uint8Array> } {
     this.snapshot();
     return this.#registries.render(preferredFormat(accept), this.#reader.copy());
+  }
+
+  /** All metrics, of one moment. */
+  readings(): Promise<MetricReading[]> {
+    this.snapshot();
+    return this.#registries.readings(this.#reader.copy());
   }
 
   /** The few figures people look at first. */
@@ -238,11 +246,15 @@ export class Exposition {
     const groups = this.#reader.groups(metric.from, metric.type !== 'gauge');
     this.#cells.set(metric.name, groups);
     if (metric.type !== 'histogram') {
-      this.#registries.addSamples(metric, singleSamples(metric, groups));
+      this.#registries.addSamples(metric, singleSamples(metric, groups), singlePoints(metric, groups));
       return;
     }
     const exemplars = new Exemplars(groups, metric.bounds ?? [], metric.labels);
     this.#exemplars[metric.name] = exemplars;
-    this.#registries.addSamples(metric, histogramSamples(metric, groups, this.#reader, exemplars));
+    this.#registries.addSamples(
+      metric,
+      histogramSamples(metric, groups, this.#reader, exemplars),
+      histogramPoints(metric, groups, this.#reader, exemplars),
+    );
   }
 }

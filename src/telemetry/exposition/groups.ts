@@ -1,3 +1,5 @@
+import type { BucketLayout } from '../metrics/bucket-layout.ts';
+
 /** The counts as they are, or as they were at one moment. */
 export interface View {
   /** by the thread's number */
@@ -12,7 +14,8 @@ export interface CellRange {
   number: number;
   thread: number;
   at: number;
-  width: number;
+  /** undefined: a single cell */
+  layout: BucketLayout | undefined;
 }
 
 export type Labels = Record<string, string>;
@@ -27,7 +30,7 @@ export class Group {
   readonly text: string;
   #only: CellRange | undefined;
   #several: Set<CellRange> | undefined;
-  /** What withdrawn series had counted while others of the group live on: counters must not go back. */
+  /** What withdrawn series had counted (valuesOf) while others of the group live on: counters must not go back. */
   #base: Float64Array | undefined;
   #seen = 0;
 
@@ -64,7 +67,7 @@ export class Group {
   }
 
   /** `last`: what a series that was deleted had counted. */
-  keep(last: readonly number[]): void {
+  keep(last: Float64Array): void {
     this.#base ??= new Float64Array(last.length);
     for (let i = 0; i < last.length; i++) this.#base[i] += last[i];
   }
@@ -85,14 +88,53 @@ export class Group {
     return gained;
   }
 
-  /** Adds the group's cells up, cell by cell, into `sums` (as wide as one series). */
+  /** Of a histogram: adds up the counts of its explicit buckets, the last one +Inf, and the sum, into `sums`. */
   sumInto(sums: Float64Array, view: View): void {
-    if (this.#base === undefined) sums.fill(0);
-    else sums.set(this.#base);
-    for (const { number, thread, at, width } of this.#ranges()) {
+    sums.fill(0);
+    const sum = sums.length - 1;
+    this.#each(
+      view,
+      ({ explicitOf }, bucket, count) => {
+        sums[explicitOf[bucket]] += count;
+      },
+      (value) => {
+        sums[sum] += value;
+      },
+    );
+  }
+
+  /** Of a histogram: adds up the counts of all buckets of its layout, and the sum behind them, into `sums`. */
+  sumBuckets(sums: Float64Array, view: View): void {
+    sums.fill(0);
+    const sum = sums.length - 1;
+    this.#each(
+      view,
+      (_, bucket, count) => {
+        sums[bucket] += count;
+      },
+      (value) => {
+        sums[sum] += value;
+      },
+    );
+  }
+
+  #each(
+    view: View,
+    add: (layout: BucketLayout, bucket: number, count: number) => void,
+    addSum: (sum: number) => void,
+  ): void {
+    let base = this.#base;
+    for (const { number, thread, at, layout } of this.#ranges()) {
+      if (layout === undefined) continue;
+      if (base !== undefined) {
+        for (let bucket = 0; bucket < layout.length; bucket++) add(layout, bucket, base[bucket]);
+        addSum(base[layout.length]);
+        base = undefined;
+      }
       if (number > view.upTo) continue;
       const cells = view.cells[thread];
-      for (let i = 0; i < width; i++) sums[i] += cells[at + i];
+      layout.read(cells, at, (bucket, count) => add(layout, bucket, count));
+      addSum(cells[layout.sumAt(at)]);
     }
   }
 
@@ -154,7 +196,7 @@ export class Groups implements Iterable<Group> {
   }
 
   /** `last`: the values the series was withdrawn with. */
-  remove(range: CellRange, labels: Labels, last: readonly number[]): void {
+  remove(range: CellRange, labels: Labels, last: Float64Array): void {
     const text = written(labels);
     const group = this.#groups.get(text);
     if (group === undefined || !group.delete(range)) return;

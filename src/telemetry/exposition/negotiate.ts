@@ -1,16 +1,40 @@
-const TYPES = { openMetrics: 'application/openmetrics-text', text: 'text/plain' };
+const OPEN_METRICS = 'application/openmetrics-text';
+const TEXT = 'text/plain';
+const PROTOBUF = 'application/vnd.google.protobuf';
+/** The only message and encoding that there is. */
+const FAMILIES = { proto: 'io.prometheus.client.metricfamily', encoding: 'delimited' };
 
-/** Which format an Accept header prefers: OpenMetrics only if it is named and not ranked below text. */
-export function preferredFormat(accept: string | undefined): 'text' | 'openMetrics' {
-  const ranges = (accept ?? '').split(',').map(parseRange);
-  const weight = (type: string) => Math.max(0, ...ranges.filter((range) => range.type === type).map(({ q }) => q));
-  const openMetrics = weight(TYPES.openMetrics);
-  return openMetrics > 0 && openMetrics >= weight(TYPES.text) ? 'openMetrics' : 'text';
+export type Accepted = 'text' | 'openMetrics' | 'protobuf';
+
+interface Range {
+  type: string;
+  parameters: Map<string, string>;
+  q: number;
 }
 
-function parseRange(range: string): { type: string; q: number } {
-  const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
-  const q = parameters.find((parameter) => parameter.startsWith('q='));
-  const weight = q === undefined ? 1 : Number(q.slice(2));
-  return { type, q: Number.isNaN(weight) ? 0 : weight };
+/**
+ * Which format an Accept header prefers, as Prometheus's own clients choose it: protobuf or OpenMetrics only if it is
+ * named and none of the others ranks above it.
+ */
+export function preferredFormat(accept: string | undefined): Accepted {
+  const ranges = (accept ?? '').split(',').map(parseRange);
+  const weight = (fits: (range: Range) => boolean) => Math.max(0, ...ranges.filter(fits).map(({ q }) => q));
+  const protobuf = weight(isFamilies);
+  const openMetrics = weight(({ type }) => type === OPEN_METRICS);
+  const text = weight(({ type }) => type === TEXT);
+  if (protobuf > 0 && protobuf >= Math.max(openMetrics, text)) return 'protobuf';
+  return openMetrics > 0 && openMetrics >= text ? 'openMetrics' : 'text';
+}
+
+function isFamilies({ type, parameters }: Range): boolean {
+  if (type !== PROTOBUF) return false;
+  return Object.entries(FAMILIES).every(([name, value]) => parameters.get(name) === value);
+}
+
+function parseRange(range: string): Range {
+  const [type, ...rest] = range.split(';').map((part) => part.trim().toLowerCase());
+  const parameters = new Map(rest.map((part) => part.split('=', 2).map((each) => each.trim()) as [string, string]));
+  const q = parameters.get('q');
+  const weight = q === undefined ? 1 : Number(q);
+  return { type, parameters, q: Number.isNaN(weight) ? 0 : weight };
 }

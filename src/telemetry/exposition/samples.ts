@@ -56,11 +56,11 @@ export function histogramSamples(
 }
 
 /** Groups come and go while it is suspended: none twice, and none that the view does not have. */
-function* present(groups: Groups, view: View): Iterable<Group> {
+export function* present(groups: Groups, view: View): Iterable<Group> {
   for (const group of [...groups]) if (group.isIn(view)) yield group;
 }
 
-function figure(group: Group, show: CellMetric['show'], view: View): number {
+export function figure(group: Group, show: CellMetric['show'], view: View): number {
   if (show === 'latest') return Number(group.latest(view));
   return show === 'greatest' ? group.greatest(view) : group.total(view);
 }

@@ -182,6 +182,24 @@ export const REGISTERED = {
     type: 'counter',
     labels: [],
   },
+  metricExports: {
+    name: 'tracehare_metric_exports_total',
+    help: 'Exports of all metrics over OTLP or to the console, by result (success, failure).',
+    type: 'counter',
+    labels: ['result'],
+  },
+  logRecordsExported: {
+    name: 'tracehare_log_records_exported_total',
+    help: 'Log records the endpoint accepted.',
+    type: 'counter',
+    labels: [],
+  },
+  logRecordsDropped: {
+    name: 'tracehare_log_records_dropped_total',
+    help: 'Log records lost because the queue was full, the export failed or the process ended.',
+    type: 'counter',
+    labels: [],
+  },
   bypass: {
     name: 'tracehare_bypass',
     help: '1 while every new connection is a plain pipe.',

@@ -1,21 +1,36 @@
-import { FAMILY_LABELS, type FamilyBounds, type FamilyName, familyWidth } from './families.ts';
+import { type BucketLayout, CHUNK } from './bucket-layout.ts';
+import {
+  FAMILY_LABELS,
+  type FamilyBounds,
+  type FamilyLayouts,
+  type FamilyName,
+  familyLayouts,
+  familyWidth,
+} from './families.ts';
+
+const FAMILIES = Object.keys(FAMILY_LABELS) as FamilyName[];
 
 /** What a traffic thread tells the reader of its cells; the order of messages is the order of events. */
 export type CellMessage =
   | { type: 'cells'; buffer: SharedArrayBuffer }
   /** `labels` in the order of FAMILY_LABELS */
   | { type: 'define'; cell: number; family: FamilyName; labels: readonly string[] }
-  /** `values` are the last ones, for readers whose other threads still count the same series */
-  | { type: 'withdraw'; cell: number; values: readonly number[] };
+  /** `values` (valuesOf) are the last ones, for readers whose other threads still count the same series */
+  | { type: 'withdraw'; cell: number; values: Float64Array };
 
-/** No cell: a series that is not allocated. */
+/** No cell: a series that is not allocated. In a thread's cells, how many of them are in use. */
 export const NONE = 0;
 
 /** 32 MiB of address space a thread; pages are committed as series touch them. */
 const CAPACITY = 4 << 20;
 
-/** Room for the widest series, never defined: where counts go when there is no room for a series. */
+/** Where counts go when there is no room for their series, never defined. */
 const SPILL = 1;
+/** Those of histograms: room for the widest one, which gets no chunks. */
+const WIDE_SPILL = 2;
+
+/** A series has no family: it was freed, or none begins there. */
+const NO_FAMILY = 0;
 
 /**
  * The counts of one traffic thread: Float64 cells on a SharedArrayBuffer, written by this thread
@@ -27,50 +42,61 @@ const SPILL = 1;
  */
 export class CellStore {
   readonly cells: Float64Array;
-  readonly bounds: FamilyBounds;
+  readonly layouts: FamilyLayouts;
   readonly #port: { postMessage(message: CellMessage): void };
-  /** of the series that begins at each cell, 0: none does; here too memory is used only where it is touched */
-  readonly #widths: Uint16Array;
+  /** number of the family of the series that begins at each cell; here too memory is used only where it is touched */
+  readonly #families: Uint8Array;
+  /** by width, of series and of chunks */
   readonly #free = new Map<number, number[]>();
   #freed: number[] = [];
-  #next: number;
+  /** where counts of a histogram go for whose chunk there is no room */
+  readonly #spillChunk: number;
   readonly #dropped: number;
 
   constructor(bounds: FamilyBounds, port: { postMessage(message: CellMessage): void }, capacity = CAPACITY) {
     const buffer = new SharedArrayBuffer(capacity * Float64Array.BYTES_PER_ELEMENT);
     this.cells = new Float64Array(buffer);
-    this.#widths = new Uint16Array(capacity);
-    this.bounds = bounds;
+    this.#families = new Uint8Array(capacity);
+    this.layouts = familyLayouts(bounds);
     this.#port = port;
-    const families = Object.keys(FAMILY_LABELS) as FamilyName[];
-    this.#next = SPILL + Math.max(...families.map((family) => familyWidth(bounds, family)));
+    this.#spillChunk = WIDE_SPILL + Math.max(...FAMILIES.map((family) => familyWidth(this.layouts, family)));
+    this.cells[NONE] = this.#spillChunk + CHUNK;
     port.postMessage({ type: 'cells', buffer });
     this.#dropped = this.allocate('series_dropped', []);
   }
 
   /** The first cell of a new series, all zero; defined towards the reader before anyone counts on it. */
   allocate(family: FamilyName, labels: readonly string[]): number {
-    const width = familyWidth(this.bounds, family);
-    const cell = this.#free.get(width)?.pop() ?? this.#extend(width);
-    if (cell === SPILL) {
+    const width = familyWidth(this.layouts, family);
+    const cell = this.#room(width);
+    if (cell === NONE) {
       this.cells[this.#dropped] += 1;
-      return cell;
+      return width === 1 ? SPILL : WIDE_SPILL;
     }
-    this.cells.fill(0, cell, cell + width);
-    this.#widths[cell] = width;
+    this.#families[cell] = FAMILIES.indexOf(family) + 1;
     this.#port.postMessage({ type: 'define', cell, family, labels });
     return cell;
   }
 
+  /** Counts `count` observations of the same value in the histogram whose cells start at `at`. */
+  observe(at: number, layout: BucketLayout, value: number, count: number): void {
+    const { cells } = this;
+    const bucket = layout.find(value);
+    const slot = at + layout.slotOf(bucket);
+    const chunk = cells[slot] || this.#grow(slot);
+    cells[chunk + (bucket & (CHUNK - 1))] += count;
+    cells[layout.sumAt(at)] += value * count;
+  }
+
   /** Withdraws a series. Its cells are reused after the next call of `recycle`, not before. */
   free(cell: number): void {
-    const width = this.#widths[cell];
-    if (width === 0) return;
-    this.#widths[cell] = 0;
-    this.#port.postMessage({ type: 'withdraw', cell, values: [...this.cells.subarray(cell, cell + width)] });
-    const free = this.#free.get(width);
-    if (free === undefined) this.#free.set(width, []);
-    this.#freed.push(cell, width);
+    const number = this.#families[cell];
+    if (number === NO_FAMILY) return;
+    this.#families[cell] = NO_FAMILY;
+    const layout = this.layouts[FAMILIES[number - 1]];
+    this.#port.postMessage({ type: 'withdraw', cell, values: valuesOf(this.cells, cell, layout) });
+    this.#freed.push(cell, layout?.width ?? 1);
+    for (const chunk of this.#chunks(cell, layout)) this.#freed.push(chunk, CHUNK);
   }
 
   /**
@@ -78,45 +104,66 @@ export class CellStore {
    * way still reads them under their old name.
    */
   recycle(): void {
-    for (let i = 0; i < this.#freed.length; i += 2) this.#free.get(this.#freed[i + 1])?.push(this.#freed[i]);
+    for (let i = 0; i < this.#freed.length; i += 2) {
+      const [cell, width] = [this.#freed[i], this.#freed[i + 1]];
+      const free = this.#free.get(width);
+      if (free === undefined) this.#free.set(width, [cell]);
+      else free.push(cell);
+    }
     this.#freed = [];
   }
 
-  /** Sum of all the cells of a series: changes whenever something was counted. */
+  /** Sum of all counts of a series: changes whenever something was counted. */
   activity(cell: number): number {
-    const end = cell + this.#widths[cell];
+    const layout = this.layouts[FAMILIES[this.#families[cell] - 1]];
+    if (layout === undefined) return this.cells[cell];
     let sum = 0;
-    for (let i = cell; i < end; i++) sum += this.cells[i];
+    layout.read(this.cells, cell, (_, count) => {
+      sum += count;
+    });
     return sum;
   }
 
-  #extend(width: number): number {
-    if (this.#next + width > this.cells.length) return SPILL;
-    const cell = this.#next;
-    this.#next += width;
+  /** Room for the counts that a cell is to point to. */
+  #grow(slot: number): number {
+    if (slot < this.#spillChunk) return this.#spillChunk;
+    const chunk = this.#room(CHUNK);
+    if (chunk === NONE) {
+      this.cells[this.#dropped] += 1;
+      return this.#spillChunk;
+    }
+    this.cells[slot] = chunk;
+    return chunk;
+  }
+
+  *#chunks(cell: number, layout: BucketLayout | undefined): Iterable<number> {
+    for (let slot = 0; slot < (layout?.width ?? 1) - 1; slot++) {
+      if (this.cells[cell + slot] !== 0) yield this.cells[cell + slot];
+    }
+  }
+
+  /** So many cells of zeros; NONE: there is no room. */
+  #room(width: number): number {
+    const cell = this.#free.get(width)?.pop() ?? this.#extend(width);
+    if (cell !== NONE) this.cells.fill(0, cell, cell + width);
     return cell;
+  }
+
+  #extend(width: number): number {
+    const next = this.cells[NONE];
+    if (next + width > this.cells.length) return NONE;
+    this.cells[NONE] = next + width;
+    return next;
   }
 }
 
-/**
- * Counts `count` observations of the same value in a histogram whose cells start at `at`: binary
- * search, because under load latencies lie in the middle of the bounds.
- */
-export function observe(
-  cells: Float64Array,
-  at: number,
-  bounds: readonly number[],
-  seconds: number,
-  count: number,
-): void {
-  const last = bounds.length;
-  let bucket = 0;
-  let end = last;
-  while (bucket < end) {
-    const middle = (bucket + end) >>> 1;
-    if (seconds > bounds[middle]) bucket = middle + 1;
-    else end = middle;
-  }
-  cells[at + bucket] += count;
-  cells[at + last + 1] += seconds * count;
+/** All that a series has counted: its only cell, or the counts of all buckets and the sum. */
+export function valuesOf(cells: Float64Array, at: number, layout: BucketLayout | undefined): Float64Array {
+  if (layout === undefined) return cells.slice(at, at + 1);
+  const values = new Float64Array(layout.length + 1);
+  layout.read(cells, at, (bucket, count) => {
+    values[bucket] = count;
+  });
+  values[layout.length] = cells[layout.sumAt(at)];
+  return values;
 }

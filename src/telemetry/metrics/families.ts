@@ -1,9 +1,10 @@
+import { BucketLayout } from './bucket-layout.ts';
+
 /**
  * The cell families: what the traffic threads count, by label values. Both halves of the metrics
  * build on this table; message-metrics.ts and its neighbours say what is exposed under which name.
  *
- * A family without bounds has one cell per series. One with n bounds has n + 2: a count per bucket
- * (not cumulative, the last one is +Inf) and the sum.
+ * A family without bounds has one cell per series. One with bounds has those of a BucketLayout.
  */
 export const FAMILY_LABELS = {
   /** `operation` as OpenTelemetry names it: publish, process (delivered) or receive (got) */
@@ -112,10 +113,15 @@ export function familyBounds({ buckets, openTelemetryNames }: Shape): FamilyBoun
   };
 }
 
+export type FamilyLayouts = Partial<Record<FamilyName, BucketLayout>>;
+
+export function familyLayouts(bounds: FamilyBounds): FamilyLayouts {
+  return Object.fromEntries(Object.entries(bounds).map(([family, own]) => [family, new BucketLayout(own)]));
+}
+
 /** Cells of one series. */
-export function familyWidth(bounds: FamilyBounds, family: FamilyName): number {
-  const own = bounds[family];
-  return own === undefined ? 1 : own.length + 2;
+export function familyWidth(layouts: FamilyLayouts, family: FamilyName): number {
+  return layouts[family]?.width ?? 1;
 }
 
 function union(a: readonly number[], b: readonly number[]): number[] {

@@ -1,6 +1,6 @@
 import type { DeliveryTally, LossReason, RequeueReason, UnknownReason } from '../../proxy/ports/observer.ts';
-import { NONE, observe } from '../metrics/cells.ts';
-import { ATTEMPT_BOUNDS } from '../metrics/families.ts';
+import type { BucketLayout } from '../metrics/bucket-layout.ts';
+import { NONE } from '../metrics/cells.ts';
 import { foldName } from '../metrics/fold.ts';
 import { OwnPast } from './slowness.ts';
 import { Tally, type TallyOwner } from './tally.ts';
@@ -12,11 +12,12 @@ const DEATHS = new Set(['rejected', 'expired', 'maxlen', 'delivery_limit']);
 
 /** One topic's deliveries out of one queue. Nothing here allocates but the first count of a series. */
 export class DeliveryCells extends Tally implements DeliveryTally {
-  readonly #latencyBounds: readonly number[];
-  readonly #processingBounds: readonly number[];
-  readonly #successBounds: readonly number[];
+  readonly #latencyLayout: BucketLayout;
+  readonly #processingLayout: BucketLayout;
+  readonly #handlerLayout: BucketLayout;
+  readonly #successLayout: BucketLayout;
+  readonly #attemptsLayout: BucketLayout;
   readonly past: OwnPast;
-  readonly #handlerBounds: readonly number[];
   #delivered = NONE;
   #got = NONE;
   #bytes = NONE;
@@ -40,11 +41,12 @@ export class DeliveryCells extends Tally implements DeliveryTally {
 
   constructor(owner: TallyOwner, topic: string, pipeline: string, queue: string) {
     super(owner, 'messages', LABELS, [topic, pipeline, queue]);
-    this.#latencyBounds = owner.store.bounds.latency ?? [];
-    this.#processingBounds = owner.store.bounds.processing ?? [];
-    this.#successBounds = owner.store.bounds.time_to_success ?? [];
-    this.past = new OwnPast(this.#successBounds);
-    this.#handlerBounds = owner.store.bounds.handler ?? [];
+    this.#latencyLayout = owner.store.layouts.latency as BucketLayout;
+    this.#processingLayout = owner.store.layouts.processing as BucketLayout;
+    this.#handlerLayout = owner.store.layouts.handler as BucketLayout;
+    this.#successLayout = owner.store.layouts.time_to_success as BucketLayout;
+    this.#attemptsLayout = owner.store.layouts.attempts as BucketLayout;
+    this.past = new OwnPast(this.#successLayout);
   }
 
   passed(bodyBytes: number, redelivered: boolean, get: boolean, count = 1): void {
@@ -78,7 +80,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
   #came(seconds: number, count: number): void {
     if (Number.isNaN(seconds)) return;
     if (this.#latency === NONE) this.#latency = this.claim('latency', this.#topic());
-    observe(this.cells, this.#latency, this.#latencyBounds, seconds, count);
+    this.observe(this.#latency, this.#latencyLayout, seconds, count);
   }
 
   succeeded(seconds: number, autoAck: boolean, count = 1): void {
@@ -86,7 +88,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     this.cells[this.#success] += count;
     if (autoAck) return;
     if (this.#processing === NONE) this.#processing = this.claim('processing', [...this.names, '']);
-    observe(this.cells, this.#processing, this.#processingBounds, seconds, count);
+    this.observe(this.#processing, this.#processingLayout, seconds, count);
   }
 
   handled(waited: number, worked: number, count = 1): void {
@@ -94,8 +96,8 @@ export class DeliveryCells extends Tally implements DeliveryTally {
       this.#prefetchWait = this.claim('prefetch_wait', this.names);
       this.#handler = this.claim('handler', this.names);
     }
-    observe(this.cells, this.#prefetchWait, this.#handlerBounds, waited, count);
-    observe(this.cells, this.#handler, this.#handlerBounds, worked, count);
+    this.observe(this.#prefetchWait, this.#handlerLayout, waited, count);
+    this.observe(this.#handler, this.#handlerLayout, worked, count);
   }
 
   failed(reason: LossReason, seconds: number, lost: boolean): void {
@@ -104,7 +106,7 @@ export class DeliveryCells extends Tally implements DeliveryTally {
     if (lost) this.cells[this.found('lost', reason) || this.keyed('lost', reason, this.#topic(SIDE, reason))] += 1;
     if (Number.isNaN(seconds)) return;
     const at = this.found('processing', reason) || this.keyed('processing', reason, [...this.names, reason]);
-    observe(this.cells, at, this.#processingBounds, seconds, 1);
+    this.observe(at, this.#processingLayout, seconds, 1);
   }
 
   requeued(reason: RequeueReason, count = 1): void {
@@ -140,14 +142,10 @@ export class DeliveryCells extends Tally implements DeliveryTally {
 
   done(attempts: number, seconds: number, count = 1): void {
     if (this.#attempts === NONE) this.#attempts = this.claim('attempts', this.#topic());
-    // nearly all succeed at once: the first bucket, and the sum behind them
-    if (attempts === 1) {
-      this.cells[this.#attempts] += count;
-      this.cells[this.#attempts + ATTEMPT_BOUNDS.length + 1] += count;
-    } else observe(this.cells, this.#attempts, ATTEMPT_BOUNDS, attempts, count);
+    this.observe(this.#attempts, this.#attemptsLayout, attempts, count);
     if (Number.isNaN(seconds)) return;
     if (this.#timeToSuccess === NONE) this.#timeToSuccess = this.claim('time_to_success', this.#topic());
-    observe(this.cells, this.#timeToSuccess, this.#successBounds, seconds, count);
+    this.observe(this.#timeToSuccess, this.#successLayout, seconds, count);
   }
 
   /** Call it once a second. */

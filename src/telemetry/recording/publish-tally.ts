@@ -1,5 +1,6 @@
 import type { LossReason, PublishTally, UnknownReason } from '../../proxy/ports/observer.ts';
-import { NONE, observe } from '../metrics/cells.ts';
+import type { BucketLayout } from '../metrics/bucket-layout.ts';
+import { NONE } from '../metrics/cells.ts';
 import { OVERFLOW } from '../metrics/label-values.ts';
 import { Tally, type TallyOwner } from './tally.ts';
 
@@ -10,9 +11,9 @@ const NOT_CONFIGURED = -1;
 
 /** One topic's publishes. Nothing here allocates but the first count of a series. */
 export class PublishCells extends Tally implements PublishTally {
-  readonly #confirmBounds: readonly number[];
-  readonly #replyBounds: readonly number[];
-  readonly #sentBounds: readonly number[] | undefined;
+  readonly #confirmLayout: BucketLayout;
+  readonly #sentLayout: BucketLayout | undefined;
+  readonly #replyLayout: BucketLayout;
   #passed = NONE;
   #bytes = NONE;
   #success = NONE;
@@ -33,9 +34,9 @@ export class PublishCells extends Tally implements PublishTally {
   /** `durations`: whether publish-to-outcome times are kept, for OpenTelemetry's names. */
   constructor(owner: TallyOwner, topic: string, pipeline: string, durations: boolean) {
     super(owner, 'messages', LABELS, [topic, pipeline]);
-    this.#confirmBounds = owner.store.bounds.confirm ?? [];
-    this.#replyBounds = owner.store.bounds.replies ?? [];
-    this.#sentBounds = durations ? owner.store.bounds.sent : undefined;
+    this.#confirmLayout = owner.store.layouts.confirm as BucketLayout;
+    this.#sentLayout = durations ? owner.store.layouts.sent : undefined;
+    this.#replyLayout = owner.store.layouts.replies as BucketLayout;
   }
 
   passed(bodyBytes: number, count = 1): void {
@@ -51,9 +52,9 @@ export class PublishCells extends Tally implements PublishTally {
   succeeded(seconds: number, count = 1): void {
     if (this.#success === NONE) this.#openOutcomes();
     this.cells[this.#success] += count;
-    if (this.#sentBounds === undefined) return;
+    if (this.#sentLayout === undefined) return;
     if (this.#sent === NONE) this.#sent = this.claim('sent', [...this.names, '']);
-    observe(this.cells, this.#sent, this.#sentBounds, seconds, count);
+    this.observe(this.#sent, this.#sentLayout, seconds, count);
   }
 
   lost(reason: LossReason, seconds: number): void {
@@ -73,9 +74,9 @@ export class PublishCells extends Tally implements PublishTally {
   }
 
   #took(reason: LossReason, seconds: number): void {
-    if (this.#sentBounds === undefined) return;
+    if (this.#sentLayout === undefined) return;
     const sent = this.found('sent', reason) || this.keyed('sent', reason, [...this.names, reason]);
-    observe(this.cells, sent, this.#sentBounds, seconds, 1);
+    this.observe(sent, this.#sentLayout, seconds, 1);
   }
 
   lostLate(reason: LossReason): void {
@@ -88,12 +89,12 @@ export class PublishCells extends Tally implements PublishTally {
 
   confirmed(seconds: number, count = 1): void {
     if (this.#confirm === NONE) this.#confirm = this.claim('confirm', this.names);
-    observe(this.cells, this.#confirm, this.#confirmBounds, seconds, count);
+    this.observe(this.#confirm, this.#confirmLayout, seconds, count);
   }
 
   replied(seconds: number): void {
     if (this.#replies === NONE) this.#openReplies();
-    observe(this.cells, this.#replies, this.#replyBounds, seconds, 1);
+    this.observe(this.#replies, this.#replyLayout, seconds, 1);
   }
 
   replyMissing(): void {

@@ -1,3 +1,4 @@
+import type { BucketLayout } from '../metrics/bucket-layout.ts';
 import { type CellStore, NONE } from '../metrics/cells.ts';
 import type { FamilyName } from '../metrics/families.ts';
 import type { LimitedLabel } from '../metrics/label-values.ts';
@@ -33,6 +34,7 @@ export interface TallyOwner {
 export abstract class Tally {
   protected readonly cells: Float64Array;
   protected readonly owner: TallyOwner;
+  readonly #store: CellStore;
   readonly #kind: Combined;
   readonly #labels: readonly LimitedLabel[];
   readonly #wanted: readonly string[];
@@ -51,6 +53,7 @@ export abstract class Tally {
   /** `names`: values of `labels`. */
   constructor(owner: TallyOwner, kind: Combined, labels: readonly LimitedLabel[], names: readonly string[]) {
     this.owner = owner;
+    this.#store = owner.store;
     this.cells = owner.store.cells;
     this.#kind = kind;
     this.#labels = labels;
@@ -83,6 +86,11 @@ export abstract class Tally {
     const cells = this.#keyed.get(family) ?? new Map<string, number>();
     this.#keyed.set(family, cells.set(key, cell));
     return cell;
+  }
+
+  /** So many observations of one value in the histogram that was claimed at `at`. */
+  protected observe(at: number, layout: BucketLayout, seconds: number, count: number): void {
+    this.#store.observe(at, layout, seconds, count);
   }
 
   /** Takes a place for one more label value, until the tally is freed. */

@@ -1,6 +1,7 @@
 import type { ClosedBy } from '../../events/lifecycle.ts';
 import type { Direction, TrafficTally, Unobserved } from '../../proxy/ports/observer.ts';
-import { type CellStore, observe } from '../metrics/cells.ts';
+import type { BucketLayout } from '../metrics/bucket-layout.ts';
+import type { CellStore } from '../metrics/cells.ts';
 import type { FamilyName } from '../metrics/families.ts';
 import { GreatestOfMinute } from './greatest-of-minute.ts';
 
@@ -13,7 +14,7 @@ const REPLY_CODES = new Set([
 export class TrafficCells implements TrafficTally {
   readonly #store: CellStore;
   readonly #cells: Float64Array;
-  readonly #addedBounds: readonly number[];
+  readonly #addedLayout: BucketLayout;
   readonly #connections: number;
   readonly #channels: number;
   readonly #blocked: number;
@@ -35,7 +36,7 @@ export class TrafficCells implements TrafficTally {
     });
     this.#store = store;
     this.#cells = store.cells;
-    this.#addedBounds = store.bounds.added ?? [];
+    this.#addedLayout = store.layouts.added as BucketLayout;
     this.#connections = store.allocate('connections', []);
     this.#channels = store.allocate('channels', []);
     this.#blocked = store.allocate('blocked', []);
@@ -79,7 +80,7 @@ export class TrafficCells implements TrafficTally {
   }
 
   added(direction: Direction, seconds: number): void {
-    observe(this.#cells, this.#added[direction], this.#addedBounds, seconds, 1);
+    this.#store.observe(this.#added[direction], this.#addedLayout, seconds, 1);
   }
 
   blocked(seconds: number): void {

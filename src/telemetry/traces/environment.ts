@@ -1,6 +1,9 @@
 /** The process's environment, read once by the composition root. Values are read as the SDK reads them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What is exported over OTLP, as the variables call it. */
+export type Signal = 'TRACES' | 'METRICS' | 'LOGS';
+
 /** Told, in one line each, of variables that could not be used. */
 interface Warnings {
   warn(message: string): void;
@@ -12,20 +15,44 @@ interface Warnings {
  */
 export function wantedExporters(env: Environment, log: Warnings): string[] {
   if (isTrue(env.OTEL_SDK_DISABLED)) return [];
-  const listed = text(env.OTEL_TRACES_EXPORTER);
-  if (listed === undefined) return otlpEndpoint(env) === undefined ? [] : ['otlp'];
+  return listedExporters(env, 'TRACES', log) ?? (otlpEndpoint(env) === undefined ? [] : ['otlp']);
+}
+
+/**
+ * Names of the exporters that metrics or log records go to: `otlp`, `console`, both or none. Without a variable that
+ * says so: OTLP if there is an endpoint for this signal by itself; who set one for spans was never sent anything else.
+ */
+export function wantedPushers(env: Environment, signal: 'METRICS' | 'LOGS', log: Warnings): string[] {
+  if (isTrue(env.OTEL_SDK_DISABLED)) return [];
+  const own = text(env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]);
+  const names = listedExporters(env, signal, log) ?? (own === undefined ? [] : ['otlp']);
+  // our own endpoint, which is always there
+  return names.filter((name) => name !== PROMETHEUS);
+}
+
+const PROMETHEUS = 'prometheus';
+
+/** Undefined: the variable is unset. */
+function listedExporters(env: Environment, signal: Signal, log: Warnings): string[] | undefined {
+  const variable = `OTEL_${signal}_EXPORTER`;
+  const listed = text(env[variable]);
+  if (listed === undefined) return undefined;
   const names = [...new Set(listed.split(',').map((name) => name.trim()))].filter((name) => name !== '');
   if (names.includes('none')) return [];
+  const known = ['otlp', 'console', ...(signal === 'METRICS' ? [PROMETHEUS] : [])];
   return names.filter((name) => {
-    const known = name === 'otlp' || name === 'console';
-    if (!known) log.warn(`OTEL_TRACES_EXPORTER: '${name}' is not supported; supported are otlp, console and none`);
-    return known;
+    if (known.includes(name)) return true;
+    log.warn(`${variable}: '${name}' is not supported; supported are ${known.join(', ')} and none`);
+    return false;
   });
 }
 
 /** The endpoint variable in force and its value. */
-export function otlpEndpoint(env: Environment): { variable: string; value: string } | undefined {
-  for (const variable of ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT']) {
+export function otlpEndpoint(
+  env: Environment,
+  signal: Signal = 'TRACES',
+): { variable: string; value: string } | undefined {
+  for (const variable of [`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`, 'OTEL_EXPORTER_OTLP_ENDPOINT']) {
     const value = text(env[variable]);
     if (value !== undefined) return { variable, value: value.trim() };
   }
@@ -52,8 +79,8 @@ function decoded(value: string): string {
   }
 }
 
-export function otlpProtocol(env: Environment): string {
-  const protocol = text(env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL) ?? text(env.OTEL_EXPORTER_OTLP_PROTOCOL);
+export function otlpProtocol(env: Environment, signal: Signal = 'TRACES'): string {
+  const protocol = text(env[`OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`]) ?? text(env.OTEL_EXPORTER_OTLP_PROTOCOL);
   return protocol?.trim() ?? 'http/protobuf';
 }
 
@@ -65,6 +92,16 @@ export function whole(env: Environment, variable: string, least: 0 | 1, fallback
   if (Number.isInteger(number) && number >= least) return number;
   log.warn(`${variable}: '${value}' is not a whole number${least === 1 ? ' above 0' : ''}, using ${fallback}`);
   return fallback;
+}
+
+/** Those that the traffic threads go by. */
+export function threadVariables({
+  OTEL_SDK_DISABLED,
+  OTEL_TRACES_SAMPLER,
+  OTEL_TRACES_SAMPLER_ARG,
+  OTEL_PROPAGATORS,
+}: Environment): Environment {
+  return { OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS };
 }
 
 export function isTrue(value: string | undefined): boolean {
