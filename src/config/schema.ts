@@ -63,6 +63,7 @@ const upstreamTls = section(
   },
 );
 
+/** All that can be configured. One file because whoever looks for a setting, or a place for a new one, reads it as a whole. */
 export const schema = z
   .strictObject(
     {

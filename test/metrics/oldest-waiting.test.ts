@@ -16,6 +16,9 @@ afterEach(() => {
 /** A topic whose publishes pass one sidecar, and its deliveries another one. */
 function twoSidecars() {
   const [publisher, consumer] = [rig(), rig()];
+  // watermarks are of names that are counted
+  publisher.recorder.publishes('orders', PIPELINE).passed(1);
+  consumer.recorder.deliveries('orders', PIPELINE, 'billing').passed(1, false, false);
   const published = publisher.recorder.watermark({
     topic: 'orders',
     pipeline: PIPELINE,
@@ -28,8 +31,6 @@ function twoSidecars() {
     queue: 'billing',
     routingKey: 'created',
   });
-  publisher.recorder.publishes('orders', PIPELINE).passed(1);
-  consumer.recorder.deliveries('orders', PIPELINE, 'billing').passed(1, false, false);
   return {
     publish: () => published.reached(Date.now() * 1000),
     /** of one that was published so many seconds ago */

@@ -134,7 +134,7 @@ test('what an app does wrong, a message that no consumer gets done with, and a q
   channel.sendToQueue('parcels', Buffer.from('broken'), { messageId: 'parcel-1' });
   const poison = await until(
     async () =>
-      (await rowsOf(page, 'Poisonous messages')).find((row) => row.Queue === 'parcels' && Number(row.Attempts) > 5),
+      (await rowsOf(page, 'Poisonous messages')).find((row) => row.Queue === 'parcels' && figure(row.Attempts) > 5),
     'the message is named as poisonous',
   );
   expect(poison).toMatchObject({ Topic: 'parcels', 'Message id': 'parcel-1' });

@@ -1,7 +1,8 @@
 import type { Groups, View } from './groups.ts';
 
-/** Of a routing key. With each halving the older ones are thinned again: what they tell is as fine as it is new. */
-const MOST = 64;
+/** Marks stand no closer than this part of their age, which makes about a hundred for a day. */
+const FINENESS = 10;
+const OLDEST_S = 86_400;
 
 /**
  * When some messages of each routing key were published, besides the newest: the first one of them that is newer than
@@ -27,7 +28,7 @@ export class PublishedMarks {
       const last = known.at(-1) ?? 0;
       if (newest < last) known.length = 0;
       if (newest !== last) known.push(newest);
-      marks.set(group.text, known.length > MOST ? known.filter((_, i) => (known.length - i) % 2 === 1) : known);
+      marks.set(group.text, newest === last ? known : thinned(known));
     }
     this.#marks = marks;
   }
@@ -38,4 +39,16 @@ export class PublishedMarks {
       .filter(({ labels }) => labels.topic === topic && labels.pipeline === pipeline)
       .map(({ labels, text }) => ({ routingKey: labels.routing_key, marks: this.#marks.get(text) ?? [] }));
   }
+}
+
+function thinned(marks: readonly number[]): number[] {
+  const newest = marks[marks.length - 1];
+  const kept: number[] = [];
+  marks.forEach((mark, i) => {
+    if (newest - mark > OLDEST_S) return;
+    const [before, after] = [kept.at(-1), marks[i + 1]];
+    const isDispensable = before !== undefined && after !== undefined && after - before <= (newest - after) / FINENESS;
+    if (!isDispensable) kept.push(mark);
+  });
+  return kept;
 }
