@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'amqplib';
 import type { Page } from 'playwright-core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -122,7 +123,7 @@ test('two sidecars are one page: both halves of the map, all connections, and wh
   await page.locator('text=live').first().waitFor();
 });
 
-test('what an app does wrong, a message that no consumer gets done with, and a queue that waits', async () => {
+test('what an app does wrong, and a message that no consumer gets done with, with its trace', async () => {
   const page = await open(url('#/findings'));
   await page.locator('.findings li', { hasText: 'nothing bound' }).filter({ hasText: 'order-api' }).waitFor();
 
@@ -130,7 +131,14 @@ test('what an app does wrong, a message that no consumer gets done with, and a q
   const channel = await app.createChannel();
   await channel.assertQueue('parcels');
   await channel.prefetch(1);
-  await channel.consume('parcels', (message) => message && channel.nack(message, false, true));
+  // as many rounds as are a story, not as many as there is room for
+  await channel.consume('parcels', (message) => {
+    const giveBack = () => message && channel.nack(message, false, true);
+    // the last one comes back to a channel that is closed
+    void pause(100)
+      .then(giveBack, () => {})
+      .catch(() => {});
+  });
   channel.sendToQueue('parcels', Buffer.from('broken'), { messageId: 'parcel-1' });
   const poison = await until(
     async () =>
@@ -143,12 +151,4 @@ test('what an app does wrong, a message that no consumer gets done with, and a q
   await page.locator('.waterfall li', { hasText: 'attempt' }).first().waitFor();
   await page.locator('.waterfall li', { hasText: 'publish parcels' }).first().waitFor();
   await app.close();
-
-  // the mailer is slower than its mails come
-  await page.goto(url('#/topic?topic=mails'));
-  const waits = page.locator('table.plain tr', { hasText: 'mails' }).locator('td').first();
-  await until(
-    async () => / s$/.test((await waits.textContent()) ?? '') && figure(await waits.textContent()) > 0,
-    'mails wait',
-  );
 });
