@@ -15,7 +15,7 @@ import { Connection } from '../src/proxy/connection/connection.ts';
 import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../src/proxy/plane/fail-open.ts';
 import { Plane, type PlaneSettings } from '../src/proxy/plane/plane.ts';
 import { Clock } from '../src/proxy/ports/clock.ts';
-import type { Sighting } from '../src/proxy/ports/sighting.ts';
+import type { Seen } from '../src/proxy/ports/sighting.ts';
 import { ScanRuns } from '../src/proxy/scanning/scan-runs.ts';
 import { Scratch } from '../src/proxy/stream/output.ts';
 import { compileClients } from '../src/rules/clients.ts';
@@ -26,6 +26,7 @@ import { foldName } from '../src/telemetry/metrics/fold.ts';
 import { createPropagation } from '../src/telemetry/propagation/propagation.ts';
 import { createSampler } from '../src/telemetry/propagation/sampling.ts';
 import { Recorder } from '../src/telemetry/recording/recorder.ts';
+import { Sightings } from '../src/telemetry/recording/sightings.ts';
 import { createIdPool } from '../src/telemetry/traces/ids.ts';
 import { app, broker, PROTOCOL } from './peer-frames.ts';
 
@@ -138,8 +139,8 @@ export interface Rig {
   emptyRing(): void;
   /** events the ring had no room for */
   dropped(): number;
-  /** what was seen of the app's habits */
-  readonly seen: readonly Sighting[];
+  /** what was seen of the apps' habits since the last call */
+  sightings(): readonly Seen[];
 }
 
 const SWEEP_MS = 250;
@@ -182,14 +183,14 @@ export function createRig({
   port2.unref();
   const { maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames } = config.metrics;
   const recorder = new Recorder({ maxTopics, maxEdges, idleAfter, buckets, openTelemetryNames, port: port1 });
-  const seen: Sighting[] = [];
+  const sightings = new Sightings();
   const observer = failOpenObserver({
     publishes: (topic, pipeline) => recorder.publishes(topic, pipeline),
     deliveries: (topic, pipeline, queue) => recorder.deliveries(topic, pipeline, queue),
     hop: (hop) => recorder.hop(hop),
     slowness: (topic, pipeline, queue) => recorder.slowness(topic, pipeline, queue),
     watermark: (of) => recorder.watermark(of),
-    saw: (sighting) => seen.push(sighting),
+    saw: (sighting) => sightings.saw(sighting),
     traffic: recorder.traffic,
     emit: (event) => ring.write(event),
     ended: (passage) => ring.writePassage(passage),
@@ -298,7 +299,7 @@ export function createRig({
     },
     emptyRing: () => emptyRing(memory),
     dropped: () => reader.dropped,
-    seen,
+    sightings: () => sightings.take(),
   };
 }
 

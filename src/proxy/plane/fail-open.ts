@@ -53,16 +53,17 @@ const NOBODY: object = new Proxy({}, { get: () => () => {} });
 
 type Failing = new (target: object, failed: () => void) => object;
 
-/** By the prototype of what they wrap. */
+/** By the prototype of what they wrap, or by itself if it has none of its own. */
 const classes = new WeakMap<object, Failing>();
 
 /** The same methods, none of which throws or returns anything; `failed` is told of each that would have. */
 export function failOpen<T extends object>(target: T, failed: () => void): T {
   const prototype = Object.getPrototypeOf(target);
-  let made = classes.get(prototype);
-  if (made === undefined || prototype === Object.prototype) {
+  const kind = prototype === Object.prototype ? target : prototype;
+  let made = classes.get(kind);
+  if (made === undefined) {
     made = classOf(target);
-    classes.set(prototype, made);
+    classes.set(kind, made);
   }
   return new made(target, failed) as T;
 }
