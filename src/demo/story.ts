@@ -34,10 +34,10 @@ const CHAPTERS: Chapter[] = [
   {
     isSeen: ({ mails }) => mails.sum('event_throughput_total', { side: 'consume' }) > 0,
     tell: () =>
-      'Orders, payments, mails: order.created leads to payment.settled, and that to a mail. A trace has a message from its publisher to all its consumers.',
+      'Orders, payments, mails: order.created leads to payment.settled, and that to a mail. They are one trace, though no app knows of traces: payment-service had that order in hand when it published.',
     where: ({ orders, mails }) => [
       `${orders}/  who talks to whom`,
-      `${orders}/api/traces?topic=orders  traces`,
+      `${orders}/#/traces?topic=orders  traces, each as a waterfall`,
       `${mails}/metrics  event_latency_seconds`,
     ],
   },
@@ -46,8 +46,8 @@ const CHAPTERS: Chapter[] = [
     tell: ({ orders }) =>
       `An unroutable key: order-service publishes order.archived, for which no queue is bound. The broker drops it and says nothing; ${count(orders.sum('event_lost_total', { reason: 'unroutable' }), 'message')} lost so far.`,
     where: ({ orders }) => [
-      `${orders}/api/losses?reason=unroutable  which ones, each with its trace id`,
-      `${orders}/api/traces?outcome=lost  their traces`,
+      `${orders}/#/losses?reason=unroutable  which ones, each with its trace`,
+      `${orders}/#/findings  the key that no queue is bound by`,
       `${orders}/metrics  event_lost_total{reason="unroutable"}`,
     ],
   },
@@ -56,7 +56,7 @@ const CHAPTERS: Chapter[] = [
     tell: ({ payments, mails }) =>
       `A retry that ends in a dead letter: a card is declined, the order goes back to its queue, is declined again and ends in payment.failed; ${payments.sum('event_requeued_total')} requeued, ${mails.sum('event_dead_lettered_total')} dead-lettered so far.`,
     where: ({ payments, mails }) => [
-      `${payments}/api/traces?outcome=failed  traces of orders that failed`,
+      `${payments}/#/traces?outcome=failed  traces of orders that failed, attempt by attempt`,
       `${payments}/metrics  event_requeued_total, event_redelivered_total`,
       `${mails}/metrics  event_dead_lettered_total{queue="payment.orders",reason="rejected"}`,
     ],
@@ -64,10 +64,10 @@ const CHAPTERS: Chapter[] = [
   {
     isSeen: ({ unanswered }) => unanswered > 0,
     tell: () =>
-      'A question without an answer: order-service asks about an express order, payment-service takes the question and says nothing. The broker did all it should, so it is no loss: there are fewer answers than questions.',
-    where: ({ payments }) => [
-      `${payments}/api/traces?topic=payments  traces of questions`,
-      `${payments}/metrics  topic payments are the questions, amq.rabbitmq.reply-to the answers`,
+      'A question without an answer: order-service asks about an express order, payment-service takes the question and says nothing. The broker did all it should, so it is no loss: the answer is missing. A question that is answered is one trace of four spans.',
+    where: ({ orders, payments }) => [
+      `${payments}/#/traces?topic=payments  traces of questions`,
+      `${orders}/metrics  event_reply_seconds, and event_replies_missing_total after half a minute`,
     ],
   },
   {
@@ -75,7 +75,7 @@ const CHAPTERS: Chapter[] = [
     tell: ({ mails }) =>
       `A slow consumer: mail-service takes 400 ms a mail for some seconds, twice a minute. Its queue grows, then it catches up; ${count(late(mails), 'mail')} waited longer than ${LATE_S} s.`,
     where: ({ mails }) => [
-      `${mails}/api/traces?sort=slowest  the slowest traces`,
+      `${mails}/#/traces?sort=slowest  the slowest traces`,
       `${mails}/metrics  event_latency_seconds, event_processing_seconds{queue="mails"}`,
     ],
   },
