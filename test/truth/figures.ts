@@ -56,6 +56,8 @@ export class Count {
 
   autoAcked(topic: string): void {
     this.#event('throughput_total', topic, { side: 'consume', status: 'success' });
+    this.#event('attempts_count', topic);
+    this.#event('time_to_success_seconds_count', topic);
   }
 
   acked(topic: string, queue: string): void {
@@ -121,12 +123,20 @@ export interface Delivered {
   deadLettered?: boolean;
 }
 
+/**
+ * What time decides: moments, whether the order of settlements proved how long a handler took, and which messages happen
+ * to be given back more often than others.
+ */
+const BY_TIME =
+  /^event_(?:published|delivered)_timestamp_seconds$|^event_(?:handler|prefetch_wait)_seconds_count$|^event_poison_total$/;
+
 /** Every count of messages that a sidecar exposes, but for zeros and for what time decides. */
 export function figuresOf(metrics: Metrics): Figures {
   return new Map(
     metrics.samples
       .filter(
-        ({ name, value }) => /^(event|messaging)_/.test(name) && !/(_bucket|_sum|_loss_rate)$/.test(name) && value,
+        ({ name, value }) =>
+          /^(event|messaging)_/.test(name) && !/(_bucket|_sum|_loss_rate)$/.test(name) && !BY_TIME.test(name) && value,
       )
       .map(({ name, labels, value }) => [sampleOf(name, labels), value]),
   );
