@@ -12,7 +12,7 @@ import { provideRabbitmq4 } from './rabbitmq4.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const BROKERS = ['testing/rabbitmq.ts', 'testing/vhost.ts'].map((file) => join(root, file));
 /** They look at what is made of our figures, at our configuration or at what we cost: nothing of it hangs on the broker. */
-const ELSEWHERE = ['alerts', 'dashboards', 'deploy', 'perf', 'plugins', 'reload'];
+const ELSEWHERE = ['alerts', 'dashboards', 'deploy', 'page', 'perf', 'plugins', 'reload'];
 
 function brokerFacing() {
   const files = readdirSync(join(root, 'test'), { recursive: true }).filter((file) => file.endsWith('.test.ts'));
