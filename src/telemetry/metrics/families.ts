@@ -115,8 +115,16 @@ export function familyBounds({ buckets, openTelemetryNames }: Shape): FamilyBoun
 
 export type FamilyLayouts = Partial<Record<FamilyName, BucketLayout>>;
 
+/** Several families have the same bounds, and one layout then: making it takes a millisecond of the start. */
 export function familyLayouts(bounds: FamilyBounds): FamilyLayouts {
-  return Object.fromEntries(Object.entries(bounds).map(([family, own]) => [family, new BucketLayout(own)]));
+  const layouts = new Map<string, BucketLayout>();
+  const layoutOf = (own: readonly number[]): BucketLayout => {
+    const key = own.join();
+    const layout = layouts.get(key) ?? new BucketLayout(own);
+    layouts.set(key, layout);
+    return layout;
+  };
+  return Object.fromEntries(Object.entries(bounds).map(([family, own]) => [family, layoutOf(own)]));
 }
 
 /** Cells of one series. */
