@@ -51,6 +51,7 @@ class Watchers {
       deliveries: () => deliveries,
       hop: () => hop,
       watermark: () => watermark,
+      slowness: () => ({ over: Number.POSITIVE_INFINITY }),
     });
   }
 
@@ -217,6 +218,7 @@ const REACHED = [
   'delivery.unsettled',
   'hop.passed',
   'hop.lost',
+  'observer.slowness',
   'observer.watermark',
   'watermark.reached',
   'traffic.connections',
