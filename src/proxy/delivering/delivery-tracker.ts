@@ -2,6 +2,7 @@ import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED, TRACED } from '../../events/pass
 import type { ChannelState } from '../open-messages/channel-state.ts';
 import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
 import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
+import type { Remembered } from '../open-messages/run.ts';
 import { named, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
 import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
 import type { Correlation } from '../plane/correlation.ts';
@@ -11,7 +12,7 @@ import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, CONSUMER, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
-import { Handling } from './handling.ts';
+import { HandlerTime } from './handler-time.ts';
 import { OpenTags } from './open-tags.ts';
 import { SettledLately } from './settled-lately.ts';
 import type { Settlement } from './settlement.ts';
@@ -23,6 +24,9 @@ const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason:
 const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
 /** Of one of which nothing was to be told. */
 const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
+/** The same, with what is remembered of it. */
+const untold = (remembered: Remembered | undefined): SpanDetail =>
+  remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };
 /** Of one that is delivered more often, the whole story is of interest. */
 const MOST_ATTEMPTS = 2;
 /** Settlements in a transaction that are remembered, however few deliveries are. */
@@ -56,7 +60,7 @@ export class DeliveryTracker implements Flushable {
   readonly #teller: PassageTeller<DeliveryTally>;
   readonly #tags = new OpenTags(this.held);
   readonly #lately = new SettledLately();
-  readonly #handling = new Handling();
+  readonly #handlerTime = new HandlerTime();
   /** the settlement at hand is of deliveries one after another, and in the order in which they came */
   #isInOrder = false;
   /** in tx: settlements wait for the commit */
@@ -171,11 +175,11 @@ export class DeliveryTracker implements Flushable {
     for (let i = kept; i < count; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (kept < count) this.#correlation.handling.hides();
     if (kept === 0) return;
-    this.#handling.came(tag + from, kept, this.held.awaiting);
+    this.#handlerTime.came(tag + from, kept, this.held.awaiting);
     this.held.add(run, from, kept, tag + from, SETTLEMENT);
     run.route.tally.unsettled(kept);
     const { awaiting } = this.held;
-    if (awaiting >= HOARD && this.#handling.prefetch === 0) this.#habits.holds(run.route.queue, awaiting, run.time);
+    if (awaiting >= HOARD && this.#handlerTime.prefetch === 0) this.#habits.holds(run.route.queue, awaiting, run.time);
     this.#correlation.handling.opened(kept, run.time);
   }
 
@@ -342,8 +346,8 @@ export class DeliveryTracker implements Flushable {
   /** Whether what is settled now shows how long its handler took. */
   #findOrder(from: number, to: number, requeue: boolean): boolean {
     const first = this.held.first(SETTLEMENT);
-    if (from > first) this.#handling.overtook(this.#now);
-    else if (requeue || (from === 0 && to !== first)) this.#handling.passed(this.#now);
+    if (from > first) this.#handlerTime.overtook(this.#now);
+    else if (requeue || (from === 0 && to !== first)) this.#handlerTime.passed(this.#now);
     else return true;
     return false;
   }
@@ -351,12 +355,12 @@ export class DeliveryTracker implements Flushable {
   #handled({ route, first, count, time }: Stretch<DeliveryTally>): void {
     // those that were just taken are not open any more
     const held = this.held.awaiting + count;
-    this.#handling.settled(first, count, time, held, this.#now, route.tally);
+    this.#handlerTime.settled(first, count, time, held, this.#now, route.tally);
   }
 
   /** basic.qos: so many deliveries may be open, 0 for any number. */
   prefetches(count: number): void {
-    this.#handling.prefetch = count;
+    this.#handlerTime.prefetch = count;
   }
 
   /** The app sends basic.recover; `recover` follows with its answer. */
@@ -478,8 +482,7 @@ export class DeliveryTracker implements Flushable {
     const lost = !this.#goesOn(stretch);
     // whether its queue dead-letters it is not always known before it comes again
     if ((stretch.marks & STREAM_READ) === 0) this.#correlation.roundEnded(this.held, stretch, this.#now);
-    const { remembered } = stretch;
-    const detail = remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };
+    const detail = untold(stretch.remembered);
     this.#tellEnded(stretch, { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 });
     for (let i = 0; i < stretch.count; i++) {
       tally.failed(reason, seconds, lost);
@@ -504,7 +507,7 @@ export class DeliveryTracker implements Flushable {
     if (!(isSlow || isAgain) || (passageBits & TRACED) === 0 || (marks & STREAM_READ) !== 0) return;
     const kept = this.#plane.keeping.take(count, this.#now);
     if (kept === 0) return;
-    const detail = remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };
+    const detail = untold(remembered);
     this.#tellEnded(stretch, ending);
     for (let i = 0; i < kept; i++) this.#teller.tell(stretch, i, detail, stretch.first + i);
   }

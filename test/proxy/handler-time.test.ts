@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Handling } from '../../src/proxy/delivering/handling.ts';
+import { HandlerTime } from '../../src/proxy/delivering/handler-time.ts';
 import type { DeliveryTally } from '../../src/proxy/ports/observer.ts';
 
 interface Message {
@@ -41,7 +41,7 @@ function simulate({ prefetch, workers, messages }: Workload): Message[] {
 
 /** Tells a channel of them in the order of time, as the sidecar would. By number of the message, what it said. */
 function tell(messages: Message[], prefetch: number): Map<number, Told> {
-  const handling = new Handling();
+  const handling = new HandlerTime();
   handling.prefetch = prefetch;
   const told = new Map<number, Told>();
   const open = new Set<number>();

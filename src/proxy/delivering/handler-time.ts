@@ -24,7 +24,7 @@ const MOST_COMPARED = 1024;
  * - and the channel may hold some deliveries all the time, but no more than it takes to be busy. One worker that has always
  *   something to do falls behind, until the client's prefetch is full.
  */
-export class Handling {
+export class HandlerTime {
   /** deliveries that the broker lets the channel hold; 0: any number */
   prefetch = 0;
   /** ms of the monotonic clock */
