@@ -1,5 +1,7 @@
+import { afterAll, beforeAll } from 'vitest';
+import { type Broker, startBroker } from '../../src/demo/broker/broker.ts';
 import { nameOf, publish, RawClient } from '../../testing/raw-client.ts';
-import type { Vhost } from '../../testing/vhost.ts';
+import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
 import { bits, type Entry, method, short, table, u16, u32, u64 } from '../../testing/wire.ts';
 
@@ -9,8 +11,26 @@ export interface Site {
   vhost: string;
 }
 
+/** Both of them, for the tests of the file that calls it: there from its first test to its last. */
+export function bothBrokers(): { sites: Record<'rabbitmq' | 'demo', Site>; isRabbitMQ4(): Promise<boolean> } {
+  let vhost: Vhost;
+  let demo: Broker;
+  const sites: Record<'rabbitmq' | 'demo', Site> = {} as never;
+  beforeAll(async () => {
+    vhost = await createVhost();
+    demo = await startBroker({ vhosts: [vhost.name] });
+    sites.rabbitmq = { port: vhost.port, vhost: vhost.name };
+    sites.demo = { port: demo.port, vhost: vhost.name };
+  });
+  afterAll(async () => {
+    await demo?.stop();
+    await vhost?.remove();
+  });
+  return { sites, isRabbitMQ4: () => isRabbitMQ4(vhost) };
+}
+
 /** The demo's broker speaks as RabbitMQ 3 does. */
-export async function isRabbitMQ4({ management }: Vhost): Promise<boolean> {
+async function isRabbitMQ4({ management }: Vhost): Promise<boolean> {
   const { rabbitmq_version: version } = (await management.call('GET', 'overview')) as { rabbitmq_version: string };
   return Number.parseInt(version, 10) >= 4;
 }

@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Broker, startBroker } from '../../src/demo/broker/broker.ts';
+import { describe, expect, test } from 'vitest';
 import { request } from '../../testing/raw-client.ts';
-import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import {
   bits,
   body,
@@ -21,13 +19,13 @@ import {
   basicGet,
   bind,
   bindExchange,
+  bothBrokers,
   cancel,
   consume,
   declareExchange,
   declareQueue,
   deleteExchange,
   deleteQueue,
-  isRabbitMQ4,
   nack,
   publish,
   purge,
@@ -42,19 +40,7 @@ import {
 
 // Whatever a client does wrong, the demo's broker tells it in the same bytes as RabbitMQ: which frame, code, text, method.
 
-let vhost: Vhost;
-let demo: Broker;
-const sites: Record<'rabbitmq' | 'demo', Site> = {} as never;
-beforeAll(async () => {
-  vhost = await createVhost();
-  demo = await startBroker({ vhosts: [vhost.name] });
-  sites.rabbitmq = { port: vhost.port, vhost: vhost.name };
-  sites.demo = { port: demo.port, vhost: vhost.name };
-});
-afterAll(async () => {
-  await demo?.stop();
-  await vhost?.remove();
-});
+const { sites, isRabbitMQ4 } = bothBrokers();
 
 const int = (key: string, value: number): Entry => entry(key, 'I', u32(value >>> 0));
 const content = (properties: { expiration?: string; userId?: string }) => {
@@ -246,7 +232,7 @@ describe('refused alike', () => {
       return said;
     };
     const [demos, rabbits] = await Promise.all([told(sites.demo), told(sites.rabbitmq)]);
-    if ((await isRabbitMQ4(vhost)) && title in SINCE_4) expect(rabbits.flat().at(-1)).toContain(SINCE_4[title]);
+    if ((await isRabbitMQ4()) && title in SINCE_4) expect(rabbits.flat().at(-1)).toContain(SINCE_4[title]);
     else expect(demos).toEqual(rabbits);
   });
 });

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Broker, startBroker } from '../../src/demo/broker/broker.ts';
+import { describe, expect, test } from 'vitest';
 import { request } from '../../testing/raw-client.ts';
-import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import {
   bits,
   type Entry,
@@ -21,13 +19,13 @@ import {
   basicGet,
   bind,
   bindExchange,
+  bothBrokers,
   cancel,
   consume,
   declareExchange,
   declareQueue,
   deleteExchange,
   deleteQueue,
-  isRabbitMQ4,
   nack,
   publish,
   purge,
@@ -43,19 +41,7 @@ import {
 
 // What happens to messages: the demo's broker and RabbitMQ tell the same story in the same bytes.
 
-let vhost: Vhost;
-let demo: Broker;
-const sites: Record<'rabbitmq' | 'demo', Site> = {} as never;
-beforeAll(async () => {
-  vhost = await createVhost();
-  demo = await startBroker({ vhosts: [vhost.name] });
-  sites.rabbitmq = { port: vhost.port, vhost: vhost.name };
-  sites.demo = { port: demo.port, vhost: vhost.name };
-});
-afterAll(async () => {
-  await demo?.stop();
-  await vhost?.remove();
-});
+const { sites, isRabbitMQ4 } = bothBrokers();
 
 const int = (key: string, value: number): Entry => entry(key, 'I', u32(value >>> 0));
 const array = (key: string, ...values: string[]): Entry =>
@@ -473,7 +459,7 @@ describe('told alike', () => {
       return seen;
     };
     const [demos, rabbits] = await Promise.all([told(sites.demo), told(sites.rabbitmq)]);
-    const alike = (await isRabbitMQ4(vhost)) ? withoutDeaths : <T>(seen: T) => seen;
+    const alike = (await isRabbitMQ4()) ? withoutDeaths : <T>(seen: T) => seen;
     expect(alike(demos)).toEqual(alike(rabbits));
   });
 });
