@@ -3,14 +3,13 @@ import { afterAll, beforeAll, test, vi } from 'vitest';
 import { KNOWN } from './known.ts';
 import type { Mode } from './ledger.ts';
 import type { Operation } from './operations.ts';
+import { RUNS, START } from './runs.ts';
 import { configured, Scene } from './scene.ts';
 import { stories } from './stories.ts';
 
 // Publishes, and whatever can happen to them in whatever order, through the real data plane between two
-// sockets. What is forwarded, counted, told and given back must be what a naive ledger says (ledger.ts).
-// `MODEL_RUNS=10000 npx vitest run test/model` looks for longer.
+// sockets. What is forwarded, counted, told and given back must be what a naive ledger says (ledger.ts; runs.ts: how long it looks).
 
-const numRuns = Number(process.env.MODEL_RUNS ?? 100);
 const folder = configured();
 
 beforeAll(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
@@ -38,6 +37,11 @@ test.each<Mode>(['off', 'returns', 'confirms'])('publishes end as the ledger say
   await fc.assert(
     fc.asyncProperty(stories, (operations) => live(loss, operations)),
     // looks for the shortest story for a while, not for ever
-    { numRuns, examples: KNOWN.map((each): [Operation[]] => [each]), interruptAfterTimeLimit: numRuns * 60 },
+    {
+      ...START,
+      numRuns: RUNS,
+      examples: KNOWN.map((each): [Operation[]] => [each]),
+      interruptAfterTimeLimit: RUNS * 60,
+    },
   );
 });
