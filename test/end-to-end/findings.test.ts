@@ -179,7 +179,7 @@ test('of twenty that are seeded all are found, and none is invented', async () =
   await Promise.all(Object.values(seeded).map((seed) => seed()));
   const found = async () =>
     (await findings()).filter(({ app }) => app !== 'late').map(({ kind, app, name }) => `${kind} ${app} ${name}`);
-  await until(async () => (await found()).length >= expected.length, 'all are found', 30_000).catch(() => {});
+  await until(async () => (await found()).length >= expected.length, 'all are found').catch(() => {});
   expect((await found()).toSorted()).toEqual(expected.toSorted());
 
   for (const { evidence, cure, count, since, vhost: where } of await findings()) {
