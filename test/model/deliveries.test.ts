@@ -7,13 +7,11 @@ import { KNOWN } from './deliver-known.ts';
 import { ending, operations } from './deliver-operations.ts';
 import type { Settings } from './deliver-site.ts';
 import { World } from './deliver-world.ts';
-import { RUNS, START } from './runs.ts';
+import { LIMIT_MS, RUNS, START } from './runs.ts';
 
 // Whatever an app and a broker say within AMQP, and in whatever order: each delivery must end once, as
 // docs/loss.md says, be counted so, and be told of with what belongs to it and to no other (runs.ts: how long it looks).
 
-/** ms a run may take, shrinking included, before it is told how far it came */
-const LIMIT_MS = 60_000 + RUNS * 100;
 const folder = temporaryFolder('deliveries');
 const config = join(folder.path, 'rules.yml');
 
