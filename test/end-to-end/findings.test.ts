@@ -81,7 +81,7 @@ test('an ordinary app gives none, nor do two that declare the same', async () =>
   await channel.consume('shop.dead', () => {}, { noAck: true });
   await until(async () => (await findings()).length > 0, 'the last one is told');
   expect((await findings()).map(({ kind, app, name }) => `${kind} ${app} ${name}`)).toEqual(['no_ack late shop.dead']);
-}, 120_000);
+});
 
 /** What each of them does wrong, as `kind app name`. */
 const seeded: Record<string, () => Promise<void>> = {};
@@ -208,4 +208,4 @@ test('of twenty that are seeded all are found, and none is invented', async () =
   const polling = await sidecar.admin('/api/findings?kind=polling&app=poller');
   expect(((await polling.json()) as { findings: Finding[] }).findings).toHaveLength(1);
   expect((await sidecar.admin('/api/findings?knid=polling')).status).toBe(400);
-}, 120_000);
+});
