@@ -64,6 +64,15 @@ test('a connection that an app was just given tells it without a dial', async ()
   expect(await asked.reachable()).toMatch(/ECONNREFUSED/);
 });
 
+test('one that an app was just refused makes the next who asks try for itself', async () => {
+  const port = await freePort();
+  const asked = upstreams(port);
+  asked.dialled(`127.0.0.1:${port}`, undefined);
+  expect(await asked.reachable()).toBeUndefined();
+  asked.dialled(`127.0.0.1:${port}`, 'connect ECONNREFUSED');
+  expect(await asked.reachable()).toMatch(/ECONNREFUSED/);
+});
+
 test('one that failed behind the TCP connection, as by its certificate, does not', async () => {
   const asked = upstreams(brokerPort());
   asked.dialled(`127.0.0.1:${brokerPort()}`, 'certificate has expired');
