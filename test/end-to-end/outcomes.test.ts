@@ -147,4 +147,4 @@ test('a broker that restarts under clients that come back: the figures go on, an
     await consumer.close();
     await client.close();
   }
-}, 60_000);
+});
