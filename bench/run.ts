@@ -45,7 +45,7 @@ const APPS = {
   load: fileURLToPath(new URL('./load/main.ts', import.meta.url)),
   amqplib: fileURLToPath(new URL('./apps/amqplib.ts', import.meta.url)),
 };
-const rounds = Number(values.rounds ?? (values.quick || values.profile ? 3 : 5));
+const rounds = Number(values.rounds ?? (values.quick ? 2 : values.profile ? 3 : 5));
 const times = {
   warmup: Number(values.warmup ?? (values.quick ? 0.2 : 1)),
   seconds: Number(values.seconds ?? (values.quick ? 0.8 : 3)),
