@@ -6,7 +6,7 @@ import { type Site, startSite } from './site.ts';
 /** `npm run consistency` runs it for two minutes. */
 const SECONDS = Number(process.env.CONSISTENCY_SECONDS ?? 8);
 
-const STRIKING = ['latency', 'drop', 'nack', 'duplicate', 'reorder', 'partition'];
+const STRIKING = ['latency', 'drop', 'nack', 'duplicate', 'reorder', 'hold_settlements', 'partition'];
 
 const config = `faults: { enabled: true }
 rules:
@@ -24,6 +24,7 @@ rules:
   - match: { queue: ledger }
     faults:
       - { type: latency, toxicity: 0.02, attributes: { latency: 30ms, jitter: 25ms } }
+      - { type: hold_settlements, toxicity: 0.02, attributes: { latency: 60ms, jitter: 50ms } }
       - { type: reset, toxicity: 0.001 }
       - { type: close_channel, toxicity: 0.001 }
 `;
