@@ -28,7 +28,10 @@ export async function forward(from: ListenOptions, to: NetConnectOpts): Promise<
   server.listen(from);
   await once(server, 'listening');
   const reset = () => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    // sockets of the file system know no reset
+    for (const socket of sockets)
+      if (socket.remoteAddress === undefined) socket.destroy();
+      else socket.resetAndDestroy();
   };
   return {
     reset,
