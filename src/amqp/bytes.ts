@@ -21,6 +21,17 @@ export function copyWords(from: DataView, start: number, end: number, to: DataVi
   return o;
 }
 
+/** Whether the bytes at two offsets are the same. */
+export function sameBytes(view: DataView, a: number, b: number, length: number): boolean {
+  const last = length - 4;
+  if (last < 0) {
+    for (let i = 0; i < length; i++) if (view.getUint8(a + i) !== view.getUint8(b + i)) return false;
+    return true;
+  }
+  for (let i = 0; i < last; i += 4) if (view.getInt32(a + i, true) !== view.getInt32(b + i, true)) return false;
+  return view.getInt32(a + last, true) === view.getInt32(b + last, true);
+}
+
 /** A loop beats the call below up to about this many bytes (bench/micro.ts). */
 const SHORT = 24;
 

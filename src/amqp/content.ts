@@ -1,4 +1,4 @@
-import { copyBytes, NO_BYTES, NO_SLOTS, viewOf } from './bytes.ts';
+import { copyBytes, NO_BYTES, NO_SLOTS, sameBytes, viewOf } from './bytes.ts';
 import { readU32, skipValue, text, viewU64, writeU16, writeU32 } from './fields.ts';
 import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spec.ts';
 
@@ -82,10 +82,18 @@ export class ContentHeader {
   #tableEnd = 0;
   #hasTable = false;
   bodySize = 0;
+  /** the frame last read is like the one before it (`readNext`) */
+  isLike = false;
+  /** by so much it lies behind that one */
+  #shift = 0;
   #found = 0;
   readonly #foundName = new Uint8Array(MAX_FOUND);
   readonly #foundAt = new Int32Array(MAX_FOUND);
   readonly #foundEnd = new Int32Array(MAX_FOUND);
+  /** from here to the entry's end it may differ in a frame that is like this one */
+  readonly #foundFree = new Int32Array(MAX_FOUND);
+  /** the frame was understood, and all known headers are among those found */
+  #canBeLike = false;
   /** known headers that are there: a bit per position */
   #present = 0;
   /** per known header that is there: offset of its value's type octet; the last wins, as clients read it */
@@ -108,10 +116,56 @@ export class ContentHeader {
       this.buf = buf;
       this.#view = view ?? viewOf(buf);
     }
+    this.isLike = false;
     return this.#read(this.#view, start, end);
   }
 
+  /**
+   * `read` for a frame that stands behind the one last read in the same bytes, of which none has changed since but values
+   * that were found. Most messages of an app are alike up to the end of their tables, but for numbers and ids in them:
+   * then the offsets are known.
+   */
+  readNext(start: number, end: number): boolean {
+    const shift = start - this.#start;
+    this.#shift = shift;
+    this.isLike = this.#isLike(shift, end - 1);
+    if (!this.isLike) return this.#read(this.#view, start, end);
+    this.#start = start;
+    this.#end = end;
+    this.#properties += shift;
+    this.#table += shift;
+    this.#tableEnd += shift;
+    for (let i = 0; i < this.#found; i++) {
+      this.#foundAt[i] += shift;
+      this.#foundEnd[i] += shift;
+      this.#foundFree[i] += shift;
+    }
+    for (let k = 0, rest = this.#present; rest !== 0; k++, rest >>>= 1) {
+      if ((rest & 1) !== 0) this.#value[k] += shift;
+    }
+    this.bodySize = viewU64(this.#view, start + FRAME_HEAD + BODY_SIZE);
+    return true;
+  }
+
+  /** From its flags to the end of its table, a frame that is further by `shift` says the same as the one last read. */
+  #isLike(shift: number, stop: number): boolean {
+    if (!this.#canBeLike || this.#tableEnd + shift > stop) return false;
+    const view = this.#view;
+    let p = this.#start + FRAME_HEAD + FLAGS;
+    for (let i = 0; i < this.#found; i++) {
+      if (!sameBytes(view, p, p + shift, this.#foundFree[i] - p)) return false;
+      p = this.#foundEnd[i];
+    }
+    return sameBytes(view, p, p + shift, this.#tableEnd - p);
+  }
+
   #read(view: DataView, start: number, end: number): boolean {
+    const isUnderstood = this.#understands(view, start, end);
+    this.#canBeLike = isUnderstood && this.#found < MAX_FOUND;
+    return isUnderstood;
+  }
+
+  #understands(view: DataView, start: number, end: number): boolean {
     this.#start = start;
     this.#end = end;
     this.#found = 0;
@@ -169,6 +223,7 @@ export class ContentHeader {
         this.#foundName[this.#found] = k;
         this.#foundAt[this.#found] = p;
         this.#foundEnd[this.#found] = next;
+        this.#foundFree[this.#found] = freeFrom(view.getUint8(p + 1 + length), p + 2 + length, next);
         this.#found++;
       }
       return;
@@ -211,6 +266,12 @@ export class ContentHeader {
   /** Offset of the type octet of a known header's value, or -1. */
   value(known: number): number {
     return (this.#present & (1 << known)) !== 0 ? this.#value[known] : NONE;
+  }
+
+  /** In a frame that is like the one before it: a known header that is there, a 64-bit integer, has the same value too. */
+  repeatsInteger(known: number): boolean {
+    const at = this.#value[known] + 1;
+    return sameBytes(this.#view, at, at - this.#shift, 8);
   }
 
   /** Whether a known header is there, and no second time. */
@@ -295,6 +356,7 @@ export class ContentHeader {
       this.#foundAt[i] = this.#foundAt[i - 1];
       this.#foundEnd[i] = this.#foundEnd[i - 1];
     }
+    this.#canBeLike = false;
     this.#foundName[i] = MARKED_NAME;
     this.#foundAt[i] = at;
     this.#foundEnd[i] = end;
@@ -419,6 +481,12 @@ export class ContentHeader {
     writeU32(out, at + 3, readU32(buf, this.#start + 3) + (o - at) - (this.#end - this.#start));
     return o;
   }
+}
+
+/** Where a value, behind its type octet at `at`, does not say how long it is: in numbers of 64 bits, and in strings. */
+function freeFrom(type: number, at: number, end: number): number {
+  if (type === 0x6c || type === 0x4c || type === 0x54) return at;
+  return type === 0x53 || type === 0x78 ? at + 4 : end;
 }
 
 /** Writes a table entry's key and type octet; returns the offset of its value. */

@@ -1,3 +1,4 @@
+import { sameBytes } from '../../amqp/bytes.ts';
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../../amqp/spec.ts';
 import { MOST_BARE_BYTES, SENT, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
@@ -7,7 +8,7 @@ import type { PublishTracker } from '../publishing/publish-tracker.ts';
 import type { Route } from '../routing/routes.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../stream/output.ts';
-import { endOfBody, endOfHeader, sameBytes } from './whole-messages.ts';
+import { endOfBody, endOfHeader } from './whole-messages.ts';
 
 const PUBLISH = keyOf('basic.publish');
 /** behind class, method and the reserved number: exchange and routing key */
