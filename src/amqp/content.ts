@@ -84,8 +84,10 @@ export class ContentHeader {
   bodySize = 0;
   /** the frame last read is like the one before it (`readNext`) */
   isLike = false;
-  /** by so much it lies behind that one */
+  /** by so much it lies behind that one, and behind the last one whose entries were looked for */
   #shift = 0;
+  #moved = 0;
+  // entries of known headers, and their values, where they were in the last frame in which they were looked for
   #found = 0;
   readonly #foundName = new Uint8Array(MAX_FOUND);
   readonly #foundAt = new Int32Array(MAX_FOUND);
@@ -135,14 +137,7 @@ export class ContentHeader {
     this.#properties += shift;
     this.#table += shift;
     this.#tableEnd += shift;
-    for (let i = 0; i < this.#found; i++) {
-      this.#foundAt[i] += shift;
-      this.#foundEnd[i] += shift;
-      this.#foundFree[i] += shift;
-    }
-    for (let k = 0, rest = this.#present; rest !== 0; k++, rest >>>= 1) {
-      if ((rest & 1) !== 0) this.#value[k] += shift;
-    }
+    this.#moved += shift;
     this.bodySize = viewU64(this.#view, start + FRAME_HEAD + BODY_SIZE);
     return true;
   }
@@ -151,10 +146,11 @@ export class ContentHeader {
   #isLike(shift: number, stop: number): boolean {
     if (!this.#canBeLike || this.#tableEnd + shift > stop) return false;
     const view = this.#view;
+    const moved = this.#moved;
     let p = this.#start + FRAME_HEAD + FLAGS;
     for (let i = 0; i < this.#found; i++) {
-      if (!sameBytes(view, p, p + shift, this.#foundFree[i] - p)) return false;
-      p = this.#foundEnd[i];
+      if (!sameBytes(view, p, p + shift, this.#foundFree[i] + moved - p)) return false;
+      p = this.#foundEnd[i] + moved;
     }
     return sameBytes(view, p, p + shift, this.#tableEnd - p);
   }
@@ -168,6 +164,7 @@ export class ContentHeader {
   #understands(view: DataView, start: number, end: number): boolean {
     this.#start = start;
     this.#end = end;
+    this.#moved = 0;
     this.#found = 0;
     this.#present = 0;
     this.#hasTable = false;
@@ -265,12 +262,12 @@ export class ContentHeader {
 
   /** Offset of the type octet of a known header's value, or -1. */
   value(known: number): number {
-    return (this.#present & (1 << known)) !== 0 ? this.#value[known] : NONE;
+    return (this.#present & (1 << known)) !== 0 ? this.#value[known] + this.#moved : NONE;
   }
 
   /** In a frame that is like the one before it: a known header that is there, a 64-bit integer, has the same value too. */
   repeatsInteger(known: number): boolean {
-    const at = this.#value[known] + 1;
+    const at = this.#value[known] + this.#moved + 1;
     return sameBytes(this.#view, at, at - this.#shift, 8);
   }
 
@@ -283,7 +280,7 @@ export class ContentHeader {
 
   /** Offset behind a known header's value; -1 if it is absent. */
   valueEnd(known: number): number {
-    return this.value(known) < 0 ? NONE : skipValue(this.#view, this.#value[known], this.#tableEnd);
+    return this.value(known) < 0 ? NONE : skipValue(this.#view, this.value(known), this.#tableEnd);
   }
 
   /** Offset of a string value's first byte (types S and x), or -1 if the header is absent or no string. */
@@ -294,7 +291,7 @@ export class ContentHeader {
 
   /** Bytes of that string. */
   stringLength(known: number): number {
-    return readU32(this.buf, this.#value[known] + 1);
+    return readU32(this.buf, this.#value[known] + this.#moved + 1);
   }
 
   /** A 64-bit integer header, or NaN. */
@@ -348,7 +345,8 @@ export class ContentHeader {
   }
 
   /** In the order in which they stand, which splicing relies on. */
-  #insertFound(at: number, end: number): void {
+  #insertFound(entry: number, entryEnd: number): void {
+    const [at, end] = [entry - this.#moved, entryEnd - this.#moved];
     for (let i = 0; i < this.#found; i++) if (this.#foundAt[i] === at) return;
     let i = this.#found++;
     for (; i > 0 && this.#foundAt[i - 1] > at; i--) {
@@ -470,8 +468,8 @@ export class ContentHeader {
         let kept = this.#table + 4;
         for (let i = 0; i < this.#found; i++) {
           if ((remove & (1 << this.#foundName[i])) === 0) continue;
-          o = copyBytes(buf, kept, this.#foundAt[i], out, o);
-          kept = this.#foundEnd[i];
+          o = copyBytes(buf, kept, this.#foundAt[i] + this.#moved, out, o);
+          kept = this.#foundEnd[i] + this.#moved;
         }
         o = copyBytes(buf, kept, this.#tableEnd, out, o);
       }
