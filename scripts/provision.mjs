@@ -1,9 +1,9 @@
 // Makes sure the programs that tests and demo need are installed.
 //
 //   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [openssl] [systemd] [chromium]
-//                              [kubernetes-tools] [debootstrap]
+//                              [kubernetes-tools] [debootstrap] [haproxy]
 //
-// Without names: all that `npm test` needs, which is all but the last. On Debian (or a relative) as root, what is missing is installed with
+// Without names: all that `npm test` needs, which is all but the last two. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
 // Plain JavaScript, so that any Node can say what is missing before anything else works.
 import { spawnSync } from 'node:child_process';
@@ -49,10 +49,12 @@ const PROGRAMS = {
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
   // for rabbitmq4.mjs
   debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
+  // for bench/run.ts, where it may be missing
+  haproxy: { package: 'haproxy', found: () => commandPath('haproxy') },
 };
 
 /** What `npm test` needs. */
-const FOR_TESTS = Object.keys(PROGRAMS).filter((name) => name !== 'debootstrap');
+const FOR_TESTS = Object.keys(PROGRAMS).filter((name) => name !== 'debootstrap' && name !== 'haproxy');
 
 /**
  * Installs what is missing of the named programs.
