@@ -55,7 +55,7 @@ export class DeliveryReading {
   #isPersistent = true;
   /** ms that it was to be kept back, since its stamp; NaN: it was not */
   #delay = Number.NaN;
-  /** a first delivery that has nothing but a stamp and a context: one that is like it says the same */
+  /** a first delivery that has nothing but a stamp, a context and a name: one that is like it says the same */
   #isUsual = false;
 
   constructor(plane: Plane, correlation: Correlation) {
@@ -108,7 +108,8 @@ export class DeliveryReading {
       !Number.isNaN(this.#latency) &&
       middleware === undefined &&
       header.among(~USUAL) === 0 &&
-      !header.isCorrelated;
+      !isRequest &&
+      !mayAnswer;
     if (this.#detail !== undefined || this.#remembered !== undefined) return;
     if (header.isCorrelated && this.#correlation.causes.comparesNames) {
       const [correlationId, messageId] = [header.property('correlationId'), header.property('messageId')];
@@ -124,7 +125,7 @@ export class DeliveryReading {
     const { header, context, interceptor, options } = this.#plane;
     const { source, route } = run;
     if (!header.isLike || !this.#isUsual || source.isDirectReply) return false;
-    if (source.readsStream(header)) return false;
+    if (source.readsStream(header) || (header.has('messageId') && this.#correlation.causes.comparesNames)) return false;
     if (!header.repeatsInteger(SENT) || header.isPersistent !== this.#isPersistent) return false;
     this.#prepare(run);
     this.#passageBits = 0;

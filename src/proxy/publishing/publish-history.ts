@@ -55,7 +55,9 @@ export class PublishHistory {
     // of one exchange, many routes may take turns
     if (last === undefined || route.exchange === last.exchange) return;
     const { exchange } = last;
-    if (!this.#lastRoutes.has(exchange)) makeRoom(this.#lastRoutes, MAX_LAST);
+    const before = this.#lastRoutes.get(exchange);
+    if (before === last) return;
+    if (before === undefined) makeRoom(this.#lastRoutes, MAX_LAST);
     this.#lastRoutes.set(exchange, last);
   }
 

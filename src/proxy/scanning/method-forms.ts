@@ -1,5 +1,6 @@
 /** Power of two: more kinds of messages in turn than that share places. */
 const FORMS = 16;
+const WORD = 4;
 const SPREAD = 0x9e3779b1;
 
 /** A method frame of the chunk at hand that was understood. */
@@ -25,8 +26,11 @@ export class MethodForms<F extends MethodForm> {
     for (const form of this.#forms) form.size = 0;
   }
 
-  /** Where a frame is kept whose routing key, which mostly tells it from others, ends at `end`. */
-  of(view: DataView, end: number): F {
-    return this.#forms[Math.imul(view.getInt32(end - 4), SPREAD) >>> 28];
+  /** Where a frame is kept whose names, which tell it from others, lie in `view` from `start` to `end`. */
+  of(view: DataView, start: number, end: number): F {
+    const last = end - WORD;
+    let hash = view.getInt32(last);
+    for (let at = start; at < last; at += WORD) hash = Math.imul(hash ^ view.getInt32(at), SPREAD);
+    return this.#forms[Math.imul(hash ^ (hash >>> 15), SPREAD) >>> 28];
   }
 }

@@ -116,11 +116,11 @@ export class DeliveryScanner {
     if (view.getUint32(p + FRAME_HEAD) !== DELIVER) return undefined;
     const stop = p + view.getUint32(p + 3) + FRAME_OVERHEAD - 1;
     if (stop >= end || view.getUint8(stop) !== FRAME_END) return undefined;
-    const form = this.#forms.of(view, stop);
-    if (form.size > 0 && form.fits(view, p, end)) return form;
     const number = p + TAG + 1 + view.getUint8(p + TAG);
     const names = number + TAG_NUMBER + 1;
     if (names + 2 > stop || (view.getUint8(names - 1) & 1) !== 0) return undefined;
+    const form = this.#forms.of(view, names, stop);
+    if (form.size > 0 && form.fits(view, p, end)) return form;
     const routingKey = names + 1 + view.getUint8(names);
     if (routingKey >= stop || routingKey + 1 + view.getUint8(routingKey) !== stop) return undefined;
     const consumer = consumers.find(buf, p + TAG + 1, number);

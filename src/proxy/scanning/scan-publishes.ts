@@ -138,7 +138,7 @@ export class PublishScanner {
     const size = view.getUint32(p + 3) + FRAME_OVERHEAD;
     const stop = p + size - BEHIND;
     if (p + size > end || view.getUint8(stop + 1) !== FRAME_END) return undefined;
-    const form = this.#forms.of(view, stop);
+    const form = this.#forms.of(view, p + NAMES, stop);
     if (form.size > 0 && form.fits(view, p, end)) return form;
     const bits = view.getUint8(stop);
     // immediate, or bits that nobody knows
