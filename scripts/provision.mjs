@@ -1,9 +1,9 @@
 // Makes sure the programs that tests and demo need are installed.
 //
 //   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [openssl] [systemd] [chromium]
-//                              [kubernetes-tools] [faketime] [iproute2] [debootstrap]
+//                              [kubernetes-tools] [faketime] [iproute2] [debootstrap] [haproxy]
 //
-// Without names: all that `npm test` needs, which is all but the last three. On Debian (or a relative) as root, what is missing is installed with
+// Without names: all that `npm test` needs, which is all but the last four. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
 // Plain JavaScript, so that any Node can say what is missing before anything else works.
 import { spawnSync } from 'node:child_process';
@@ -68,10 +68,14 @@ const PROGRAMS = {
   iproute2: { package: 'iproute2', found: () => commandPath('ip') && commandPath('tc') },
   // for rabbitmq4.mjs
   debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
+  // for bench/run.ts, where it may be missing
+  haproxy: { package: 'haproxy', found: () => commandPath('haproxy') },
 };
 
 /** What `npm test` needs. */
-const FOR_TESTS = Object.keys(PROGRAMS).filter((name) => !['debootstrap', 'faketime', 'iproute2'].includes(name));
+const FOR_TESTS = Object.keys(PROGRAMS).filter(
+  (name) => !['debootstrap', 'faketime', 'iproute2', 'haproxy'].includes(name),
+);
 
 /**
  * Installs what is missing of the named programs.

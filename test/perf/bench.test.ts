@@ -29,6 +29,7 @@ const sample = (path: string, round: number, messagesPerSecond: number, proxyCpu
 const results: Results = {
   about: {},
   startup: {},
+  turns: [],
   samples: [
     // the machine was twice as slow in round 1, and the rounds came in another order
     sample('haproxy', 0, 100_000, 2),
