@@ -86,11 +86,13 @@ function judgeTurns({ turns }: Results): string[] {
   const lines = [
     { load: auto, atMost: 1.3 },
     { load: together, atMost: 1.35 },
-  ].flatMap(({ load, atMost }) => {
-    const all = turnRatios(of(load), 'tracehare', 'haproxy');
-    const what = `lock-step, k = ${BUSY}, ${load}: CPU of tracehare`;
-    return all.length === 0 ? [] : [verdict(all, { atMost }, what, 'that of haproxy')];
-  });
+  ].flatMap(({ load, atMost }) =>
+    ['haproxy', 'equal haproxy'].flatMap((against) => {
+      const all = turnRatios(of(load), 'tracehare', against);
+      const what = `lock-step, k = ${BUSY}, ${load}: CPU of tracehare`;
+      return all.length === 0 ? [] : [verdict(all, { atMost }, what, `that of ${against}`)];
+    }),
+  );
   const ours = turns.filter(({ path }) => path === 'tracehare');
   const renamed = ours.map((sample) => ({ ...sample, path: sample.load, load: '' }));
   const all = turnRatios(renamed, differing, auto);
