@@ -120,7 +120,7 @@ export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<Rabb
     await until(
       () => ended(broker) || log().includes('Starting broker... completed'),
       () => `RabbitMQ is up:\n${log()}`,
-      60_000,
+      150_000,
     );
     if (ended(broker)) throw new Error(`RabbitMQ did not start:\n${log()}`);
   }

@@ -32,10 +32,14 @@ export type Source =
   /** a module, as the Go proxy has it: its tests are in it */
   | { go: string }
   /** a folder of ours: the library is what `prepare` installs */
-  | { own: string };
+  | { own: string }
+  /** nothing but its file in suites/ */
+  | 'none';
 
 /** What tests may need beside the ports 5672, 5671 and 15672 of localhost. */
 export interface Reachable {
+  /** what the sidecars have counted until now; undefined: none is in between */
+  counted?: () => Promise<Counted>;
   /** a rabbitmqctl for this broker */
   rabbitmqctl: string;
   /** certificates of the broker, if the client has brought none */
@@ -45,6 +49,12 @@ export interface Reachable {
   /** all that the suite says */
   log: string;
   minutes: number;
+}
+
+/** Messages, by a sidecar's own metrics. */
+export interface Counted {
+  published: number;
+  delivered: number;
 }
 
 export type Outcome = 'passed' | 'failed' | 'skipped';

@@ -1,6 +1,6 @@
 import type { Client, Outcome, Results, Way } from './client.ts';
 import { reasonFor } from './excused.ts';
-import { type Run, run } from './runs.ts';
+import type { Run } from './runs.ts';
 
 /** What one loss mode did to a client's tests. */
 export interface Comparison {
@@ -17,17 +17,20 @@ export interface Comparison {
   messages: number;
 }
 
+/** Runs the client's tests on a way: all, or only some. */
+export type Runner = (way: Way, only?: string[]) => Promise<Run>;
+
 /** Test by test: what passes direct has to pass through the sidecar, if need be alone. */
-export async function compare(client: Client, folder: string, direct: Run, way: Way): Promise<Comparison> {
-  const through = await run(client, way, folder);
+export async function compare(client: Client, direct: Run, way: Way, run: Runner): Promise<Comparison> {
+  const through = await run(way);
   const differing = failing(direct.results, through.results);
   const excused = differing.filter((test) => reasonFor(client.name, test) !== undefined);
   const suspects = differing.filter((test) => !excused.includes(test));
   const [timing, broken, unsteady]: string[][] = [[], [], []];
   if (suspects.length > 0) {
     // the machine may be busy, and many suites take a late answer for none
-    const directAlone = await run(client, 'direct', folder, suspects);
-    const throughAlone = await run(client, way, folder, suspects);
+    const directAlone = await run('direct', suspects);
+    const throughAlone = await run(way, suspects);
     for (const test of suspects) {
       const alone = {
         direct: directAlone.results[test] ?? 'not run',

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../testing/folder.ts';
 import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
 import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
 import { clientNamed } from './all.ts';
-import type { Reachable, Way } from './client.ts';
+import type { Counted, Reachable, Way } from './client.ts';
 import { must } from './commands.ts';
 import type { Run } from './runs.ts';
 
@@ -80,6 +80,7 @@ function reachable(broker: RabbitMQ): Reachable {
   const lines = ['#!/bin/sh', ...variables, `exec ${broker.control.program} "$@"`];
   writeFileSync(rabbitmqctl, `${lines.join('\n')}\n`, { mode: 0o755 });
   return {
+    ...(sidecars.length > 0 && { counted: () => counted(sidecars) }),
     rabbitmqctl,
     certificates: { ...shown(broker), clientCert: made.client.cert, clientKey: made.client.key },
     scratch: scratch.path,
@@ -88,18 +89,25 @@ function reachable(broker: RabbitMQ): Reachable {
   };
 }
 
-/** What a sidecar says of the run: how many messages it saw, and what went wrong with itself. */
-async function ended(sidecars: Tracehare[]): Promise<Run['sidecar']> {
-  if (sidecars.length === 0) return undefined;
-  let [published, delivered] = [0, 0];
-  const troubles: string[] = [];
+async function counted(sidecars: Tracehare[]): Promise<Counted> {
+  const sum = { published: 0, delivered: 0 };
   for (const sidecar of sidecars) {
     const metrics = await sidecar.metrics();
-    published += metrics.sum('messaging_client_sent_messages_total');
-    delivered += metrics.sum('messaging_client_consumed_messages_total');
+    sum.published += metrics.sum('messaging_client_sent_messages_total');
+    sum.delivered += metrics.sum('messaging_client_consumed_messages_total');
+  }
+  return sum;
+}
+
+/** What the sidecars say of the run: how many messages they saw, and what went wrong with themselves. */
+async function ended(sidecars: Tracehare[]): Promise<Run['sidecar']> {
+  if (sidecars.length === 0) return undefined;
+  const messages = await counted(sidecars);
+  const troubles: string[] = [];
+  for (const sidecar of sidecars) {
     const exit = await sidecar.stop();
     if (exit !== 0) troubles.push(`a sidecar ended with ${exit}`);
     troubles.push(...sidecar.log.filter(({ level = 0 }) => level >= 50).map((line) => JSON.stringify(line)));
   }
-  return { published, delivered, troubles };
+  return { ...messages, troubles };
 }

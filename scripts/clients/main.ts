@@ -39,7 +39,7 @@ for (const client of clients) {
     if (passed === 0) throw new Error(`no test passes without a sidecar: see ${CACHE}/runs/${client.name}-direct.log`);
     const comparisons: Comparison[] = [];
     for (const way of modes) {
-      const comparison = await compare(client, folder, direct, way);
+      const comparison = await compare(client, direct, way, (on, only) => run(client, on, folder, only));
       comparisons.push(comparison);
       tell(client.name, comparison);
       bad += comparison.broken.length + comparison.troubles.length;

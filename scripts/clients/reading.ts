@@ -119,3 +119,8 @@ export function readLines(text: string): Results {
   }
   return reading.results;
 }
+
+/** The name of a test as a regular expression that is it, without the number by which namesakes are told apart. */
+export function literally(test: string): string {
+  return test.replace(/ \(\d+\)$/, '').replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+}

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Client, Results, Way } from './client.ts';
+import type { Client, Counted, Results, Way } from './client.ts';
 import { CACHE } from './sources.ts';
 
 /** What came of a client's tests on one way. */
@@ -11,7 +11,7 @@ export interface Run {
   results: Results;
   seconds: number;
   /** undefined: none was in between */
-  sidecar: { published: number; delivered: number; troubles: string[] } | undefined;
+  sidecar: (Counted & { troubles: string[] }) | undefined;
 }
 
 const ISOLATED = fileURLToPath(new URL('isolated.ts', import.meta.url));

@@ -11,7 +11,7 @@ export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'
 export async function sourceOf(client: Client, clones?: string): Promise<string> {
   const folder = join(CACHE, `${client.name}-${client.version}`);
   const ready = `${folder}.ready`;
-  if ('own' in client.source) rmSync(ready, { force: true }); // ours may have been edited
+  if (client.source === 'none' || 'own' in client.source) rmSync(ready, { force: true }); // ours may have been edited
   if (existsSync(ready)) return folder;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(CACHE, { recursive: true });
@@ -22,7 +22,9 @@ export async function sourceOf(client: Client, clones?: string): Promise<string>
 }
 
 function get({ name, version, source }: Client, folder: string, clones: string | undefined): void {
-  if ('own' in source) {
+  if (source === 'none') {
+    mkdirSync(folder);
+  } else if ('own' in source) {
     cpSync(fileURLToPath(new URL(source.own, import.meta.url)), folder, { recursive: true });
   } else if ('pypi' in source) {
     const parts = `${folder}.parts`;

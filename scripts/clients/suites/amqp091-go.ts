@@ -8,14 +8,15 @@ export const amqp091go: Client = {
   version: 'v1.16.0',
   suite: 'its own',
   source: { go: 'github.com/rabbitmq/amqp091-go' },
-  minutes: 15,
+  // one test opens channels for minutes
+  minutes: 45,
   async prepare(folder) {
     must('go', ['test', '-tags', 'integration', '-c', '-o', 'suite.test', '.'], { cwd: folder });
   },
   async run(folder, broker, only) {
     const functions = only && [...new Set(only.map((test) => test.split('/')[0]))];
     const wanted = functions ? ['-test.run', `^(${functions.join('|')})$`] : [];
-    const args = ['tool', 'test2json', '-t', './suite.test', '-test.v=test2json', '-test.timeout', '12m', ...wanted];
+    const args = ['tool', 'test2json', '-t', './suite.test', '-test.v=test2json', '-test.timeout', '44m', ...wanted];
     return readGo(
       await suite(broker, 'go', args, {
         cwd: folder,

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '../client.ts';
 import { must, suite } from '../commands.ts';
-import { readJunit } from '../reading.ts';
+import { literally, readJunit } from '../reading.ts';
 
 export const amqplib: Client = {
   name: 'amqplib',
@@ -24,7 +24,7 @@ export const amqplib: Client = {
         '--test-timeout=10000',
         '--test-reporter=junit',
         `--test-reporter-destination=${report}`,
-        ...(only ?? []).map((test) => `--test-name-pattern=${exactly(test)}`),
+        ...(only ?? []).map((test) => `--test-name-pattern=/${literally(test.split(' › ').at(-1) ?? test)}/`),
         ...files.map((file) => join('test', file)),
       ],
       { cwd: folder },
@@ -32,12 +32,3 @@ export const amqplib: Client = {
     return readJunit(report);
   },
 };
-
-function exactly(test: string): string {
-  const name =
-    test
-      .split(' › ')
-      .at(-1)
-      ?.replace(/ \(\d+\)$/, '') ?? test;
-  return `/${name.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}$/`;
-}
