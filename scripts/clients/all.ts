@@ -14,6 +14,7 @@ import { phpAmqplib } from './suites/php-amqplib.ts';
 import { pika } from './suites/pika.ts';
 import { pyAmqp } from './suites/py-amqp.ts';
 import { rabbitmqClient } from './suites/rabbitmq-client.ts';
+import { springAmqp } from './suites/spring-amqp.ts';
 
 export const CLIENTS: Client[] = [
   amqplib,
@@ -28,6 +29,7 @@ export const CLIENTS: Client[] = [
   bunny,
   phpAmqplib,
   amqpClientJava,
+  springAmqp,
   lapin,
   amqprs,
   highVolume,

@@ -23,8 +23,7 @@ export async function pytest(
   env: Record<string, string> = {},
 ): Promise<Results> {
   const report = join(broker.scratch, 'report.xml');
-  const functions = only?.map((test) => /› (\w+)/.exec(test)?.[1] ?? test);
-  const wanted = functions ? ['-k', [...new Set(functions)].join(' or ')] : [];
+  const wanted = only ? ['-k', [...new Set(only.map(chosen))].join(' or ')] : [];
   await suite(
     broker,
     python(folder),
@@ -33,4 +32,12 @@ export async function pytest(
   );
   if (!existsSync(report)) return {};
   return readJunit(report);
+}
+
+/** pytest's expression for a test: its function, and its class where it has one. */
+function chosen(test: string): string {
+  const [group, name = ''] = test.split(' › ');
+  const last = group.split('.').at(-1) ?? '';
+  const inner = /^\w+/.exec(name)?.[0] ?? name;
+  return /^[A-Z]/.test(last) ? `(${last} and ${inner})` : inner;
 }

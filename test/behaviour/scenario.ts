@@ -43,7 +43,8 @@ export function scenario(client: string, command: (broker: Broker) => [string, s
         }
         expect(await end(child), said).toBe(0);
         expect(lines).toEqual([...DONE, restarts].map((name) => ({ test: name, outcome: 'passed' })));
-      });
+        // a dozen tests and a restart, where others are at work too
+      }, 600_000);
     },
     { ownBroker: true },
   );

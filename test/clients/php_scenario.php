@@ -42,7 +42,7 @@ function same($expected, $got): void
 
 function own(AMQPChannel $ch, array $arguments = []): string
 {
-    [$queue] = $ch->queue_declare('', false, false, true, true, false, new AMQPTable($arguments));
+    [$queue] = $ch->queue_declare('', false, false, true, false, false, new AMQPTable($arguments));
     return $queue;
 }
 
@@ -53,7 +53,7 @@ function publish(AMQPChannel $ch, string $queue, string $body, array $properties
 
 function got(AMQPChannel $ch, string $queue, bool $noAck = true): AMQPMessage
 {
-    $deadline = microtime(true) + 40;
+    $deadline = microtime(true) + 200;
     while (($message = $ch->basic_get($queue, $noAck)) === null) {
         if (microtime(true) > $deadline) {
             throw new Exception('waited in vain for a message');
@@ -74,7 +74,7 @@ test('declares, binds, unbinds, purges and deletes', function (AMQPChannel $ch) 
     $queue = own($ch);
     $ch->queue_bind($queue, 'php-topic', 'a.#');
     $ch->basic_publish(new AMQPMessage('1'), 'php-topic', 'a.b');
-    $ch->wait_for_pending_acks(40);
+    $ch->wait_for_pending_acks(200);
     same(1, $ch->queue_purge($queue));
     $ch->queue_unbind($queue, 'php-topic', 'a.#');
     same(0, $ch->queue_delete($queue));
@@ -103,7 +103,7 @@ test('is told of confirms, many at a time', function (AMQPChannel $ch) {
     for ($i = 0; $i < 500; $i++) {
         publish($ch, $queue, (string) $i);
     }
-    $ch->wait_for_pending_acks(40);
+    $ch->wait_for_pending_acks(200);
     same(500, $acked);
     same(500, ready($ch, $queue));
 });
@@ -118,7 +118,7 @@ test('is told of nacks', function (AMQPChannel $ch) {
     for ($i = 0; $i < 5; $i++) {
         publish($ch, $queue, 'x');
     }
-    $ch->wait_for_pending_acks(40);
+    $ch->wait_for_pending_acks(200);
     same(4, $nacked);
 });
 
@@ -133,7 +133,7 @@ test('gets mandatory messages back, and their confirms after them', function (AM
     $ch->confirm_select();
     for ($i = 0; $i < 3; $i++) {
         publish($ch, 'nobody', "$i", ['message_id' => "m$i"], true);
-        $ch->wait_for_pending_acks_returns(40);
+        $ch->wait_for_pending_acks_returns(200);
     }
     same([[312, 'm0', '0'], 'ack', [312, 'm1', '1'], 'ack', [312, 'm2', '2'], 'ack'], $told);
 });
@@ -150,7 +150,7 @@ test('consumes with a prefetch, and settles in every way', function (AMQPChannel
     });
     $have = function (int $count) use (&$got, $ch) {
         while (count($got) < $count) {
-            $ch->wait(null, false, 40);
+            $ch->wait(null, false, 200);
         }
     };
     $have(4);
@@ -204,8 +204,8 @@ test('asks over direct reply-to', function (AMQPChannel $ch, AMQPStreamConnectio
     });
     for ($i = 0; $i < 10; $i++) {
         publish($ch, $questions, "abc$i", ['reply_to' => 'amq.rabbitmq.reply-to', 'correlation_id' => "q$i"]);
-        $server->wait(null, false, 40);
-        $ch->wait(null, false, 40);
+        $server->wait(null, false, 200);
+        $ch->wait(null, false, 200);
         same(strrev("abc$i"), $answers["q$i"] ?? null);
     }
 });
@@ -258,7 +258,7 @@ test('goes on after a restart of the broker', function (AMQPChannel $ch, AMQPStr
     $ch->confirm_select();
     $ch->queue_declare('php-stays', false, true, false, false);
     publish($ch, 'php-stays', 'before', ['delivery_mode' => 2]);
-    $ch->wait_for_pending_acks(40);
+    $ch->wait_for_pending_acks(200);
     echo json_encode(['ask' => 'restart']), "\n";
     fgets(STDIN);
     try {
