@@ -1,13 +1,24 @@
 // Makes sure the programs that tests and demo need are installed.
 //
 //   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [ruby] [bunny] [php] [php-amqplib]
-//                              [amqp-tools] [openssl] [systemd] [chromium] [kubernetes-tools] [debootstrap]
+//                              [amqp-tools] [openssl] [systemd] [chromium] [kubernetes-tools] [faketime] [iproute2]
+//                              [debootstrap] [haproxy]
 //
-// Without names: all that `npm test` needs, which is all but the last. On Debian (or a relative) as root, what is missing is installed with
+// Without names: all that `npm test` needs, which is all but the last four. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
 // Plain JavaScript, so that any Node can say what is missing before anything else works.
 import { spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fetchKubernetesTools, kubernetesTools } from './kubernetes-tools.mjs';
@@ -28,6 +39,12 @@ export function pikaPython() {
 /** Whether a program finds what it is told to load. */
 function finds(program, args) {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** Full path of the library that shifts a program's clocks, or undefined. */
+export function faketimeLibrary() {
+  const folders = existsSync('/usr/lib') ? readdirSync('/usr/lib') : [];
+  return folders.map((folder) => `/usr/lib/${folder}/faketime/libfaketimeMT.so.1`).find((path) => existsSync(path));
 }
 
 /** Full path of a command on PATH, or undefined. */
@@ -61,12 +78,19 @@ const PROGRAMS = {
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },
   // what it takes to unpack them
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
+  // for proof:faults
+  faketime: { package: 'faketime', found: faketimeLibrary },
+  iproute2: { package: 'iproute2', found: () => commandPath('ip') && commandPath('tc') },
   // for rabbitmq4.mjs
   debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
+  // for bench/run.ts, where it may be missing
+  haproxy: { package: 'haproxy', found: () => commandPath('haproxy') },
 };
 
 /** What `npm test` needs. */
-const FOR_TESTS = Object.keys(PROGRAMS).filter((name) => name !== 'debootstrap');
+const FOR_TESTS = Object.keys(PROGRAMS).filter(
+  (name) => !['debootstrap', 'faketime', 'iproute2', 'haproxy'].includes(name),
+);
 
 /**
  * Installs what is missing of the named programs.

@@ -1,3 +1,5 @@
+import { BUSY, turnLoads } from '../lockstep/loads.ts';
+import { turnRatios } from '../lockstep/report.ts';
 import { figures } from './report.ts';
 import { type Figure, type Results, ratios, type Sample, spread, valuesOf } from './samples.ts';
 
@@ -68,7 +70,35 @@ const tracing = [
 
 /** A line for every goal there are figures for. */
 export function judge(results: Results): string[] {
-  return [...judgeRatios(results), ...judgeTracing(results), ...judgeGrowth(results), ...judgeAbsolute(results)];
+  return [
+    ...judgeRatios(results),
+    ...judgeTurns(results),
+    ...judgeTracing(results),
+    ...judgeGrowth(results),
+    ...judgeAbsolute(results),
+  ];
+}
+
+/** In lock-step, where a turn has as many messages as a read brings on a busy connection. */
+function judgeTurns({ turns }: Results): string[] {
+  const [auto, together, , differing] = turnLoads.map(({ name }) => name);
+  const of = (load: string) => turns.filter((sample) => sample.load === load);
+  const lines = [
+    { load: auto, atMost: 1.3 },
+    { load: together, atMost: 1.35 },
+  ].flatMap(({ load, atMost }) => {
+    const all = turnRatios(of(load), 'tracehare', 'haproxy');
+    const what = `lock-step, k = ${BUSY}, ${load}: CPU of tracehare`;
+    return all.length === 0 ? [] : [verdict(all, { atMost }, what, 'that of haproxy')];
+  });
+  const ours = turns.filter(({ path }) => path === 'tracehare');
+  const renamed = ours.map((sample) => ({ ...sample, path: sample.load, load: '' }));
+  const all = turnRatios(renamed, differing, auto);
+  if (all.length > 0) {
+    const what = `lock-step, k = ${BUSY}: CPU of messages that differ`;
+    lines.push(verdict(all, { atMost: 1.3 }, what, 'that of messages that do not'));
+  }
+  return lines;
 }
 
 function judgeRatios({ samples }: Results): string[] {
