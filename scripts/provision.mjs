@@ -1,7 +1,7 @@
 // Makes sure the programs that tests and demo need are installed.
 //
-//   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [openssl] [systemd] [chromium]
-//                              [kubernetes-tools] [debootstrap]
+//   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [jdk] [java-client] [openssl]
+//                              [systemd] [chromium] [kubernetes-tools] [debootstrap]
 //
 // Without names: all that `npm test` needs, which is all but the last. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
@@ -27,6 +27,12 @@ export function pikaPython() {
   );
 }
 
+/** Class path of RabbitMQ's Java client with what it needs, or undefined. */
+export function javaClassPath() {
+  const archives = ['amqp-client', 'slf4j-api', 'slf4j-nop'].map((name) => `/usr/share/java/${name}.jar`);
+  return archives.every((each) => existsSync(each)) ? archives.join(delimiter) : undefined;
+}
+
 /** Full path of a command on PATH, or undefined. */
 export function commandPath(name) {
   const folder = [...pathFolders(), '/usr/sbin', '/sbin'].find((each) => isExecutable(join(each, name)));
@@ -42,6 +48,9 @@ const PROGRAMS = {
   },
   pika: { package: 'python3-pika', found: pikaPython },
   'amqp-tools': { package: 'amqp-tools', found: () => commandPath('amqp-publish') },
+  // its compiler too: the tests' apps are run from their source
+  jdk: { package: 'default-jdk-headless', found: () => commandPath('java') && commandPath('javac') },
+  'java-client': { package: 'librabbitmq-client-java', found: javaClassPath },
   openssl: { package: 'openssl', found: () => commandPath('openssl') },
   chromium: { package: 'chromium', found: () => commandPath('chromium') },
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run as runProgram } from '../../testing/processes.ts';
 import type { Tracehare } from '../../testing/tracehare.ts';
 import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
 import { Site } from './apps.ts';
+import { javaApp } from './java.ts';
 
 // event_handler_seconds and event_prefetch_wait_seconds beside what the app measures itself.
 
@@ -150,6 +152,35 @@ describe('with one worker, handler and prefetch wait are what the app measures',
     expect(count).toBeGreaterThan(20);
     expectClose(worked, mean(seen.map(({ worked }) => worked)), way, 'handler');
   }, 120_000);
+});
+
+/** The same of an app in Java, whose library hands one message after the other to it: milliseconds that each took. */
+async function runJava(queue: string, prefetch: number, messages: number): Promise<number[]> {
+  const outgoing = await site.channel(vhost.port);
+  await outgoing.assertQueue(queue);
+  for (let i = 0; i < messages; i++) outgoing.sendToQueue(queue, Buffer.from(String(10 + (i % 5) * 10)));
+  const { code, stdout, stderr } = await runProgram(
+    ...javaApp('TakesTime', vhost.url(sidecar.port), queue, `${prefetch}`, `${messages}`),
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  await until(async () => (await told(queue)).processed === messages, 'all are settled');
+  return String(stdout).trim().split('\n').map(Number);
+}
+
+describe('in an app in Java, the handler takes what the app measures', () => {
+  test.each([1, 10, 100])(
+    'at a prefetch of %i',
+    async (prefetch) => {
+      const queue = `java-${prefetch}`;
+      const running = runJava(queue, prefetch, 260);
+      const way = await timeOfWay(running);
+      const seen = await running;
+      const { count, worked } = await told(queue);
+      expect(count).toBeGreaterThanOrEqual(prefetch === 1 ? 260 : 60);
+      expectClose(worked, mean(seen.slice(-count)), way, 'handler');
+    },
+    120_000,
+  );
 });
 
 describe('with several workers, what is told of a handler is true, and the rest is not told', () => {
