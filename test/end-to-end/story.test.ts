@@ -87,4 +87,4 @@ test('an order of amqplib, its payment by pika and its receipt by Java are one t
   }
 });
 
-const traceIdOf = (headers: { traceparent?: string } = {}) => headers.traceparent?.split('-')[1];
+const traceIdOf = (headers: ConsumeMessage['properties']['headers']) => headers?.traceparent.split('-')[1];

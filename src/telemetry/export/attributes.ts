@@ -135,7 +135,7 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
     to.flag(KEY.confirmed, event.confirmed);
     if (event.cause !== '') to.text(KEY.cause, event.cause);
   } else {
-    to.number(KEY.deliveryTag, event.deliveryTag);
+    if (event.deliveryTag > 0) to.number(KEY.deliveryTag, event.deliveryTag);
     to.text(KEY.settlement, event.settlement);
     to.flag(KEY.redelivered, event.redelivered);
     to.number(KEY.attempt, event.attempt);
