@@ -119,7 +119,14 @@ export class RecordEncoder {
     this.#number(more.attempt);
     this.#number(more.firstPublished);
     this.#number(more.queuedAt);
-    const { delayPlanned, delayActual, headers } = more;
+    const { isContinued, earlier, delayPlanned, delayActual, headers } = more;
+    this.#view.setUint8(this.#at++, earlier.length * 2 + Number(isContinued));
+    for (const { attempt, startedAt, endedAt, settlement } of earlier) {
+      this.#number(attempt);
+      this.#number(startedAt);
+      this.#number(endedAt);
+      this.#number(SETTLEMENTS.indexOf(settlement));
+    }
     const hasDelay = !Number.isNaN(delayPlanned);
     this.#view.setUint8(this.#at++, headers.length * 2 + Number(hasDelay));
     if (hasDelay) {
@@ -241,14 +248,28 @@ export class RecordDecoder {
       firstPublished: this.#number(),
       queuedAt: this.#number(),
     };
+    const rounds = this.#view.getUint8(this.#at++);
+    const earlier = this.#earlier(rounds >> 1);
     const rest = this.#view.getUint8(this.#at++);
     const hasDelay = (rest & 1) !== 0;
     return {
       ...more,
+      isContinued: (rounds & 1) !== 0,
+      earlier,
       delayPlanned: hasDelay ? this.#number() : Number.NaN,
       delayActual: hasDelay ? this.#number() : Number.NaN,
       headers: this.#headers(rest >> 1),
     };
+  }
+
+  #earlier(count: number): More['earlier'] {
+    if (count === 0) return NOTHING_MORE.earlier;
+    return Array.from({ length: count }, () => ({
+      attempt: this.#number(),
+      startedAt: this.#number(),
+      endedAt: this.#number(),
+      settlement: SETTLEMENTS[this.#number()] as DeliveryEnded['settlement'],
+    }));
   }
 
   #headers(count: number): More['headers'] {

@@ -47,7 +47,7 @@ interface Open {
 
 /** Not compared of a delivery.ended event. The rounds of a message are those of the broker's, and the model has none. */
 type Left = 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault' | 'headers' | 'baggage';
-type Rounds = 'attempt' | 'firstPublished' | 'queuedAt' | 'delayPlanned' | 'delayActual';
+type Rounds = 'attempt' | 'isContinued' | 'firstPublished' | 'queuedAt' | 'delayPlanned' | 'delayActual';
 
 export type Told = Omit<DeliveryEnded, Left | Rounds> & {
   /** ms since the start */

@@ -37,16 +37,16 @@ export class DeliveryTeller {
     this.#hasTags = hasTags;
   }
 
-  /** They ended at `now`, and nothing is wrong with that. */
-  ended(stretch: Deliveries, ending: Ending, now: number): void {
-    const { detail } = stretch;
+  /** They ended at `now`, and nothing is wrong with that. Returns how many were told of: the first of them. */
+  ended(stretch: Deliveries, ending: Ending, now: number): number {
+    const { detail, count } = stretch;
     if (detail !== undefined) {
       this.#ended(stretch, ending, now);
-      for (let i = 0; i < stretch.count; i++) this.#tell(stretch, i, detail);
-      return;
+      for (let i = 0; i < count; i++) this.#tell(stretch, i, detail);
+      return count;
     }
     this.#passages.unremarkable(stretch, now, ending, UNTOLD);
-    this.#keep(stretch, ending, now);
+    return this.#keep(stretch, ending, now);
   }
 
   /** Something went wrong with each of them: sampled or not, they are told of; `also` is called for each. */
@@ -59,17 +59,18 @@ export class DeliveryTeller {
     }
   }
 
-  /** Unsampled messages that were slow, or came again and again, are told of all the same. */
-  #keep(stretch: Deliveries, ending: Ending, now: number): void {
+  /** Unsampled messages that were slow, or came again and again, are told of all the same, and to their end. */
+  #keep(stretch: Deliveries, ending: Ending, now: number): number {
     const { route, remembered, latency, time, passageBits, marks, count } = stretch;
-    const isAgain = remembered !== undefined && remembered.attempt > MOST_ATTEMPTS;
+    const isAgain = remembered !== undefined && (remembered.attempt > MOST_ATTEMPTS || remembered.isTold);
     const isSlow = isOver(latency + (now - time) / 1000, route, this.#plane.options.slowAfter);
-    if (!(isSlow || isAgain) || (passageBits & TRACED) === 0 || (marks & STREAM_READ) !== 0) return;
+    if (!(isSlow || isAgain) || (passageBits & TRACED) === 0 || (marks & STREAM_READ) !== 0) return 0;
     const kept = this.#plane.keeping.take(count, now);
-    if (kept === 0) return;
+    if (kept === 0) return 0;
     const detail = untold(remembered);
     this.#ended(stretch, ending, now);
     for (let i = 0; i < kept; i++) this.#tell(stretch, i, detail);
+    return kept;
   }
 
   #ended(stretch: Deliveries, ending: Ending, now: number): void {

@@ -389,10 +389,10 @@ export class DeliveryTracker {
     const isStreamRead = (stretch.marks & STREAM_READ) !== 0;
     if (!isStreamRead) {
       stretch.route.tally.requeued(reason, stretch.count);
-      this.#correlation.roundEnded(this.held, stretch, this.#now);
     }
     const outcome = isStreamRead ? 'unknown' : 'requeued';
-    this.#teller.ended(stretch, { settlement: reason, outcome, reason, bits: 0 }, this.#now);
+    const told = this.#teller.ended(stretch, { settlement: reason, outcome, reason, bits: 0 }, this.#now);
+    if (!isStreamRead) this.#correlation.roundEnded(this.held, stretch, this.#now, told, reason);
   }
 
   #countsDelivery(reason: RequeueReason): boolean {
@@ -436,7 +436,7 @@ export class DeliveryTracker {
     const seconds = (this.#now - stretch.time) / 1000;
     const lost = !this.#goesOn(stretch);
     // whether its queue dead-letters it is not always known before it comes again
-    if ((stretch.marks & STREAM_READ) === 0) this.#correlation.roundEnded(this.held, stretch, this.#now);
+    if ((stretch.marks & STREAM_READ) === 0) this.#correlation.roundEnded(this.held, stretch, this.#now, stretch.count);
     const ending = { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 } as const;
     this.#teller.failed(stretch, ending, this.#now, () => {
       tally.failed(reason, seconds, lost);

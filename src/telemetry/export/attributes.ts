@@ -159,9 +159,9 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
 }
 
 /** Why an unsampled delivery is exported. */
-function keptFor({ outcome, attempt }: DeliveryEnded): 'failed' | 'repeated' | 'slow' {
+function keptFor({ outcome, attempt, isContinued }: DeliveryEnded): 'failed' | 'repeated' | 'slow' {
   if (outcome === 'failed') return 'failed';
-  return attempt > 2 ? 'repeated' : 'slow';
+  return attempt > 2 || isContinued ? 'repeated' : 'slow';
 }
 
 /** Each member as an attribute of its own, without the properties that it may have. */
