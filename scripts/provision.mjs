@@ -1,13 +1,23 @@
 // Makes sure the programs that tests and demo need are installed.
 //
 //   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [jdk] [java-client] [openssl]
-//                              [systemd] [chromium] [kubernetes-tools] [debootstrap]
+//                              [systemd] [chromium] [kubernetes-tools] [faketime] [iproute2] [debootstrap]
 //
-// Without names: all that `npm test` needs, which is all but the last. On Debian (or a relative) as root, what is missing is installed with
+// Without names: all that `npm test` needs, which is all but the last three. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
 // Plain JavaScript, so that any Node can say what is missing before anything else works.
 import { spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fetchKubernetesTools, kubernetesTools } from './kubernetes-tools.mjs';
@@ -33,6 +43,12 @@ export function javaClassPath() {
   return archives.every((each) => existsSync(each)) ? archives.join(delimiter) : undefined;
 }
 
+/** Full path of the library that shifts a program's clocks, or undefined. */
+export function faketimeLibrary() {
+  const folders = existsSync('/usr/lib') ? readdirSync('/usr/lib') : [];
+  return folders.map((folder) => `/usr/lib/${folder}/faketime/libfaketimeMT.so.1`).find((path) => existsSync(path));
+}
+
 /** Full path of a command on PATH, or undefined. */
 export function commandPath(name) {
   const folder = [...pathFolders(), '/usr/sbin', '/sbin'].find((each) => isExecutable(join(each, name)));
@@ -56,12 +72,15 @@ const PROGRAMS = {
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },
   // what it takes to unpack them
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
+  // for proof:faults
+  faketime: { package: 'faketime', found: faketimeLibrary },
+  iproute2: { package: 'iproute2', found: () => commandPath('ip') && commandPath('tc') },
   // for rabbitmq4.mjs
   debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
 };
 
 /** What `npm test` needs. */
-const FOR_TESTS = Object.keys(PROGRAMS).filter((name) => name !== 'debootstrap');
+const FOR_TESTS = Object.keys(PROGRAMS).filter((name) => !['debootstrap', 'faketime', 'iproute2'].includes(name));
 
 /**
  * Installs what is missing of the named programs.

@@ -10,6 +10,9 @@ import { freePorts } from './ports.ts';
 import { end, ended, signal, start } from './processes.ts';
 import { until } from './wait.ts';
 
+/** what a start may take; the hook in which most brokers start has a little longer */
+const START_MS = 150_000;
+
 export interface RabbitMQOptions {
   /** lines for rabbitmq.conf, e.g. `channel_max = 16` */
   config?: string[];
@@ -109,7 +112,7 @@ export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<Rabb
     await until(
       () => ended(broker) || log().includes('Starting broker... completed'),
       () => `RabbitMQ is up:\n${log()}`,
-      60_000,
+      START_MS,
     );
     if (ended(broker)) throw new Error(`RabbitMQ did not start:\n${log()}`);
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -126,22 +127,18 @@ function expectClose(figure: number, truth: number, way: number, what: string): 
 }
 
 describe('with one worker, handler and prefetch wait are what the app measures', () => {
-  test.each([1, 2, 10, 100])(
-    'at a prefetch of %i',
-    async (prefetch) => {
-      const queue = `one-${prefetch}`;
-      const running = run({ queue, prefetch, messages: 260, workers: 1, takes: (i) => 10 + (i % 5) * 10 });
-      const way = await timeOfWay(running);
-      const seen = await running;
-      const { count, worked, waited } = await told(queue);
-      // the first ones only show that there is one worker
-      expect(count).toBeGreaterThanOrEqual(prefetch === 1 ? 260 : 60);
-      const known = seen.slice(-count);
-      expectClose(worked, mean(known.map(({ worked }) => worked)), way, 'handler');
-      expectClose(waited, mean(known.map(({ waited }) => waited)), way, 'prefetch wait');
-    },
-    120_000,
-  );
+  test.each([1, 2, 10, 100])('at a prefetch of %i', async (prefetch) => {
+    const queue = `one-${prefetch}`;
+    const running = run({ queue, prefetch, messages: 260, workers: 1, takes: (i) => 10 + (i % 5) * 10 });
+    const way = await timeOfWay(running);
+    const seen = await running;
+    const { count, worked, waited } = await told(queue);
+    // the first ones only show that there is one worker
+    expect(count).toBeGreaterThanOrEqual(prefetch === 1 ? 260 : 60);
+    const known = seen.slice(-count);
+    expectClose(worked, mean(known.map(({ worked }) => worked)), way, 'handler');
+    expectClose(waited, mean(known.map(({ waited }) => waited)), way, 'prefetch wait');
+  });
 
   test('and where messages come now and then', async () => {
     const queue = 'one-now-and-then';
@@ -151,36 +148,50 @@ describe('with one worker, handler and prefetch wait are what the app measures',
     const { count, worked } = await told(queue);
     expect(count).toBeGreaterThan(20);
     expectClose(worked, mean(seen.map(({ worked }) => worked)), way, 'handler');
-  }, 120_000);
+  });
 });
 
 /** The same of an app in Java, whose library hands one message after the other to it: milliseconds that each took. */
-async function runJava(queue: string, prefetch: number, messages: number): Promise<number[]> {
+async function runJava(queue: string, prefetch: number): Promise<number[]> {
   const outgoing = await site.channel(vhost.port);
   await outgoing.assertQueue(queue);
-  for (let i = 0; i < messages; i++) outgoing.sendToQueue(queue, Buffer.from(String(10 + (i % 5) * 10)));
+  for (let i = 0; i < JAVA_MESSAGES; i++) outgoing.sendToQueue(queue, Buffer.from(String(10 + (i % 5) * 10)));
   const { code, stdout, stderr } = await runProgram(
-    ...javaApp('TakesTime', vhost.url(sidecar.port), queue, `${prefetch}`, `${messages}`),
+    ...javaApp('TakesTime', vhost.url(sidecar.port), queue, `${prefetch}`, `${JAVA_MESSAGES}`),
   );
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  await until(async () => (await told(queue)).processed === messages, 'all are settled');
+  await until(async () => (await told(queue)).processed === JAVA_MESSAGES, 'all are settled');
   return String(stdout).trim().split('\n').map(Number);
 }
 
+const JAVA_MESSAGES = 260;
+
 describe('in an app in Java, the handler takes what the app measures', () => {
-  test.each([1, 10, 100])(
-    'at a prefetch of %i',
-    async (prefetch) => {
-      const queue = `java-${prefetch}`;
-      const running = runJava(queue, prefetch, 260);
-      const way = await timeOfWay(running);
-      const seen = await running;
-      const { count, worked } = await told(queue);
-      expect(count).toBeGreaterThanOrEqual(prefetch === 1 ? 260 : 60);
-      expectClose(worked, mean(seen.slice(-count)), way, 'handler');
-    },
-    120_000,
-  );
+  test('at a prefetch of 1', async () => {
+    const running = runJava('java-1', 1);
+    const way = await timeOfWay(running);
+    const seen = await running;
+    const { count, worked } = await told('java-1');
+    expect(count).toBe(JAVA_MESSAGES);
+    expectClose(worked, mean(seen), way, 'handler');
+  });
+
+  test.each([10, 100])('at a prefetch of %i', async (prefetch) => {
+    // on a machine that is busy enough one worker does not look like one: then nothing is told, and it is tried again
+    await until(
+      async () => {
+        const queue = `java-${prefetch}-${randomUUID()}`;
+        const running = runJava(queue, prefetch);
+        const way = await timeOfWay(running);
+        const seen = await running;
+        const { count, worked } = await told(queue);
+        if (count > 0) expectClose(worked, mean(seen.slice(-count)), way, 'handler');
+        return count >= 60;
+      },
+      'the app is seen to have one worker',
+      100_000,
+    );
+  });
 });
 
 describe('with several workers, what is told of a handler is true, and the rest is not told', () => {
@@ -190,17 +201,13 @@ describe('with several workers, what is told of a handler is true, and the rest 
     ['that all take the same time, of a large prefetch', { prefetch: 100, takes: () => 50 }],
     ['that all take the same time, as messages come', { prefetch: 100, takes: () => 50, every: 10 }],
   ];
-  test.each(cases)(
-    '%s',
-    async (name, app) => {
-      const queue = `several ${name}`;
-      await run({ queue, messages: 400, workers: 100, ...app });
-      const { count, worked, waited } = await told(queue);
-      if (count === 0) return;
-      // some may well be known: those that came while nothing else was open
-      expect(worked).toBeGreaterThan(18);
-      expect(waited).toBe(0);
-    },
-    120_000,
-  );
+  test.each(cases)('%s', async (name, app) => {
+    const queue = `several ${name}`;
+    await run({ queue, messages: 400, workers: 100, ...app });
+    const { count, worked, waited } = await told(queue);
+    if (count === 0) return;
+    // some may well be known: those that came while nothing else was open
+    expect(worked).toBeGreaterThan(18);
+    expect(waited).toBe(0);
+  });
 });
