@@ -1,9 +1,6 @@
 export function rabbitmqFolder(): string | undefined;
 export function pikaPython(): string | undefined;
-<<<<<<< HEAD
 export function javaClassPath(): string | undefined;
-=======
 export function faketimeLibrary(): string | undefined;
->>>>>>> main
 export function commandPath(name: string): string | undefined;
 export function provision(names?: string[]): void;

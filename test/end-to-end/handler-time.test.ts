@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -177,20 +176,18 @@ describe('in an app in Java, the handler takes what the app measures', () => {
   });
 
   test.each([10, 100])('at a prefetch of %i', async (prefetch) => {
-    // on a machine that is busy enough one worker does not look like one: then nothing is told, and it is tried again
-    await until(
-      async () => {
-        const queue = `java-${prefetch}-${randomUUID()}`;
-        const running = runJava(queue, prefetch);
-        const way = await timeOfWay(running);
-        const seen = await running;
-        const { count, worked } = await told(queue);
-        if (count > 0) expectClose(worked, mean(seen.slice(-count)), way, 'handler');
-        return count >= 60;
-      },
-      'the app is seen to have one worker',
-      100_000,
-    );
+    // on a machine that is busy enough one worker does not look like one: little is told then, and it is tried again
+    let known = 0;
+    for (let tries = 0; known < 60 && tries < 4; tries++) {
+      const queue = `java-${prefetch}-${tries}`;
+      const running = runJava(queue, prefetch);
+      const way = await timeOfWay(running);
+      const seen = await running;
+      const { count, worked } = await told(queue);
+      if (count > 0) expectClose(worked, mean(seen.slice(-count)), way, 'handler');
+      known = count;
+    }
+    expect(known).toBeGreaterThanOrEqual(60);
   });
 });
 
