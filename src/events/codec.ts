@@ -47,7 +47,10 @@ const HAS_REASON = 1;
 const HAS_MORE = 2;
 const IS_WATCHED = 4;
 
-/** Writes names and passages field by field, passages with each field in its place. All other events are JSON. */
+/**
+ * Writes names and passages field by field, passages with each field in its place. All other events are JSON.
+ * One file because what writes a record and what reads it have to agree on each of its bytes.
+ */
 export class RecordEncoder {
   readonly #bytes: Buffer;
   readonly #view: DataView;

@@ -30,6 +30,7 @@ const DELIVERY_COUNT = Buffer.from('x-delivery-count');
 /**
  * Reads what the content header of the delivery at hand says, and adds the message to its run. It works on the plane's
  * header, which was just read for it, and on one message after the other: never on two at a time.
+ * One file because all it finds in a header is kept in its own fields until the message joins its run.
  */
 export class DeliveryReading {
   readonly #plane: Plane;
