@@ -69,7 +69,8 @@ async function rounds(
   { rounds, sizes = SIZES, milliseconds, progress }: MeasureOptions,
 ): Promise<TurnSample[]> {
   const samples: TurnSample[] = [];
-  for (let round = 0; round < rounds; round++) {
+  // the first one is thrown away: turns of each size are compiled for, too
+  for (let round = -1; round < rounds; round++) {
     for (const size of sizes) {
       // back and forth, so that what drifts weighs on all alike
       for (const [each, link] of round % 2 === 0 ? links : [...links].toReversed()) {
@@ -77,6 +78,7 @@ async function rounds(
         const before = cpuTime(pid);
         const turns = await named(each, load, link.turns(size, milliseconds));
         const cpu = (cpuTime(pid) - before) / turns;
+        if (round < 0) continue;
         const sample = { load: load.name, path: each.path.name, round, size, turns, cpu };
         samples.push(sample);
         progress?.(sample);
