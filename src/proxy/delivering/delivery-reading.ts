@@ -1,6 +1,5 @@
 import type { ContentHeader } from '../../amqp/content.ts';
-import { readU64, viewU64 } from '../../amqp/fields.ts';
-import { valueText } from '../../amqp/value-text.ts';
+import { viewU64 } from '../../amqp/fields.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS, type Remembered } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
@@ -9,23 +8,16 @@ import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, TRACEPARENT, TRACESTATE, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
+import { delayOf, deliveryCount } from './broker-headers.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
 import { isOver } from './slow-message.ts';
+import { isAhead, isBelievable } from './stamp-age.ts';
 
-/**
- * Anybody who publishes past a Tracehare can write any stamp, and one from 1970 would ruin the sum of a histogram
- * for good. Messages do wait in queues for days, and hosts without NTP are off by minutes; nothing real is
- * further away than this.
- */
-const OLDEST_STAMP_S = 30 * 24 * 3600;
-const MOST_SKEW_S = 3600;
 /** What is remembered of the first delivery of a message, but for its names. */
 const FIRST = { attempt: 1, firstPublished: 0, queuedAt: 0, isTold: false, earlier: [] };
 /** Messages that have no other observed headers differ in nothing that `read` looks at but their stamps and contexts. */
 const USUAL = (1 << TRACEPARENT) | (1 << TRACESTATE) | (1 << SENT);
-/** How often a quorum queue has delivered the message before; not there the first time. */
-const DELIVERY_COUNT = Buffer.from('x-delivery-count');
 
 /**
  * Reads what the content header of the delivery at hand says, and adds the message to its run. It works on the plane's
@@ -230,10 +222,8 @@ export class DeliveryReading {
 
   /** How often a quorum queue has delivered the message before, as it says; and what a requeue will mean to that. */
   #deliveriesBefore(vhost: string, queue: string, header: ContentHeader): number {
-    const at = header.find(DELIVERY_COUNT);
-    // l, a 64-bit integer
-    if (at < 0 || header.buf[at] !== 0x6c) return 0;
-    const count = readU64(header.buf, at + 1);
+    const count = deliveryCount(header);
+    if (count < 0) return 0;
     const limit = this.#plane.facts.deliveryLimit(vhost, queue);
     if (limit !== undefined) this.#marks |= count >= limit ? AT_LIMIT : 0;
     else if (count >= this.defaultDeliveryLimit) this.#marks |= AT_DEFAULT_LIMIT;
@@ -248,8 +238,8 @@ export class DeliveryReading {
   /** Whether its stamp can be believed. A latency tells of most. */
   #isPlausible(): boolean {
     if (!Number.isNaN(this.#latency)) return true;
-    const seconds = this.#age();
-    return seconds >= -MOST_SKEW_S && seconds <= OLDEST_STAMP_S;
+    const age = this.#age();
+    return isBelievable(age) || isAhead(age);
   }
 
   /** How long it took, as its stamp says; one that can't be believed is counted. */
@@ -260,7 +250,7 @@ export class DeliveryReading {
       return;
     }
     const { traffic } = this.#plane.observer;
-    if (seconds < 0 && seconds >= -MOST_SKEW_S) traffic.negativeLatency(-seconds, this.#now);
+    if (isAhead(seconds)) traffic.negativeLatency(-seconds, this.#now);
     else if (Number.isNaN(seconds)) traffic.implausibleStamp('unreadable');
     else traffic.implausibleStamp(seconds < 0 ? 'future' : 'past');
   }
@@ -312,11 +302,6 @@ export class DeliveryReading {
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };
   }
 }
-
-const isBelievable = (age: number): boolean => age >= 0 && age <= OLDEST_STAMP_S;
-
-/** What the plugin for delayed messages was asked for, ms; of version 4 on it gives that back as a negative number. */
-const delayOf = (header: ContentHeader): number => Number(valueText(header.buf, header.value(X_DELAY)));
 
 /**
  * The delay that was asked for, if one was. A negative number from an app, who may have got it with another message, delays
