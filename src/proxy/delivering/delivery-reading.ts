@@ -8,18 +8,21 @@ import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, TRACEPARENT, TRACESTATE, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
-import { delayOf, deliveryCount } from './broker-headers.ts';
+import { delayOf, deliveryCount, plannedDelay } from './broker-headers.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
 import { isOver } from './slow-message.ts';
 import { isAhead, isBelievable } from './stamp-age.ts';
 
+/** What is remembered of the first delivery of a message, but for its names. */
+const FIRST = { attempt: 1, firstPublished: 0, queuedAt: 0, isTold: false, earlier: [] };
 /** Messages that have no other observed headers differ in nothing that `read` looks at but their stamps and contexts. */
 const USUAL = (1 << TRACEPARENT) | (1 << TRACESTATE) | (1 << SENT);
 
 /**
  * Reads what the content header of the delivery at hand says, and adds the message to its run. It works on the plane's
  * header, which was just read for it, and on one message after the other: never on two at a time.
+ * One file because all it finds in a header is kept in its own fields until the message joins its run.
  */
 export class DeliveryReading {
   readonly #plane: Plane;
@@ -105,7 +108,7 @@ export class DeliveryReading {
     if (this.#detail !== undefined || this.#remembered !== undefined) return;
     if (header.isCorrelated && this.#correlation.causes.comparesNames) {
       const [correlationId, messageId] = [header.property('correlationId'), header.property('messageId')];
-      this.#remembered = { correlationId, messageId, attempt: 1, firstPublished: 0, queuedAt: 0 };
+      this.#remembered = { ...FIRST, correlationId, messageId };
     }
   }
 
@@ -151,7 +154,7 @@ export class DeliveryReading {
   #isAgain(run: DeliveryRun, deliveries: number, redelivered: boolean): void {
     const firstPublished = isBelievable(this.#age()) ? this.#sent : 0;
     const told = 1 + this.#refused + deliveries;
-    const round = this.#correlation.round(this.#refusedFrom, told, redelivered, firstPublished);
+    const round = this.#correlation.round(this.#refusedFrom, this.#refused, told, redelivered, firstPublished);
     this.#remembered = round;
     const { poison } = this.#plane.options;
     if (round.attempt > poison) this.#correlation.isPoisonous(run.route, this.#refusedFrom, round, this.#now);
@@ -290,7 +293,9 @@ export class DeliveryReading {
     let more = moreOf(header, hasState, fault, this.#plane.options);
     if (this.#remembered !== undefined) more = withRound(more, this.#remembered);
     if (!Number.isNaN(this.#delay) && this.#isPlausible()) {
-      more = { ...more, delayPlanned: this.#delay / 1000, delayActual: this.#age() };
+      const delayActual = this.#age();
+      const delayPlanned = plannedDelay(this.#delay, delayActual);
+      if (!Number.isNaN(delayPlanned)) more = { ...more, delayPlanned, delayActual };
     }
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };

@@ -60,7 +60,9 @@ export class DeliveryScanner {
   readonly #output: Output;
   readonly #scratch: DeliveryScratch;
   #tracker: DeliveryTracker | undefined;
-  readonly #handOver = (run: DeliveryRun): void => this.#tracker?.passed(run);
+  readonly #handOver = (run: DeliveryRun): void => {
+    this.#tracker?.passed(run);
+  };
 
   constructor(session: Session, output: Output, scratch: DeliveryScratch) {
     this.#session = session;
