@@ -28,10 +28,7 @@ function stderr(): DestinationStream {
  * JSON lines on stderr, or on the stream given: `level` as a word, `time` in ISO 8601, `msg`. Written at once, so that the
  * last line before an exit is not lost. Callers log no payloads and no credentials at any level.
  */
-export function createLog(
-  level: Config['log']['level'],
-  stream: DestinationStream = stderr(),
-): Logger {
+export function createLog(level: Config['log']['level'], stream: DestinationStream = stderr()): Logger {
   return pino(
     {
       level,

@@ -68,6 +68,9 @@ test.each(Object.entries(ENDPOINTS))(
         OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}`,
         OTEL_EXPORTER_OTLP_TIMEOUT: '2000',
         OTEL_TRACES_SAMPLER: 'always_on',
+        // an answer that never ends keeps its batch: what does not fit behind it is dropped and counted
+        OTEL_BSP_MAX_QUEUE_SIZE: '256',
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '64',
         OTEL_METRICS_EXPORTER: 'otlp',
         OTEL_METRIC_EXPORT_INTERVAL: '500',
         OTEL_LOGS_EXPORTER: 'otlp',
