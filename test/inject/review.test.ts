@@ -1,0 +1,2 @@
+import { fc, test as property } from './property.ts';
+import { expect, test } from 'vitest';
