@@ -16,7 +16,7 @@ const reviewSchema = z.object({
     operation: z.string(),
     namespace: z.string().nullish(),
     kind: z.object({ group: z.string(), kind: z.string() }),
-    object: z.unknown(),
+    object: z.unknown().optional(),
   }),
 });
 

@@ -10,6 +10,7 @@ import { answerReview, NoReview } from './review.ts';
 /** An API server asks within its timeout, and keeps some connections. */
 const LIMITS = {
   maxHeaderSize: 16_384,
+  handshakeTimeout: 5_000,
   headersTimeout: 5_000,
   requestTimeout: 15_000,
   keepAliveTimeout: 95_000,

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { injected, podWith, refusal, SETTINGS } from './pods.ts';
 import { inject } from '../../src/inject/inject.ts';
+import { injected, podWith, refusal, SETTINGS } from './pods.ts';
 
 const UPSTREAM = { 'tracehare.io/upstream': 'amqp://rabbitmq:5672' };
 const env = (pod: { spec: { initContainers: { env: { name: string; value?: string }[] }[] } }) =>
@@ -29,7 +29,10 @@ test.each([
 });
 
 test.each(['initContainers', 'containers'])('a pod that has a sidecar among its %s stays as it is', (list) => {
-  const containers = [{ name: 'app', image: 'app' }, { name: 'tracehare', image: 'tracehare' }];
+  const containers = [
+    { name: 'app', image: 'app' },
+    { name: 'tracehare', image: 'tracehare' },
+  ];
   expect(inject(podWith(UPSTREAM, { [list]: containers }), SETTINGS).operations).toEqual([]);
 });
 
@@ -84,7 +87,11 @@ test('the injector knows a broker for pods that name none; a ConfigMap is not ov
 
 test('scrape annotations are added where asked for, unless the pod has some', () => {
   const own = { 'prometheus.io/port': '8080' };
-  const annotations = { 'prometheus.io/scrape': 'true', 'prometheus.io/path': '/metrics', 'prometheus.io/port': '9673' };
+  const annotations = {
+    'prometheus.io/scrape': 'true',
+    'prometheus.io/path': '/metrics',
+    'prometheus.io/port': '9673',
+  };
   expect(injected(podWith(UPSTREAM), { scrapeAnnotations: true }).pod.metadata.annotations).toMatchObject(annotations);
   expect(injected(podWith(UPSTREAM)).pod.metadata.annotations).not.toHaveProperty(['prometheus.io/scrape']);
   const { pod } = injected(podWith({ ...UPSTREAM, ...own }), { scrapeAnnotations: true });
@@ -93,15 +100,31 @@ test('scrape annotations are added where asked for, unless the pod has some', ()
 
 test.each([
   [{}, {}, 'no broker is known: annotate tracehare.io/upstream or tracehare.io/config-map'],
-  [{ 'tracehare.io/upstrem': 'amqp://x' }, {}, 'unknown annotation tracehare.io/upstrem, did you mean `tracehare.io/upstream`?'],
-  [{ 'tracehare.io/constructor': 'x' }, {}, /^unknown annotation tracehare\.io\/constructor; known are tracehare\.io\/inject, /],
-  [{ 'tracehare.io/upstream': 'amqp://user:secret@x' }, {}, /^annotation tracehare\.io\/upstream: must not hold credentials/],
+  [
+    { 'tracehare.io/upstrem': 'amqp://x' },
+    {},
+    'unknown annotation tracehare.io/upstrem, did you mean `tracehare.io/upstream`?',
+  ],
+  [
+    { 'tracehare.io/constructor': 'x' },
+    {},
+    /^unknown annotation tracehare\.io\/constructor; known are tracehare\.io\/inject, /,
+  ],
+  [
+    { 'tracehare.io/upstream': 'amqp://user:secret@x' },
+    {},
+    /^annotation tracehare\.io\/upstream: must not hold credentials/,
+  ],
   [{ ...UPSTREAM, 'tracehare.io/port': '70000' }, {}, 'annotation tracehare.io/port: expects a port from 1 to 65535'],
   [{ ...UPSTREAM, 'tracehare.io/port': '0x10' }, {}, 'annotation tracehare.io/port: expects a port from 1 to 65535'],
   [{ ...UPSTREAM, 'tracehare.io/port': '9673' }, {}, 'port and admin-port are both 9673'],
   [{ ...UPSTREAM, 'tracehare.io/image': 'a b' }, {}, 'annotation tracehare.io/image: expects the name of an image'],
   [{ 'tracehare.io/config-map': '../x' }, {}, 'annotation tracehare.io/config-map: expects the name of a ConfigMap'],
-  [{ ...UPSTREAM, 'tracehare.io/rewrite': 'A,,B' }, {}, 'annotation tracehare.io/rewrite: expects names of variables, such as AMQP_URL'],
+  [
+    { ...UPSTREAM, 'tracehare.io/rewrite': 'A,,B' },
+    {},
+    'annotation tracehare.io/rewrite: expects names of variables, such as AMQP_URL',
+  ],
   [UPSTREAM, { hostNetwork: true }, 'the pod is in the network of its node, where all would share one sidecar'],
   [UPSTREAM, { os: { name: 'windows' } }, 'the image is for Linux, the pod for Windows'],
   [
@@ -132,12 +155,18 @@ describe('variables are turned to the sidecar', () => {
 
   test.each([
     ['amqp://rabbitmq', 'amqp://127.0.0.1:5673', 'amqp://rabbitmq'],
-    ['amqp://u:p%40ss@rabbitmq:5672/vhost?heartbeat=5', 'amqp://u:p%40ss@127.0.0.1:5673/vhost?heartbeat=5', 'amqp://rabbitmq:5672'],
+    [
+      'amqp://u:p%40ss@rabbitmq:5672/vhost?heartbeat=5',
+      'amqp://u:p%40ss@127.0.0.1:5673/vhost?heartbeat=5',
+      'amqp://rabbitmq:5672',
+    ],
     ['amqps://u:p@[::1]:5671/%2f', 'amqp://u:p@127.0.0.1:5673/%2f', 'amqps://[::1]:5671'],
     ['amqp://$(USER):$(PASSWORD)@rabbitmq/', 'amqp://$(USER):$(PASSWORD)@127.0.0.1:5673/', 'amqp://rabbitmq'],
     ['amqp://u:p@ss@rabbitmq', 'amqp://u:p@ss@127.0.0.1:5673', 'amqp://rabbitmq'],
   ])('%s', (before, after, upstream) => {
-    const { pod, warnings } = injected(podWith(asked, app({ name: 'AMQP_URL', value: before })), { upstream: 'amqp://x' });
+    const { pod, warnings } = injected(podWith(asked, app({ name: 'AMQP_URL', value: before })), {
+      upstream: 'amqp://x',
+    });
     expect(value(pod)).toBe(after);
     expect(env(pod).TRACEHARE_UPSTREAM).toBe(upstream);
     expect(warnings).toEqual([]);
@@ -145,7 +174,10 @@ describe('variables are turned to the sidecar', () => {
 
   test('in all containers, and only where they are named', () => {
     const url = (name: string) => ({ name, value: 'amqp://rabbitmq' });
-    const spec = { ...app(url('OTHER'), url('AMQP_URL')), initContainers: [{ name: 'migrate', env: [url('AMQP_URL')] }] };
+    const spec = {
+      ...app(url('OTHER'), url('AMQP_URL')),
+      initContainers: [{ name: 'migrate', env: [url('AMQP_URL')] }],
+    };
     const { pod } = injected(podWith(asked, spec));
     expect(pod.spec.initContainers[1].env).toEqual([{ name: 'AMQP_URL', value: 'amqp://127.0.0.1:5673' }]);
     expect(pod.spec.containers[0].env).toEqual([url('OTHER'), { name: 'AMQP_URL', value: 'amqp://127.0.0.1:5673' }]);
@@ -158,9 +190,18 @@ describe('variables are turned to the sidecar', () => {
   });
 
   test.each([
-    [{ name: 'AMQP_URL', valueFrom: { secretKeyRef: {} } }, 'AMQP_URL of container app comes from elsewhere, which an injector can not read: it stays as it is'],
-    [{ name: 'AMQP_URL', value: 'rabbitmq:5672' }, 'AMQP_URL of container app is no amqp:// address: it stays as it is'],
-    [{ name: 'AMQP_URL', value: 'amqp://$(HOST)' }, 'AMQP_URL of container app names no broker that a sidecar could find: it stays as it is'],
+    [
+      { name: 'AMQP_URL', valueFrom: { secretKeyRef: {} } },
+      'AMQP_URL of container app comes from elsewhere, which an injector can not read: it stays as it is',
+    ],
+    [
+      { name: 'AMQP_URL', value: 'rabbitmq:5672' },
+      'AMQP_URL of container app is no amqp:// address: it stays as it is',
+    ],
+    [
+      { name: 'AMQP_URL', value: 'amqp://$(HOST)' },
+      'AMQP_URL of container app names no broker that a sidecar could find: it stays as it is',
+    ],
     [{ name: 'OTHER', value: 'amqp://rabbitmq' }, 'no container has the variable AMQP_URL'],
   ])('%j stays, and that is said', (variable, warning) => {
     const { pod, warnings } = injected(podWith(asked, app(variable)), { upstream: 'amqp://shared' });

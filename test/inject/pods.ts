@@ -1,5 +1,5 @@
-import { NotInjected, type Operation, type Pod } from '../../src/inject/pod.ts';
 import { type InjectorSettings, inject } from '../../src/inject/inject.ts';
+import { NotInjected, type Operation, type Pod } from '../../src/inject/pod.ts';
 
 export const SETTINGS: InjectorSettings = { image: 'tracehare:test', env: [], scrapeAnnotations: false };
 
@@ -35,7 +35,10 @@ export function refusal(pod: Pod, settings: Partial<InjectorSettings> = {}): str
 export function patched(pod: object, operations: readonly Operation[]): Json {
   const result: Json = structuredClone(pod);
   for (const { op, path, value } of operations) {
-    const steps = path.slice(1).split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+    const steps = path
+      .slice(1)
+      .split('/')
+      .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
     const last = steps.pop() as string;
     const at = steps.reduce((tree, step) => tree[step], result);
     if (typeof at !== 'object' || at === null) throw new Error(`nothing at ${path}`);
