@@ -50,7 +50,8 @@ const CONFIGURATION = {
 function provide(): void {
   if (existsSync(jars)) return;
   const missing = ['mvn', 'java'].find((name) => commandPath(name) === undefined);
-  if (missing !== undefined) throw new Error(`no ${missing} here, which Broker-J needs: install Maven and a Java of 17 or later`);
+  if (missing !== undefined)
+    throw new Error(`no ${missing} here, which Broker-J needs: install Maven and a Java of 17 or later`);
   const work = `${jars}.${process.pid}`;
   mkdirSync(work, { recursive: true });
   console.log(`brokers: fetching Apache Qpid Broker-J ${VERSION} with Maven into ${jars}`);
@@ -79,6 +80,8 @@ export async function startBrokerJ(): Promise<{ name: string; port: number; stop
     [
       '-Xmx512m',
       `-DQPID_WORK=${file('work')}`,
+      // its 2 s are not enough on a busy machine, while it compiles itself
+      '-Dqpid.port.protocol_handshake_timeout=60000',
       ...['-cp', `${jars}/*`, 'org.apache.qpid.server.Main', '-st', 'Memory', '-icp', file('configuration.json')],
     ],
     { cwd: folder.path, stdio: ['ignore', output, output] },
@@ -91,7 +94,11 @@ export async function startBrokerJ(): Promise<{ name: string; port: number; stop
   };
   const log = () => readFileSync(file('output'), 'utf8');
   try {
-    await until(() => ended(broker) || log().includes('Qpid Broker Ready'), () => `Broker-J is up:\n${log()}`, 180_000);
+    await until(
+      () => ended(broker) || log().includes('Qpid Broker Ready'),
+      () => `Broker-J is up:\n${log()}`,
+      180_000,
+    );
     const [, port] = /Listening on TCP port (\d+)/.exec(log()) ?? [];
     if (port === undefined) throw new Error(`Broker-J did not start:\n${log()}`);
     return { name: `Apache Qpid Broker-J ${VERSION}`, port: Number(port), stop };

@@ -55,9 +55,11 @@ const everything = JSON.parse(run('npm', 'sbom', '--package-lock-only', '--sbom-
 const sbom = bundledSbom(everything, text('dist/licenses.txt'));
 const bundled = licensed(text('dist/licenses.txt'));
 const strangers = notAllowed(bundled);
-if (strangers.length > 0) stop(`licenses that nobody has allowed (scripts/release/licenses.ts): ${strangers.join(', ')}`);
+if (strangers.length > 0)
+  stop(`licenses that nobody has allowed (scripts/release/licenses.ts): ${strangers.join(', ')}`);
 const without = bundled.filter(({ name }) => !sbom.components.some((component) => component.name === name));
-if (without.length > 0) stop(`bundled, but not in the bill of materials: ${without.map(({ name }) => name).join(', ')}`);
+if (without.length > 0)
+  stop(`bundled, but not in the bill of materials: ${without.map(({ name }) => name).join(', ')}`);
 copyFileSync(`${ROOT}/dist/licenses.txt`, `${ROOT}/release/tracehare-${version}.licenses.txt`);
 const advisories = audit(ROOT);
 if (advisories.vulnerable) stop(`audit: ${advisories.said}`);

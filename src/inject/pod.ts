@@ -4,7 +4,9 @@ const texts = z.record(z.string(), z.string()).nullish();
 
 const container = z.object({
   name: z.string(),
-  env: z.array(z.object({ name: z.string(), value: z.string().nullish(), valueFrom: z.unknown().optional() })).nullish(),
+  env: z
+    .array(z.object({ name: z.string(), value: z.string().nullish(), valueFrom: z.unknown().optional() }))
+    .nullish(),
   ports: z.array(z.object({ containerPort: z.number() })).nullish(),
 });
 

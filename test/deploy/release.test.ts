@@ -56,7 +56,11 @@ test.each([
 });
 
 test.each([
-  [{ metadata: { vulnerabilities: {}, dependencies: { total: 7 } }, vulnerabilities: {} }, 'no advisory about any of 7 packages', false],
+  [
+    { metadata: { vulnerabilities: {}, dependencies: { total: 7 } }, vulnerabilities: {} },
+    'no advisory about any of 7 packages',
+    false,
+  ],
   [
     { metadata: { vulnerabilities: {}, dependencies: { total: 7 } }, vulnerabilities: { left: { severity: 'high' } } },
     'advisories about left (high); npm audit has them',
