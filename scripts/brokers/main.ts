@@ -65,7 +65,7 @@ async function plain(connection: ChannelModel, name: string): Promise<Seen> {
   });
   await until(
     () => bodies.length === MESSAGES + 1 && redelivered === 1,
-    () => `all was delivered: ${bodies.length}`,
+    () => `all was delivered: ${bodies.length} once, ${redelivered} again`,
   );
   await channel.cancel(consumerTag);
   const left = (await channel.checkQueue(queue)).messageCount;

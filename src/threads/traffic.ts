@@ -22,6 +22,7 @@ import { Recorder } from '../telemetry/recording/recorder.ts';
 import { Sightings } from '../telemetry/recording/sightings.ts';
 import { createIdPool } from '../telemetry/traces/ids.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
+import { inlineMore } from './inlining.ts';
 
 const SWEEP_MS = 60_000;
 const SECOND_MS = 1000;
@@ -224,6 +225,7 @@ function failure(attempt: () => void): string | undefined {
 }
 
 if (!isMainThread && parentPort !== null) {
+  inlineMore();
   const port = parentPort;
   const report = (message: Report): void => port.postMessage(message);
   // loaded while the main thread still reads the configuration: that comes as the first message
