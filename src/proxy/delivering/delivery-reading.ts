@@ -20,6 +20,8 @@ import { isOver } from './slow-message.ts';
  */
 const OLDEST_STAMP_S = 30 * 24 * 3600;
 const MOST_SKEW_S = 3600;
+/** What is remembered of the first delivery of a message, but for its names. */
+const FIRST = { attempt: 1, firstPublished: 0, queuedAt: 0, isTold: false, earlier: [] };
 /** Messages that have no other observed headers differ in nothing that `read` looks at but their stamps and contexts. */
 const USUAL = (1 << TRACEPARENT) | (1 << TRACESTATE) | (1 << SENT);
 /** How often a quorum queue has delivered the message before; not there the first time. */
@@ -28,6 +30,7 @@ const DELIVERY_COUNT = Buffer.from('x-delivery-count');
 /**
  * Reads what the content header of the delivery at hand says, and adds the message to its run. It works on the plane's
  * header, which was just read for it, and on one message after the other: never on two at a time.
+ * One file because all it finds in a header is kept in its own fields until the message joins its run.
  */
 export class DeliveryReading {
   readonly #plane: Plane;
@@ -113,7 +116,7 @@ export class DeliveryReading {
     if (this.#detail !== undefined || this.#remembered !== undefined) return;
     if (header.isCorrelated && this.#correlation.causes.comparesNames) {
       const [correlationId, messageId] = [header.property('correlationId'), header.property('messageId')];
-      this.#remembered = { correlationId, messageId, attempt: 1, firstPublished: 0, queuedAt: 0 };
+      this.#remembered = { ...FIRST, correlationId, messageId };
     }
   }
 
@@ -159,7 +162,7 @@ export class DeliveryReading {
   #isAgain(run: DeliveryRun, deliveries: number, redelivered: boolean): void {
     const firstPublished = isBelievable(this.#age()) ? this.#sent : 0;
     const told = 1 + this.#refused + deliveries;
-    const round = this.#correlation.round(this.#refusedFrom, told, redelivered, firstPublished);
+    const round = this.#correlation.round(this.#refusedFrom, this.#refused, told, redelivered, firstPublished);
     this.#remembered = round;
     const { poison } = this.#plane.options;
     if (round.attempt > poison) this.#correlation.isPoisonous(run.route, this.#refusedFrom, round, this.#now);
@@ -300,7 +303,9 @@ export class DeliveryReading {
     let more = moreOf(header, hasState, fault, this.#plane.options);
     if (this.#remembered !== undefined) more = withRound(more, this.#remembered);
     if (!Number.isNaN(this.#delay) && this.#isPlausible()) {
-      more = { ...more, delayPlanned: this.#delay / 1000, delayActual: this.#age() };
+      const delayActual = this.#age();
+      const delayPlanned = plannedDelay(this.#delay, delayActual);
+      if (!Number.isNaN(delayPlanned)) more = { ...more, delayPlanned, delayActual };
     }
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
@@ -310,5 +315,14 @@ export class DeliveryReading {
 
 const isBelievable = (age: number): boolean => age >= 0 && age <= OLDEST_STAMP_S;
 
-/** The plugin for delayed messages gives back as a negative number what it was asked for. */
-const delayOf = (header: ContentHeader): number => Math.abs(Number(valueText(header.buf, header.value(X_DELAY))));
+/** What the plugin for delayed messages was asked for, ms; of version 4 on it gives that back as a negative number. */
+const delayOf = (header: ContentHeader): number => Number(valueText(header.buf, header.value(X_DELAY)));
+
+/**
+ * The delay that was asked for, if one was. A negative number from an app, who may have got it with another message, delays
+ * nothing; clocks of two hosts may disagree, but not by as much as a delay.
+ */
+function plannedDelay(delay: number, actual: number): number {
+  if (delay > 0) return delay / 1000;
+  return actual * 2000 >= -delay && delay < 0 ? -delay / 1000 : Number.NaN;
+}

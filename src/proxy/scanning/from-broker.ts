@@ -388,11 +388,8 @@ export class FromBroker implements FrameVisitor {
     const { deliveries, incoming } = channel;
     incoming?.hold(0, 0);
     const held = incoming !== undefined && !incoming.isEmpty;
-    deliveries.passed(delivery, held);
-    if (held && delivery.source.noAck) {
-      const { tag } = delivery;
-      incoming.whenLeft(() => deliveries.left(tag));
-    }
+    const left = deliveries.passed(delivery, held);
+    if (left !== undefined) incoming?.whenLeft(left);
     const { rateLimit } = delivery.route.treatment;
     if (rateLimit !== undefined) this.#limiter.passed(rateLimit, delivery.route.tally, this.now);
   }

@@ -49,7 +49,9 @@ export class DeliveryScanner {
   readonly #run: DeliveryRun;
   readonly #forms = new MethodForms(() => new DeliveryForm());
   #tracker: DeliveryTracker | undefined;
-  readonly #handOver = (run: DeliveryRun): void => this.#tracker?.passed(run);
+  readonly #handOver = (run: DeliveryRun): void => {
+    this.#tracker?.passed(run);
+  };
 
   /** `run`: shared by all scanners of a thread, and empty between two calls. */
   constructor(session: Session, output: Output, run: DeliveryRun) {
