@@ -28,8 +28,8 @@ import type { Command, Configuration, Report, TrafficOptions } from './control.t
 const SWEEP_MS = 60_000;
 const SECOND_MS = 1000;
 const REHEARSAL_RING_BYTES = 1 << 18;
-/** What an operator made of their own messages does nothing to those of a rehearsal. */
-const REHEARSED = { bypass: false, rules: [], faults: { enabled: false } };
+/** More than a rehearsal has. */
+const REHEARSAL_CONNECTIONS = 100;
 
 /** What a data plane is made of: all of a thread's options but those of its listener and its plugins. */
 interface PlaneParts extends Pick<TrafficOptions, 'config' | 'env' | 'ring' | 'calls' | 'index' | 'threads'> {
@@ -130,7 +130,7 @@ function compose(options: PlaneParts, report: (message: Report) => void) {
 async function runTraffic(options: TrafficOptions, report: (message: Report) => void): Promise<Listener> {
   const { config } = options;
   const clock = new Clock();
-  if (config.process.warmUp) await rehearse(options, clock);
+  if (config.process.warmUp && !config.bypass) await rehearse(options, clock);
   const parts = compose({ ...options, clock }, report);
   const { plane, observer, recorder, sightings, sampler, watch, settings, share } = parts;
   let bound: Bound | undefined;
@@ -220,7 +220,13 @@ function rehearsal({ config, ...options }: TrafficOptions, clock: Clock): Rehear
   const nobody = { event() {}, passage() {} };
   const parts = {
     ...options,
-    config: { ...config, ...REHEARSED },
+    // what an operator wants of their own messages and connections is not asked of these
+    config: {
+      ...config,
+      rules: [],
+      faults: { enabled: false },
+      limits: { ...config.limits, connections: REHEARSAL_CONNECTIONS * options.threads },
+    },
     ring,
     calls: correlationMemory(),
     metrics: { postMessage() {} },
