@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { inlineMore } from '../src/threads/inlining.ts';
 import { type Case, cases } from './micro/cases.ts';
 import { type Measured, measure } from './micro/measure.ts';
 
@@ -19,6 +20,8 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
+
+inlineMore();
 
 const options = {
   loss: values.loss.split(','),

@@ -6,10 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type RabbitMQ, startRabbitMQ } from '../testing/rabbitmq.ts';
 import { defaults, type LoadResult, type LoadSpec } from './load/load.ts';
+import { turnLoads } from './lockstep/loads.ts';
+import { measureTurns } from './lockstep/measure.ts';
 import { printProfile, profilesIn } from './profile.ts';
 import { judge } from './run/goals.ts';
 import { type Path, type RunningPath, startPath } from './run/paths.ts';
-import { type Load, type Suite, suites } from './run/plan.ts';
+import { LOCKSTEP, type Load, lockstepPaths, type Suite, suites } from './run/plan.ts';
 import { render, renderStartup, tables } from './run/report.ts';
 import type { Results, Sample } from './run/samples.ts';
 import { startSink } from './run/sink.ts';
@@ -43,7 +45,7 @@ const APPS = {
   load: fileURLToPath(new URL('./load/main.ts', import.meta.url)),
   amqplib: fileURLToPath(new URL('./apps/amqplib.ts', import.meta.url)),
 };
-const rounds = Number(values.rounds ?? (values.quick || values.profile ? 3 : 5));
+const rounds = Number(values.rounds ?? (values.quick ? 2 : values.profile ? 3 : 5));
 const times = {
   warmup: Number(values.warmup ?? (values.quick ? 0.2 : 1)),
   seconds: Number(values.seconds ?? (values.quick ? 0.8 : 3)),
@@ -52,30 +54,66 @@ const times = {
 const settling = values.quick ? 0.8 : 6;
 const profile = values.profile ? mkdtempSync(join(tmpdir(), 'tracehare-profile-')) : undefined;
 const nodeFlags = values.node.split(' ').filter((flag) => flag !== '');
-const results: Results = { about: about(), startup: {}, samples: [] };
+const results: Results = { about: about(), startup: {}, samples: [], turns: [] };
 
 const sink = await startSink();
 const hanging = await startSink(false);
-const broker = await startRabbitMQ();
 try {
-  for (const suite of chosen()) await runSuite(suite, broker);
+  const names = chosen();
+  if (names.includes(LOCKSTEP)) await runLockstep();
+  const withBroker = suites.filter(({ name }) => names.includes(name));
+  if (withBroker.length > 0) await runSuites(withBroker);
 } finally {
-  await broker.stop();
   await sink.stop();
   await hanging.stop();
 }
 report();
 
-function chosen(): Suite[] {
-  const names = values.suite?.split(',') ?? (values.quick ? ['goals'] : values.profile ? ['profile'] : undefined);
-  const found = suites.filter(({ name }) => names?.includes(name) ?? name !== 'profile');
-  const known = suites.map(({ name }) => name);
-  for (const name of names ?? []) if (!known.includes(name)) throw new Error(`no suite ${name}: ${known.join(', ')}`);
-  return found.map((suite) => ({
-    ...suite,
-    loads: suite.loads.filter(({ name }) => new RegExp(values.load).test(name)),
-    paths: suite.paths.flatMap(variants).filter(({ name }) => new RegExp(values.path).test(name)),
-  }));
+/** Names of suites. */
+function chosen(): string[] {
+  const known = [LOCKSTEP, ...suites.map(({ name }) => name)];
+  if (values.suite === undefined) {
+    if (values.quick) return [LOCKSTEP, 'goals'];
+    return values.profile ? ['profile'] : known.filter((name) => name !== 'profile');
+  }
+  const names = values.suite.split(',');
+  for (const name of names) if (!known.includes(name)) throw new Error(`no suite ${name}: ${known.join(', ')}`);
+  return names;
+}
+
+/** Paths with all their variants, and those of a suite's loads, that the command line asks for. */
+function wanted(paths: Path[]): Path[] {
+  return paths.flatMap(variants).filter(({ name }) => new RegExp(values.path).test(name));
+}
+
+function wantedLoads<T extends { name: string }>(loads: T[]): T[] {
+  return loads.filter(({ name }) => new RegExp(values.load).test(name));
+}
+
+/** A turn is short: it takes a tenth of the time that other figures take, and bears more rounds. */
+async function runLockstep(): Promise<void> {
+  results.turns = await measureTurns(wanted(lockstepPaths), {
+    batch: values.batch,
+    profile,
+    node: nodeFlags,
+    loads: wantedLoads(turnLoads),
+    rounds: Number(values.rounds ?? (values.quick ? 3 : 9)),
+    milliseconds: times.seconds * 100,
+    warmup: 500_000,
+    progress: ({ load, path, size, round, cpu }) =>
+      progress(`${LOCKSTEP}: ${load}, round ${round + 1}, ${path}, k = ${size}: ${cpu.toFixed(0)} µs`),
+  });
+}
+
+async function runSuites(chosen: Suite[]): Promise<void> {
+  const broker = await startRabbitMQ();
+  try {
+    for (const suite of chosen) {
+      await runSuite({ ...suite, loads: wantedLoads(suite.loads), paths: wanted(suite.paths) }, broker);
+    }
+  } finally {
+    await broker.stop();
+  }
 }
 
 /** As the command line wants it: with more flags, and beside another build. */
@@ -117,7 +155,7 @@ async function runSuite(
           const exported = sink.received() - before;
           const sample: Sample = { suite, load: load.name, path: path.name, round, result, exported };
           results.samples.push(sample);
-          progress(sample);
+          tell(sample);
         }
       }
     }
@@ -156,12 +194,15 @@ function scrape(url: string): () => void {
   return () => clearInterval(timer);
 }
 
-function progress({ suite, load, path, round, result }: Sample): void {
-  if (!process.stderr.isTTY) return;
+function tell({ suite, load, path, round, result }: Sample): void {
   const figure = result.latency
     ? `p50 ${result.latency.p50.toFixed(0)} µs`
     : `${result.messagesPerSecond.toFixed(0)}/s`;
-  process.stderr.write(`\r\x1b[K${suite}: ${load}, round ${round + 1}/${rounds}, ${path}: ${figure}`);
+  progress(`${suite}: ${load}, round ${round + 1}/${rounds}, ${path}: ${figure}`);
+}
+
+function progress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
 }
 
 function about(): Results['about'] {

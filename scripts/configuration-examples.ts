@@ -98,7 +98,11 @@ export const examples: Record<string, Example> = {
   enabled: true
 rules:
   - match: { exchange: orders, side: publish }
-    faults: [{ type: latency, attributes: { latency: 200ms, jitter: 50ms }, for: 10m }]`,
+    faults: [{ type: latency, attributes: { latency: 200ms, jitter: 50ms }, for: 10m }]
+  - match: { queue: billing }
+    faults: [{ type: hold_settlements, toxicity: 0.1, attributes: { latency: 5s } }]
+  - match: { vhost: / }
+    faults: [{ type: partition, attributes: { direction: downstream, every: 1m, lasting: 5s } }]`,
   },
   rules: {
     when: 'To name topics by more than the exchange, to say where a loss is none, to keep headers off messages that are signed. A first rule is mostly a topic.',

@@ -1,13 +1,24 @@
 // Makes sure the programs that tests and demo need are installed.
 //
-//   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [amqp-tools] [openssl] [systemd] [chromium]
-//                              [kubernetes-tools] [debootstrap]
+//   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [ruby] [bunny] [php] [php-amqplib]
+//                              [amqp-tools] [openssl] [systemd] [chromium] [kubernetes-tools] [faketime] [iproute2]
+//                              [debootstrap] [haproxy]
 //
-// Without names: all that `npm test` needs, which is all but the last. On Debian (or a relative) as root, what is missing is installed with
+// Without names: all that `npm test` needs, which is all but the last four. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
 // Plain JavaScript, so that any Node can say what is missing before anything else works.
 import { spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fetchKubernetesTools, kubernetesTools } from './kubernetes-tools.mjs';
@@ -22,9 +33,18 @@ export function rabbitmqFolder() {
 
 /** The python3 that can import pika (Debian's before one that comes first on PATH), or undefined. */
 export function pikaPython() {
-  return ['/usr/bin/python3', 'python3'].find(
-    (python) => spawnSync(python, ['-c', 'import pika'], { stdio: 'ignore' }).status === 0,
-  );
+  return ['/usr/bin/python3', 'python3'].find((python) => finds(python, ['-c', 'import pika']));
+}
+
+/** Whether a program finds what it is told to load. */
+function finds(program, args) {
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** Full path of the library that shifts a program's clocks, or undefined. */
+export function faketimeLibrary() {
+  const folders = existsSync('/usr/lib') ? readdirSync('/usr/lib') : [];
+  return folders.map((folder) => `/usr/lib/${folder}/faketime/libfaketimeMT.so.1`).find((path) => existsSync(path));
 }
 
 /** Full path of a command on PATH, or undefined. */
@@ -41,18 +61,36 @@ const PROGRAMS = {
     found: () => commandPath('prometheus-alertmanager') && commandPath('amtool'),
   },
   pika: { package: 'python3-pika', found: pikaPython },
+  ruby: { package: 'ruby', found: () => commandPath('ruby') },
+  bunny: { package: 'ruby-bunny', found: () => finds('ruby', ['-e', "require 'bunny'"]) },
+  php: { package: 'php-cli', found: () => commandPath('php') },
+  'php-amqplib': {
+    package: 'php-amqplib',
+    found: () =>
+      finds('php', [
+        '-r',
+        "@include 'PhpAmqpLib/autoload.php'; exit(class_exists('PhpAmqpLib\\Wire\\AMQPTable') ? 0 : 1);",
+      ]),
+  },
   'amqp-tools': { package: 'amqp-tools', found: () => commandPath('amqp-publish') },
   openssl: { package: 'openssl', found: () => commandPath('openssl') },
   chromium: { package: 'chromium', found: () => commandPath('chromium') },
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },
   // what it takes to unpack them
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
+  // for proof:faults
+  faketime: { package: 'faketime', found: faketimeLibrary },
+  iproute2: { package: 'iproute2', found: () => commandPath('ip') && commandPath('tc') },
   // for rabbitmq4.mjs
   debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
+  // for bench/run.ts, where it may be missing
+  haproxy: { package: 'haproxy', found: () => commandPath('haproxy') },
 };
 
 /** What `npm test` needs. */
-const FOR_TESTS = Object.keys(PROGRAMS).filter((name) => name !== 'debootstrap');
+const FOR_TESTS = Object.keys(PROGRAMS).filter(
+  (name) => !['debootstrap', 'faketime', 'iproute2', 'haproxy'].includes(name),
+);
 
 /**
  * Installs what is missing of the named programs.

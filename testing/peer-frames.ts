@@ -90,6 +90,8 @@ export interface Message {
   body: number;
   headers?: wire.Entry[];
   mandatory?: boolean;
+  /** it has a message-id, and behind that a timestamp */
+  id?: string;
 }
 
 /** What a client that traces by itself sends. */
@@ -107,21 +109,22 @@ export const added: Record<'nothing' | 'traceparent' | 'all', Pick<Message, 'hea
 };
 
 /** A content header like amqplib's: content type, a headers table though it may be empty, delivery mode. */
-function contentHeader(size: number, headers: wire.Entry[]): Buffer {
+function contentHeader({ body, headers = [], id }: Message): Buffer {
   return wire.encodeHeader({
     channel: 1,
     classId: 60,
     weight: 0,
-    bodySize: BigInt(size),
-    flags: [0x8000 | 0x2000 | 0x1000],
+    bodySize: BigInt(body),
+    flags: [0x8000 | 0x2000 | 0x1000 | (id === undefined ? 0 : 0x80 | 0x40)],
     before: wire.short('application/octet-stream'),
     entries: headers,
-    after: wire.u8(1),
+    after: id === undefined ? wire.u8(1) : Buffer.concat([wire.u8(1), wire.short(id), wire.u64(0)]),
   });
 }
 
-function content({ body, headers = [] }: Message): Buffer {
-  return Buffer.concat([contentHeader(body, headers), ...(body > 0 ? [wire.body(1, Buffer.alloc(body, 0x78))] : [])]);
+function content(message: Message): Buffer {
+  const { body } = message;
+  return Buffer.concat([contentHeader(message), ...(body > 0 ? [wire.body(1, Buffer.alloc(body, 0x78))] : [])]);
 }
 
 /** basic.publish with its content. The body's first 8 bytes are the last of the frame's payload but `body - 8`. */

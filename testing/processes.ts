@@ -35,11 +35,11 @@ export interface Result {
   stderr: string;
 }
 
-/** Runs a program to its end. `input` becomes its standard input. */
+/** Runs a program to its end. `input` becomes its standard input, of a promise when it resolves. */
 export async function run(
   command: string,
   args: string[],
-  options: SpawnOptions & { input?: string | Buffer } = {},
+  options: SpawnOptions & { input?: string | Buffer | Promise<string> } = {},
 ): Promise<Result> {
   const { input, ...spawnOptions } = options;
   const child = start(command, args, { ...spawnOptions, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -48,7 +48,7 @@ export async function run(
   child.stdout?.on('data', (chunk) => stdout.push(chunk));
   child.stderr?.on('data', (chunk) => stderr.push(chunk));
   child.stdin?.on('error', () => {}); // a program may end before it has read its input
-  child.stdin?.end(input);
+  void Promise.resolve(input).then((text) => child.stdin?.end(text));
   await once(child, 'close');
   return { code: await end(child), stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
 }

@@ -10,6 +10,9 @@ import { freePorts } from './ports.ts';
 import { end, ended, signal, start } from './processes.ts';
 import { until } from './wait.ts';
 
+/** what a start may take; the hook in which most brokers start has a little longer */
+const START_MS = 150_000;
+
 export interface RabbitMQOptions {
   /** lines for rabbitmq.conf, e.g. `channel_max = 16` */
   config?: string[];
@@ -17,6 +20,10 @@ export interface RabbitMQOptions {
   tls?: boolean;
   /** plugins beside rabbitmq_management */
   plugins?: string[];
+  /** the ports to listen on instead of free ones */
+  ports?: { amqp: number; amqps: number; management: number };
+  /** PEM files instead of certificates of its own, for what expects those */
+  certificates?: { ca: string; cert: string; key: string };
 }
 
 export interface RabbitMQ {
@@ -29,6 +36,8 @@ export interface RabbitMQ {
   management: ManagementApi;
   /** process id of the Erlang VM */
   pid(): number;
+  /** the program and environment with which rabbitmqctl speaks to this broker */
+  control: { program: string; env: NodeJS.ProcessEnv };
   /** Runs rabbitmqctl against this broker; resolves with its standard output. About 0.5 s. */
   ctl(...args: string[]): Promise<string>;
   /** Kills the broker and keeps its data and ports; SIGTERM: resolves once it has shut down. */
@@ -51,7 +60,10 @@ export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<Rabb
   const programs = process.env.BROKER_PROGRAMS ?? rabbitmqFolder();
   if (programs === undefined) throw new Error('no rabbitmq-server found: run `node scripts/provision.mjs rabbitmq`');
   const folder = temporaryFolder('rabbitmq');
-  const [port, tlsPort, managementPort, epmdPort, distributionPort] = await freePorts(5);
+  const [freePort, freeTlsPort, freeManagementPort, epmdPort, distributionPort] = await freePorts(5);
+  const port = options.ports?.amqp ?? freePort;
+  const tlsPort = options.ports?.amqps ?? freeTlsPort;
+  const managementPort = options.ports?.management ?? freeManagementPort;
   const certificates = options.tls ? makeCertificates(folder.path) : undefined;
   const config = [
     `listeners.tcp.1 = 127.0.0.1:${port}`,
@@ -62,7 +74,9 @@ export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<Rabb
     // The machine may be small or busy: only tests may raise an alarm.
     'vm_memory_high_watermark.absolute = 64GB',
     'disk_free_limit.absolute = 1MB',
-    ...(certificates ? tlsConfig(tlsPort, certificates) : []),
+    ...(certificates
+      ? tlsConfig(tlsPort, options.certificates ?? { ca: certificates.ca, ...certificates.server })
+      : []),
     ...(options.config ?? []),
   ];
   const inFolder = (name: string) => join(folder.path, name);
@@ -109,7 +123,7 @@ export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<Rabb
     await until(
       () => ended(broker) || log().includes('Starting broker... completed'),
       () => `RabbitMQ is up:\n${log()}`,
-      60_000,
+      START_MS,
     );
     if (ended(broker)) throw new Error(`RabbitMQ did not start:\n${log()}`);
   }
@@ -120,6 +134,7 @@ export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<Rabb
     await end(epmd);
   }
   const log = () => readFileSync(inFolder('output'), 'utf8');
+  const control = { program: join(programs, 'rabbitmqctl'), env };
 
   await boot().catch(async (error) => {
     await kill();
@@ -132,8 +147,9 @@ export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<Rabb
     certificates,
     management: new ManagementApi(managementPort),
     pid: () => broker.pid as number,
+    control,
     async ctl(...args) {
-      const { stdout } = await promisify(execFile)(join(programs, 'rabbitmqctl'), ['-q', ...args], {
+      const { stdout } = await promisify(execFile)(control.program, ['-q', ...args], {
         cwd: folder.path,
         env,
       });
@@ -150,12 +166,12 @@ export async function startRabbitMQ(options: RabbitMQOptions = {}): Promise<Rabb
   };
 }
 
-function tlsConfig(port: number, certificates: Certificates): string[] {
+function tlsConfig(port: number, { ca, cert, key }: { ca: string; cert: string; key: string }): string[] {
   return [
     `listeners.ssl.1 = 127.0.0.1:${port}`,
-    `ssl_options.cacertfile = ${certificates.ca}`,
-    `ssl_options.certfile = ${certificates.server.cert}`,
-    `ssl_options.keyfile = ${certificates.server.key}`,
+    `ssl_options.cacertfile = ${ca}`,
+    `ssl_options.certfile = ${cert}`,
+    `ssl_options.keyfile = ${key}`,
     'ssl_options.verify = verify_peer',
     'ssl_options.fail_if_no_peer_cert = false',
   ];

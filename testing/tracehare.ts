@@ -23,6 +23,8 @@ export interface TracehareOptions {
   config?: string;
   /** flags for node itself, e.g. `--max-old-space-size=64` */
   nodeArgs?: string[];
+  /** a command that runs what is behind it, e.g. `['prlimit', '--nofile=64']` */
+  within?: string[];
 }
 
 /** A line of the log as pino wrote it; a line that is no JSON has only `msg`. */
@@ -63,7 +65,8 @@ export async function startTracehare(options: TracehareOptions = {}): Promise<Tr
     writeFileSync(file, options.config);
     args.push('--config', file);
   }
-  const child = start(process.execPath, [...args, ...(options.args ?? [])], {
+  const [command, ...rest] = [...(options.within ?? []), process.execPath, ...args, ...(options.args ?? [])];
+  const child = start(command, rest, {
     env: { ...withoutSettings(process.env), ...options.env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

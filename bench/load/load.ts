@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { cpuTime, peakRss } from './processes.ts';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /** One load on one path: what the load generator is started with (as JSON) and what it prints. */
 export interface LoadSpec {

@@ -37,6 +37,8 @@ export interface CaseOptions {
   topics: number;
   /** OTEL_* variables that rule sampling */
   env: Record<string, string>;
+  /** each message is to another exchange than the one before, and has a message-id and a timestamp of its own */
+  differ?: boolean;
 }
 
 export interface Case {
@@ -75,6 +77,12 @@ export function cases(options: CaseOptions): Case[] {
     });
     list.push({ name: `publish, --loss ${mode}, app confirms`, prepare: () => publishing(options, mode, {}, true) });
   }
+  const differ = { ...options, differ: true };
+  for (const mode of loss.filter((each) => each === 'returns')) {
+    list.push({ name: `publish, --loss ${mode}, all differ`, prepare: () => publishing(differ, mode) });
+  }
+  list.push({ name: 'deliver, auto-ack, all differ', prepare: () => delivering(differ, true) });
+  list.push({ name: 'deliver, manual ack, all differ', prepare: () => delivering(differ, false) });
   list.push({ name: 'deliver, auto-ack', prepare: () => delivering(options, true) });
   list.push({ name: 'deliver, manual ack', prepare: () => delivering(options, false) });
   if (loss.includes('returns')) {
@@ -89,31 +97,61 @@ interface Input {
   chunk: Buffer;
   /** where each message starts */
   starts: number[];
+  /** gives each message another id and time, if they are to differ */
+  change(chunk: Buffer): void;
 }
 
+/** Exchanges that take turns where messages differ. */
+const TURNS = 10;
+const ID = '0af7651916cd43dd8448eb211c80319c';
+/** of an id, at its end, those that change */
+const DIGITS = 8;
+
 /** Whole messages, as many as the chunk holds but at least one. */
-function fill({ chunk, topics }: CaseOptions, encode: (routingKey: string) => Buffer): Input {
-  const variants = Array.from({ length: topics }, (_, i) => encode(topics === 1 ? 'order.created' : `order.${i}`));
+function fill({ chunk, topics, differ = false, body }: CaseOptions, encode: (message: Message) => Buffer): Input {
+  const variants = Array.from({ length: differ ? TURNS : topics }, (_, i) =>
+    encode(
+      differ
+        ? { exchange: `orders.${i}`, routingKey: 'order.created', body, id: ID }
+        : { exchange: 'orders', routingKey: topics === 1 ? 'order.created' : `order.${i}`, body },
+    ),
+  );
   const parts: Buffer[] = [];
   const starts: number[] = [];
   for (let size = 0, i = 0; i === 0 || size + variants[0].length <= chunk; i++) {
-    const part = variants[(i * 7919) % topics];
+    const part = variants[(i * 7919) % variants.length];
     parts.push(part);
     starts.push(size);
     size += part.length;
   }
-  return { chunk: Buffer.concat(parts), starts };
+  const bytes = Buffer.concat(parts);
+  return {
+    chunk: bytes,
+    starts,
+    change: differ ? changing(starts.map((start) => bytes.indexOf(ID, start))) : () => {},
+  };
+}
+
+/** Writes numbers into ids that stand at these places, and into the timestamps behind them. */
+function changing(places: number[]): (chunk: Buffer) => void {
+  let number = 0;
+  return (chunk) => {
+    for (const at of places) {
+      number++;
+      for (let digit = 0, rest = number; digit < DIGITS; digit++, rest = (rest / 10) | 0)
+        chunk[at + ID.length - 1 - digit] = 0x30 + (rest % 10);
+      chunk.writeUInt32BE(number, at + ID.length + 4);
+    }
+  };
 }
 
 const publishes = (options: CaseOptions, more: Partial<Message> = {}): Input =>
-  fill(options, (routingKey) => publish({ exchange: 'orders', routingKey, body: options.body, ...more }));
+  fill(options, (message) => publish({ ...message, ...more }));
 
 function deliveries(options: CaseOptions): Input {
   const sampled = options.env.OTEL_TRACES_SAMPLER === 'always_on';
   const headers = [stamp(Date.now() * 1000), ownTraceparent(sampled)];
-  return fill(options, (routingKey) =>
-    deliver({ exchange: 'orders', routingKey, body: options.body, headers }, TAG, 1),
-  );
+  return fill(options, (message) => deliver({ ...message, headers }, TAG, 1));
 }
 
 function decoding(chunk: Buffer, observed: ReadonlySet<number>): Step {
@@ -272,7 +310,7 @@ export function publishing(
 ): Step & { rig: Rig } {
   const rig = createRig({ args: ['--loss', loss, '--pipeline', 'bench'], env: options.env });
   handshake(rig, { confirms });
-  const { chunk: original, starts } = publishes(options, more);
+  const { chunk: original, starts, change } = publishes(options, more);
   const chunk = Buffer.from(original);
   const messages = starts.length;
   const pristine = broker.ack(0, true);
@@ -282,7 +320,10 @@ export function publishing(
     rig,
     messages,
     // what passes may be changed in place
-    before: () => void original.copy(chunk),
+    before() {
+      original.copy(chunk);
+      change(chunk);
+    },
     step: () => rig.app.receive(chunk),
     after() {
       published += messages;
@@ -301,7 +342,7 @@ export function publishing(
 export function delivering(options: CaseOptions, noAck: boolean): Step & { rig: Rig } {
   const rig = createRig({ args: ['--pipeline', 'bench'], env: options.env });
   handshake(rig, { consume: { tag: TAG, noAck } });
-  const { chunk: original, starts } = deliveries(options);
+  const { chunk: original, starts, change } = deliveries(options);
   const chunk = Buffer.from(original);
   const messages = starts.length;
   const tagAt = deliveryTagAt(TAG);
@@ -314,6 +355,7 @@ export function delivering(options: CaseOptions, noAck: boolean): Step & { rig: 
     messages,
     before() {
       original.copy(chunk);
+      change(chunk);
       for (const start of starts) writeU64(chunk, start + tagAt, ++delivered);
     },
     step: () => rig.broker.receive(chunk),

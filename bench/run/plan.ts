@@ -167,6 +167,15 @@ const disturbances: Suite = {
 
 const profile: Suite = { name: 'profile', loads: [autoAck, confirmAck], paths: [tracehare] };
 
+/** In lock-step: app and broker are one process, and the proxy is all that is measured (bench/lockstep). */
+export const LOCKSTEP = 'lockstep';
+export const lockstepPaths: Path[] = present([
+  haproxy,
+  equal(haproxy),
+  { ...tracehare, name: 'bypass', args: ['--bypass'] },
+  tracehare,
+]);
+
 /** A suite is left out where what it compares with is not there. */
 export const suites: Suite[] = [
   goals,
@@ -182,7 +191,11 @@ export const suites: Suite[] = [
   profile,
 ]
   .filter(({ apps }) => apps === undefined || hasInstrumentation())
-  .map((suite) => ({ ...suite, paths: suite.paths.filter(({ kind }) => kind !== 'haproxy' || hasHaproxy()) }));
+  .map((suite) => ({ ...suite, paths: present(suite.paths) }));
+
+function present(paths: Path[]): Path[] {
+  return paths.filter(({ kind }) => kind !== 'haproxy' || hasHaproxy());
+}
 
 function hasInstrumentation(): boolean {
   try {

@@ -1,3 +1,4 @@
+import { turnTables } from '../lockstep/report.ts';
 import { type Figure, type Results, ratios, type Sample, type Spread, spread, valuesOf } from './samples.ts';
 
 /** Paths that others are held against. */
@@ -23,9 +24,9 @@ export interface Table {
 }
 
 /** A table for every load of every suite; only columns that hold something. */
-export function tables({ samples }: Results): Table[] {
+export function tables({ samples, turns }: Results): Table[] {
   const groups = Map.groupBy(samples, ({ suite, load }) => `${suite}: ${load}`);
-  return [...groups].map(([title, of]) => ({ title, ...table(of) }));
+  return [...[...groups].map(([title, of]) => ({ title, ...table(of) })), ...turnTables(turns)];
 }
 
 function table(samples: Sample[]): { head: string[]; rows: string[][] } {

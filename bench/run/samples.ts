@@ -1,4 +1,5 @@
 import type { LoadResult } from '../load/load.ts';
+import type { TurnSample } from '../lockstep/measure.ts';
 
 /** One load on one path, once. */
 export interface Sample {
@@ -19,6 +20,8 @@ export interface Results {
   /** milliseconds from start to listening, by path */
   startup: Record<string, number[]>;
   samples: Sample[];
+  /** in lock-step with a scripted broker */
+  turns: TurnSample[];
 }
 
 export interface Spread {

@@ -1,4 +1,4 @@
-import { copyBytes, NO_BYTES, NO_SLOTS, viewOf } from './bytes.ts';
+import { copyBytes, NO_BYTES, NO_SLOTS, sameBytes, viewOf } from './bytes.ts';
 import { readU32, skipValue, text, viewU64, writeU16, writeU32 } from './fields.ts';
 import { FRAME_HEAD, FRAME_OVERHEAD, type PropertyName, properties } from './spec.ts';
 
@@ -82,10 +82,20 @@ export class ContentHeader {
   #tableEnd = 0;
   #hasTable = false;
   bodySize = 0;
+  /** the frame last read is like the one before it (`readNext`) */
+  isLike = false;
+  /** by so much it lies behind that one, and behind the last one whose entries were looked for */
+  #shift = 0;
+  #moved = 0;
+  // entries of known headers, and their values, where they were in the last frame in which they were looked for
   #found = 0;
   readonly #foundName = new Uint8Array(MAX_FOUND);
   readonly #foundAt = new Int32Array(MAX_FOUND);
   readonly #foundEnd = new Int32Array(MAX_FOUND);
+  /** from here to the entry's end it may differ in a frame that is like this one */
+  readonly #foundFree = new Int32Array(MAX_FOUND);
+  /** the frame was understood, and all known headers are among those found */
+  #canBeLike = false;
   /** known headers that are there: a bit per position */
   #present = 0;
   /** per known header that is there: offset of its value's type octet; the last wins, as clients read it */
@@ -108,12 +118,53 @@ export class ContentHeader {
       this.buf = buf;
       this.#view = view ?? viewOf(buf);
     }
+    this.isLike = false;
     return this.#read(this.#view, start, end);
   }
 
-  #read(view: DataView, start: number, end: number): boolean {
+  /**
+   * `read` for a frame that stands behind the one last read in the same bytes, of which none has changed since but values
+   * that were found. Most messages of an app are alike up to the end of their tables, but for numbers and ids in them:
+   * then the offsets are known.
+   */
+  readNext(start: number, end: number): boolean {
+    const shift = start - this.#start;
+    this.#shift = shift;
+    this.isLike = this.#isLike(shift, end - 1);
+    if (!this.isLike) return this.#read(this.#view, start, end);
     this.#start = start;
     this.#end = end;
+    this.#properties += shift;
+    this.#table += shift;
+    this.#tableEnd += shift;
+    this.#moved += shift;
+    this.bodySize = viewU64(this.#view, start + FRAME_HEAD + BODY_SIZE);
+    return true;
+  }
+
+  /** From its flags to the end of its table, a frame that is further by `shift` says the same as the one last read. */
+  #isLike(shift: number, stop: number): boolean {
+    if (!this.#canBeLike || this.#tableEnd + shift > stop) return false;
+    const view = this.#view;
+    const moved = this.#moved;
+    let p = this.#start + FRAME_HEAD + FLAGS;
+    for (let i = 0; i < this.#found; i++) {
+      if (!sameBytes(view, p, p + shift, this.#foundFree[i] + moved - p)) return false;
+      p = this.#foundEnd[i] + moved;
+    }
+    return sameBytes(view, p, p + shift, this.#tableEnd - p);
+  }
+
+  #read(view: DataView, start: number, end: number): boolean {
+    const isUnderstood = this.#understands(view, start, end);
+    this.#canBeLike = isUnderstood && this.#found < MAX_FOUND;
+    return isUnderstood;
+  }
+
+  #understands(view: DataView, start: number, end: number): boolean {
+    this.#start = start;
+    this.#end = end;
+    this.#moved = 0;
     this.#found = 0;
     this.#present = 0;
     this.#hasTable = false;
@@ -169,6 +220,7 @@ export class ContentHeader {
         this.#foundName[this.#found] = k;
         this.#foundAt[this.#found] = p;
         this.#foundEnd[this.#found] = next;
+        this.#foundFree[this.#found] = freeFrom(view.getUint8(p + 1 + length), p + 2 + length, next);
         this.#found++;
       }
       return;
@@ -210,7 +262,13 @@ export class ContentHeader {
 
   /** Offset of the type octet of a known header's value, or -1. */
   value(known: number): number {
-    return (this.#present & (1 << known)) !== 0 ? this.#value[known] : NONE;
+    return (this.#present & (1 << known)) !== 0 ? this.#value[known] + this.#moved : NONE;
+  }
+
+  /** In a frame that is like the one before it: a known header that is there, a 64-bit integer, has the same value too. */
+  repeatsInteger(known: number): boolean {
+    const at = this.#value[known] + this.#moved + 1;
+    return sameBytes(this.#view, at, at - this.#shift, 8);
   }
 
   /** Whether a known header is there, and no second time. */
@@ -222,7 +280,7 @@ export class ContentHeader {
 
   /** Offset behind a known header's value; -1 if it is absent. */
   valueEnd(known: number): number {
-    return this.value(known) < 0 ? NONE : skipValue(this.#view, this.#value[known], this.#tableEnd);
+    return this.value(known) < 0 ? NONE : skipValue(this.#view, this.value(known), this.#tableEnd);
   }
 
   /** Offset of a string value's first byte (types S and x), or -1 if the header is absent or no string. */
@@ -233,7 +291,7 @@ export class ContentHeader {
 
   /** Bytes of that string. */
   stringLength(known: number): number {
-    return readU32(this.buf, this.#value[known] + 1);
+    return readU32(this.buf, this.#value[known] + this.#moved + 1);
   }
 
   /** A 64-bit integer header, or NaN. */
@@ -287,7 +345,8 @@ export class ContentHeader {
   }
 
   /** In the order in which they stand, which splicing relies on. */
-  #insertFound(at: number, end: number): void {
+  #insertFound(entry: number, entryEnd: number): void {
+    const [at, end] = [entry - this.#moved, entryEnd - this.#moved];
     for (let i = 0; i < this.#found; i++) if (this.#foundAt[i] === at) return;
     let i = this.#found++;
     for (; i > 0 && this.#foundAt[i - 1] > at; i--) {
@@ -295,6 +354,7 @@ export class ContentHeader {
       this.#foundAt[i] = this.#foundAt[i - 1];
       this.#foundEnd[i] = this.#foundEnd[i - 1];
     }
+    this.#canBeLike = false;
     this.#foundName[i] = MARKED_NAME;
     this.#foundAt[i] = at;
     this.#foundEnd[i] = end;
@@ -408,8 +468,8 @@ export class ContentHeader {
         let kept = this.#table + 4;
         for (let i = 0; i < this.#found; i++) {
           if ((remove & (1 << this.#foundName[i])) === 0) continue;
-          o = copyBytes(buf, kept, this.#foundAt[i], out, o);
-          kept = this.#foundEnd[i];
+          o = copyBytes(buf, kept, this.#foundAt[i] + this.#moved, out, o);
+          kept = this.#foundEnd[i] + this.#moved;
         }
         o = copyBytes(buf, kept, this.#tableEnd, out, o);
       }
@@ -419,6 +479,12 @@ export class ContentHeader {
     writeU32(out, at + 3, readU32(buf, this.#start + 3) + (o - at) - (this.#end - this.#start));
     return o;
   }
+}
+
+/** Where a value, behind its type octet at `at`, does not say how long it is: in numbers of 64 bits, and in strings. */
+function freeFrom(type: number, at: number, end: number): number {
+  if (type === 0x6c || type === 0x4c || type === 0x54) return at;
+  return type === 0x53 || type === 0x78 ? at + 4 : end;
 }
 
 /** Writes a table entry's key and type octet; returns the offset of its value. */

@@ -33,8 +33,10 @@ export class Upstreams {
     const up = reason === undefined;
     const was = this.#up.get(upstream);
     this.#up.set(upstream, up);
-    // what fails behind the TCP connection, a certificate for one, says nothing of whether the broker is there
+    // what fails behind the TCP connection, a certificate for one, says nothing of whether the broker is there: whoever
+    // asks next has it tried anew
     if (up) this.#tried.set(upstream, { reason, at: this.#now() });
+    else this.#tried.delete(upstream);
     if (up && was === false) this.log.info({ upstream }, 'upstream reachable again');
     if (!up && was !== false) this.log.warn({ upstream, reason }, 'upstream unreachable');
   }

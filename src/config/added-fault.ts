@@ -53,15 +53,20 @@ export function addedFault(body: unknown): { name: string | undefined; rule: Rul
         `type: there is no ${JSON.stringify(type.slice(0, 60))}${didYouMean(type, TYPES) || `; there is ${TYPES.join(', ')}`}`,
       ],
     };
-  const side = stream && SIDES[stream];
+  // a partition asks no message: the direction is its own
+  const isPartition = type === 'partition';
+  if (isPartition && stream !== undefined && (attributes.direction ?? stream) !== stream)
+    return { problems: [`attributes.direction: contradicts stream ${stream}`] };
+  const side = isPartition ? undefined : stream && SIDES[stream];
+  const how = { ...attributes, ...(isPartition && stream && { direction: stream }) };
   if (side !== undefined && match.side !== undefined && match.side !== side)
     return { problems: [`match.side: contradicts stream ${stream}`] };
   const fault = {
     type,
     ...(data.toxicity !== undefined && { toxicity: data.toxicity }),
     ...(data.for !== undefined && { for: data.for }),
-    ...(Object.keys(attributes).length > 0 && {
-      attributes: Object.fromEntries(Object.entries(attributes).map(milliseconds)),
+    ...(Object.keys(how).length > 0 && {
+      attributes: Object.fromEntries(Object.entries(how).map(milliseconds)),
     }),
   };
   const wanted = { ...match, ...(side && { side }) };

@@ -19,8 +19,11 @@ const replyCode = z
   .register(placeholders, { text: 'CODE' });
 
 const attributes = atLeastOne({
-  latency: optional(duration('0s'), 'latency: how long a message is held'),
-  jitter: optional(duration('0s'), 'latency: up to so much more or less, at random'),
+  latency: optional(
+    duration('0s'),
+    'latency: how long a message is held; hold_settlements: how long its settlement is, without it until the fault ends',
+  ),
+  jitter: optional(duration('0s'), 'latency, hold_settlements: up to so much more or less, at random'),
   rate: optional(rate, 'bandwidth: kilobytes (1000 bytes) per second'),
   distance: optional(count(1), 'reorder: at most so many later messages overtake; 5 without it'),
   wait: optional(duration('1ms'), 'reorder: how long a message waits for them at most; 1s without it'),
@@ -28,7 +31,11 @@ const attributes = atLeastOne({
   text: optional(text, 'close_connection, close_channel: the reply text'),
   existing: optional(
     oneOf('keep', 'stall', 'cut'),
-    'partition: what becomes of connections that exist; keep without it',
+    'partition: what becomes of connections that exist; keep without it, with a direction stall',
+  ),
+  direction: optional(
+    oneOf('upstream', 'downstream'),
+    'partition: the one way in which nothing passes on connections that exist, towards the broker or towards the apps; both without it',
   ),
   every: optional(duration('1ms'), 'partition: it comes again in every stretch of this length, at its end'),
   lasting: optional(duration('1ms'), 'partition, with every: how long it lasts each time'),
@@ -74,9 +81,13 @@ function attributeProblems(type: FaultType, given: FaultAttributes): [attribute:
   for (const attribute of needs) {
     if (given[attribute] === undefined) problems.push(['', `needs attributes: { ${attribute}: … }`]);
   }
-  const { every, lasting } = given;
+  const { every, lasting, direction, existing = 'stall', jitter, latency } = given;
   if (type === 'partition' && (every === undefined) !== (lasting === undefined))
     problems.push([every === undefined ? 'lasting' : 'every', 'every and lasting go together']);
+  if (direction !== undefined && existing !== 'stall')
+    problems.push(['direction', `says which way connections are stalled; existing is ${existing}`]);
+  if (type === 'hold_settlements' && jitter !== undefined && latency === undefined)
+    problems.push(['jitter', 'needs latency beside it']);
   if (every !== undefined && lasting !== undefined && lasting >= every)
     problems.push(['lasting', 'expects less than every']);
   return problems;

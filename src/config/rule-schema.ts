@@ -161,10 +161,11 @@ export const rule = z
     const side = match.queue === undefined ? match.side : 'consume';
     value.faults?.forEach(({ type }, index) => {
       const sides: readonly string[] = faultTypes[type].sides;
-      if (side === 'consume' && sides.length > 0 && !sides.includes(side))
-        issues.push(
-          custom(type, ['faults', index, 'type'], `${type} strikes publishes, this rule matches deliveries only`),
-        );
+      if (side === undefined || sides.length === 0 || sides.includes(side)) return;
+      const [struck, matched] = side === 'consume' ? ['publishes', 'deliveries'] : ['deliveries', 'publishes'];
+      issues.push(
+        custom(type, ['faults', index, 'type'], `${type} strikes ${struck}, this rule matches ${matched} only`),
+      );
     });
     const wrong =
       topic === undefined

@@ -15,6 +15,8 @@ const APPS = [
 ];
 const APP_PATIENCE_MS = 3_000;
 const SIDECAR_PATIENCE_MS = 12_000;
+/** another demo that starts at the same time finds the same ports free */
+const MOST_STARTS = 5;
 
 /** `tracehare demo`. Exit 0 when ended as asked, 1 when something failed, 2 on wrong flags. `sidecar` runs one. */
 export async function demo(argv: string[], sidecar: (argv: string[]) => Promise<void>): Promise<void> {
@@ -49,7 +51,7 @@ async function play(options: Options): Promise<number> {
   try {
     stage = await setStage(options, signal);
     const { url } = stage;
-    children.sidecars = await startSidecars(url);
+    children.sidecars = await startSidecars(url, signal);
     if (signal.aborted) return 0;
     // whoever publishes comes last, so that what it publishes finds its queues
     for (const index of [2, 1, 0]) {
@@ -88,18 +90,21 @@ async function ready(app: Child, signal: AbortSignal): Promise<void> {
   ended.catch(() => {});
 }
 
-/** All at once; when one can't be started the others are ended. */
-async function startSidecars(broker: URL): Promise<Sidecar[]> {
-  const ports = await Promise.all(APPS.map((app) => freePorts(app.ports)));
-  const peers = ports.map(({ admin }) => admin);
-  const starting = await Promise.allSettled(
-    APPS.map(({ name }, index) => startSidecar(name, addressOf(broker), ports[index], peers)),
-  );
-  const started = starting.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  const failed = starting.find((each) => each.status === 'rejected');
-  if (failed === undefined) return started;
-  await Promise.all(started.map(({ child }) => child.stop(SIDECAR_PATIENCE_MS)));
-  throw new Failure((failed.reason as Error).message);
+/** All at once; when one can't be started the others are ended, and all try other ports if somebody took one of theirs. */
+async function startSidecars(broker: URL, signal: AbortSignal): Promise<Sidecar[]> {
+  for (let start = 1; ; start++) {
+    const ports = await Promise.all(APPS.map((app) => freePorts(app.ports)));
+    const peers = ports.map(({ admin }) => admin);
+    const starting = await Promise.allSettled(
+      APPS.map(({ name }, index) => startSidecar(name, addressOf(broker), ports[index], peers)),
+    );
+    const started = starting.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    const reasons = starting.flatMap((each) => (each.status === 'rejected' ? [(each.reason as Error).message] : []));
+    if (reasons.length === 0) return started;
+    await Promise.all(started.map(({ child }) => child.stop(SIDECAR_PATIENCE_MS)));
+    const isTaken = reasons.every((reason) => reason.includes('address already in use'));
+    if (!isTaken || signal.aborted || start === MOST_STARTS) throw new Failure(reasons[0]);
+  }
 }
 
 /** Tells what happens until the time is up or a signal comes; throws when something has ended. */

@@ -5,6 +5,7 @@ import { CloseConnection } from './close-connection.ts';
 import { Drop } from './drop.ts';
 import { Duplicate } from './duplicate.ts';
 import { HideConfirms } from './hide-confirms.ts';
+import { HoldSettlements } from './hold-settlements.ts';
 import { Latency } from './latency.ts';
 import { Nack } from './nack.ts';
 import { Partition } from './partition.ts';
@@ -22,6 +23,7 @@ const kinds: Record<Exclude<FaultType, 'partition'>, new (spec: FaultSpec, until
   duplicate: Duplicate,
   reorder: Reorder,
   hide_confirms: HideConfirms,
+  hold_settlements: HoldSettlements,
   reset: Reset,
   close_connection: CloseConnection,
   close_channel: CloseChannel,

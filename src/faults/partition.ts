@@ -1,8 +1,10 @@
 import type { FaultSpec } from './spec.ts';
 
-/** The broker is out of reach: dials are refused, connections that exist are kept, stalled or cut. */
+/** The broker is out of reach: dials are refused, connections that exist are kept, stalled (maybe one way) or cut. */
 export class Partition {
   readonly existing: 'keep' | 'stall' | 'cut';
+  /** what does not pass on stalled connections: from apps to the broker, from it to them, or neither */
+  readonly direction: 'upstream' | 'downstream' | 'both';
   /** probability per dial, and per connection that exists when it begins */
   readonly toxicity: number;
   readonly #from: number;
@@ -12,8 +14,10 @@ export class Partition {
 
   /** Times in ms of the clock whose readings `isActive` is given. */
   constructor({ toxicity, attributes = {} }: FaultSpec, from: number, until: number) {
-    const { existing = 'keep', every = Number.POSITIVE_INFINITY, lasting = every } = attributes;
+    const { direction = 'both', existing = direction === 'both' ? 'keep' : 'stall' } = attributes;
+    const { every = Number.POSITIVE_INFINITY, lasting = every } = attributes;
     this.existing = existing;
+    this.direction = direction;
     this.toxicity = toxicity;
     this.#from = from;
     this.#until = until;

@@ -9,7 +9,7 @@ export interface FaultSpec {
 }
 
 export interface FaultAttributes {
-  /** latency */
+  /** latency, hold_settlements */
   latency?: number;
   jitter?: number;
   /** bandwidth: 1000 bytes per second */
@@ -23,6 +23,7 @@ export interface FaultAttributes {
   text?: string;
   /** partition */
   existing?: 'keep' | 'stall' | 'cut';
+  direction?: 'upstream' | 'downstream';
   every?: number;
   lasting?: number;
 }
@@ -39,10 +40,11 @@ export const faultTypes = {
   duplicate: { sides: ['publish'], needs: [], takes: [] },
   reorder: { sides: ['publish'], needs: [], takes: ['distance', 'wait'] },
   hide_confirms: { sides: ['publish'], needs: [], takes: [] },
+  hold_settlements: { sides: ['consume'], needs: [], takes: ['latency', 'jitter'] },
   reset: { sides: ['publish', 'consume'], needs: [], takes: [] },
   close_connection: { sides: ['publish', 'consume'], needs: [], takes: ['code', 'text'] },
   close_channel: { sides: ['publish', 'consume'], needs: [], takes: ['code', 'text'] },
-  partition: { sides: [], needs: [], takes: ['existing', 'every', 'lasting'] },
+  partition: { sides: [], needs: [], takes: ['existing', 'direction', 'every', 'lasting'] },
 } as const satisfies Record<
   string,
   { sides: readonly ('publish' | 'consume')[]; needs: readonly Attribute[]; takes: readonly Attribute[] }

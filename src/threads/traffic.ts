@@ -24,6 +24,7 @@ import { Sightings } from '../telemetry/recording/sightings.ts';
 import { createIdPool } from '../telemetry/traces/ids.ts';
 import type { Rehearsal } from '../warm-up/warm-up.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
+import { inlineMore } from './inlining.ts';
 
 const SWEEP_MS = 60_000;
 const SECOND_MS = 1000;
@@ -274,6 +275,7 @@ function failure(attempt: () => void): string | undefined {
 }
 
 if (!isMainThread && parentPort !== null) {
+  inlineMore();
   const port = parentPort;
   const report = (message: Report): void => port.postMessage(message);
   // loaded while the main thread still reads the configuration: that comes as the first message

@@ -5,6 +5,7 @@ import type { Logger } from '../../src/app/log.ts';
 import { Upstreams } from '../../src/app/upstreams.ts';
 import type { Config } from '../../src/config/config.ts';
 import { freePort } from '../../testing/ports.ts';
+import { until } from '../../testing/wait.ts';
 
 const log = { info: vi.fn(), warn: vi.fn() } as unknown as Logger;
 let dials = 0;
@@ -39,7 +40,7 @@ test('whether the broker can be reached is asked once a second at most', async (
   at.now += 1000;
   answers.push(await asked.reachable());
   expect(answers).toEqual(Array(11).fill(undefined));
-  await vi.waitFor(() => expect(dials).toBe(2));
+  await until(() => dials === 2, 'the broker was dialled so often');
 });
 
 test('so is why it cannot, and a broker that is back is found again', async () => {
@@ -63,9 +64,18 @@ test('a connection that an app was just given tells it without a dial', async ()
   expect(await asked.reachable()).toMatch(/ECONNREFUSED/);
 });
 
+test('one that an app was just refused makes the next who asks try for itself', async () => {
+  const port = await freePort();
+  const asked = upstreams(port);
+  asked.dialled(`127.0.0.1:${port}`, undefined);
+  expect(await asked.reachable()).toBeUndefined();
+  asked.dialled(`127.0.0.1:${port}`, 'connect ECONNREFUSED');
+  expect(await asked.reachable()).toMatch(/ECONNREFUSED/);
+});
+
 test('one that failed behind the TCP connection, as by its certificate, does not', async () => {
   const asked = upstreams(brokerPort());
   asked.dialled(`127.0.0.1:${brokerPort()}`, 'certificate has expired');
   expect(await asked.reachable()).toBeUndefined();
-  await vi.waitFor(() => expect(dials).toBe(1));
+  await until(() => dials === 1, 'the broker was dialled so often');
 });

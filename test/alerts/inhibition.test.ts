@@ -60,7 +60,7 @@ beforeAll(async () => {
     alertmanager: alertmanager.address,
   });
   app = publishAlways();
-}, 90_000);
+});
 afterAll(async () => {
   over.abort();
   await app;

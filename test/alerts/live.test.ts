@@ -40,7 +40,7 @@ beforeAll(async () => {
     rules: written,
     broker: { port: broker.port, managementPort: broker.management.port },
   });
-}, 90_000);
+});
 afterAll(async () => {
   await traffic?.stop();
   await broker?.stop();
@@ -94,14 +94,13 @@ test('something happens that is not like the seven days before', async () => {
     await outgoing.close();
     await incoming.close();
   }
-}, 90_000);
+});
 
 test.each(all.filter(({ name }) => ![...EMPTY, ...LAST].includes(name)))(
   '$name has series: $expr',
   async ({ name, expr }) => {
     await had(expr, name);
   },
-  90_000,
 );
 
 test.each(all.filter(({ name }) => EMPTY.includes(name)))('$name is accepted, and empty', async ({ expr }) => {
@@ -150,14 +149,14 @@ describe('at last', () => {
     await broker.ctl('set_vm_memory_high_watermark', '0.000001');
     const [{ labels }] = await had(expressionOf('TraceharePublisherBlocked'), 'a blocked publisher');
     expect(labels).toMatchObject({ instance: `127.0.0.1:${traffic.sidecars.publisher.adminPort}`, pipeline: 'shop' });
-  }, 90_000);
+  });
 
   test('a broker that is gone shows as TracehareBrokerDown', async () => {
     await broker.kill();
     expect(await had(expressionOf('TracehareBrokerDown'), 'a broker that is down')).toMatchObject([
       { labels: { pipeline: 'shop' } },
     ]);
-  }, 90_000);
+  });
 
   test('a sidecar that is gone shows as TracehareDown', async () => {
     await traffic.sidecars.lonely.kill();
@@ -167,5 +166,5 @@ describe('at last', () => {
       const down = await had(expressionOf('TracehareDown'), 'a sidecar that is down');
       return down.some(({ labels }) => labels.instance === gone);
     }, 'this one is down');
-  }, 90_000);
+  });
 });

@@ -54,6 +54,16 @@ test('tells the whole story, each chapter where the sidecars show it, and leaves
   expect(playing.output()).toMatch(/^publish \d+\/s {2}deliver \d+\/s {2}p50 [\d.]+ p95 [\d.]+ ms {2}loss \d/m);
 });
 
+test('two that are started at once both play, on ports of their own', async () => {
+  const folders = [temporaryFolder('demo'), temporaryFolder('demo')];
+  const playing = folders.map(({ path }) => startDemo(process.execPath, [program, 'demo'], path));
+  const admins = await Promise.all(playing.map((each) => each.introduced()));
+  expect(new Set(admins.flat()).size).toBe(6);
+  for (const { child } of playing) child.kill('SIGINT');
+  for (const each of playing) expect(await each.ended(), each.output()).toBe(0);
+  for (const each of folders) each.remove();
+});
+
 test('ends by itself after --seconds', async () => {
   const playing = demo('--seconds', '1');
   expect(await playing.ended(), playing.output()).toBe(0);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { request } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
 import {
   bits,
   type Entry,
@@ -319,7 +320,9 @@ const STORIES: Record<string, (witness: Witness, n: string, site: Site) => Promi
   },
   async 'a queue that nobody uses expires'(w, n) {
     await w.told(declareQueue(n, [int('x-expires', 30)]));
-    await sleep(400);
+    // to publish to it is no use of it
+    const goesNowhere = async () => (await w.told(publish(1, { exchange: '', key: n, mandatory: true }))).length > 0;
+    await until(goesNowhere, `${n} has expired`);
     return w.told(queuePassive(n));
   },
   async 'a consumer hears that its queue has gone'(w, n, site) {

@@ -124,22 +124,18 @@ function expectClose(figure: number, truth: number, way: number, what: string): 
 }
 
 describe('with one worker, handler and prefetch wait are what the app measures', () => {
-  test.each([1, 2, 10, 100])(
-    'at a prefetch of %i',
-    async (prefetch) => {
-      const queue = `one-${prefetch}`;
-      const running = run({ queue, prefetch, messages: 260, workers: 1, takes: (i) => 10 + (i % 5) * 10 });
-      const way = await timeOfWay(running);
-      const seen = await running;
-      const { count, worked, waited } = await told(queue);
-      // the first ones only show that there is one worker
-      expect(count).toBeGreaterThanOrEqual(prefetch === 1 ? 260 : 60);
-      const known = seen.slice(-count);
-      expectClose(worked, mean(known.map(({ worked }) => worked)), way, 'handler');
-      expectClose(waited, mean(known.map(({ waited }) => waited)), way, 'prefetch wait');
-    },
-    120_000,
-  );
+  test.each([1, 2, 10, 100])('at a prefetch of %i', async (prefetch) => {
+    const queue = `one-${prefetch}`;
+    const running = run({ queue, prefetch, messages: 260, workers: 1, takes: (i) => 10 + (i % 5) * 10 });
+    const way = await timeOfWay(running);
+    const seen = await running;
+    const { count, worked, waited } = await told(queue);
+    // the first ones only show that there is one worker
+    expect(count).toBeGreaterThanOrEqual(prefetch === 1 ? 260 : 60);
+    const known = seen.slice(-count);
+    expectClose(worked, mean(known.map(({ worked }) => worked)), way, 'handler');
+    expectClose(waited, mean(known.map(({ waited }) => waited)), way, 'prefetch wait');
+  });
 
   test('and where messages come now and then', async () => {
     const queue = 'one-now-and-then';
@@ -149,7 +145,7 @@ describe('with one worker, handler and prefetch wait are what the app measures',
     const { count, worked } = await told(queue);
     expect(count).toBeGreaterThan(20);
     expectClose(worked, mean(seen.map(({ worked }) => worked)), way, 'handler');
-  }, 120_000);
+  });
 });
 
 describe('with several workers, what is told of a handler is true, and the rest is not told', () => {
@@ -159,17 +155,13 @@ describe('with several workers, what is told of a handler is true, and the rest 
     ['that all take the same time, of a large prefetch', { prefetch: 100, takes: () => 50 }],
     ['that all take the same time, as messages come', { prefetch: 100, takes: () => 50, every: 10 }],
   ];
-  test.each(cases)(
-    '%s',
-    async (name, app) => {
-      const queue = `several ${name}`;
-      await run({ queue, messages: 400, workers: 100, ...app });
-      const { count, worked, waited } = await told(queue);
-      if (count === 0) return;
-      // some may well be known: those that came while nothing else was open
-      expect(worked).toBeGreaterThan(18);
-      expect(waited).toBe(0);
-    },
-    120_000,
-  );
+  test.each(cases)('%s', async (name, app) => {
+    const queue = `several ${name}`;
+    await run({ queue, messages: 400, workers: 100, ...app });
+    const { count, worked, waited } = await told(queue);
+    if (count === 0) return;
+    // some may well be known: those that came while nothing else was open
+    expect(worked).toBeGreaterThan(18);
+    expect(waited).toBe(0);
+  });
 });

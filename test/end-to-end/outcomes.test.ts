@@ -45,7 +45,7 @@ async function figures(topic: string): Promise<Record<string, number>> {
 async function expectFigures(topic: string, expected: Record<string, number>): Promise<void> {
   const same = async () => JSON.stringify(Object.entries(await figures(topic)).sort()) === wanted;
   const wanted = JSON.stringify(Object.entries(expected).sort());
-  await until(same, 'the figures are the expected', 5000).catch(() => {});
+  await until(same, 'the figures are the expected').catch(() => {});
   expect(await figures(topic)).toEqual(expected);
 }
 
@@ -131,7 +131,8 @@ test('a broker that restarts under clients that come back: the figures go on, an
     await broker.kill();
     await until(async () => (await up()) === 0, 'it shows that the broker is down');
     expect((await sidecar.admin('/readyz')).status).toBe(200);
-    expect((await sidecar.admin('/readyz?upstream=1')).status).toBe(503);
+    // a traffic thread's word of the failed dial may still be on its way to who answers
+    await until(async () => (await sidecar.admin('/readyz?upstream=1')).status === 503, 'readiness has it too');
     await broker.restart();
     await until(() => client.ready, 'the client is back');
     expect(await up()).toBe(1);
@@ -146,4 +147,4 @@ test('a broker that restarts under clients that come back: the figures go on, an
     await consumer.close();
     await client.close();
   }
-}, 60_000);
+});

@@ -142,7 +142,6 @@ test.each([1, 2])(
       expect(await topology(sidecar, query)).toMatchObject({ nodes: [], edges: [] });
     }
   },
-  60_000,
 );
 
 test('names that nobody chose share a node, and a library that names nothing is shown with its user', async () => {
@@ -183,7 +182,7 @@ test('names that nobody chose share a node, and a library that names nothing is 
   } finally {
     await prometheus.stop();
   }
-}, 60_000);
+});
 
 test('metrics.maxEdges bounds the map: the rest is one edge of each kind, and no count is lost', async () => {
   const sidecar = await site.sidecar({ args: ['--workers', '2'], config: 'metrics: { maxEdges: 5 }' });

@@ -68,6 +68,14 @@ test('what can not be put in force is not added; there are at most a hundred, of
 
 test.each<[unknown, object]>([
   [{ type: 'drop' }, { match: { vhost: '#' }, faults: [{ type: 'drop', toxicity: 1 }] }],
+  [
+    { type: 'down', stream: 'upstream' },
+    { match: { vhost: '#' }, faults: [{ type: 'partition', toxicity: 1, attributes: { direction: 'upstream' } }] },
+  ],
+  [
+    { type: 'hold_settlements', stream: 'downstream', attributes: { latency: 500 } },
+    { match: { side: 'consume' }, faults: [{ type: 'hold_settlements', toxicity: 1, attributes: { latency: 500 } }] },
+  ],
   [{ type: 'down' }, { match: { vhost: '#' }, faults: [{ type: 'partition', toxicity: 1 }] }],
   [
     { type: 'timeout', stream: 'downstream' },
@@ -93,6 +101,13 @@ test.each<[unknown, RegExp]>([
   [{ type: 'drop', name: '../x' }, /^name: expects letters/],
   [{ type: 'drop', stream: 'both' }, /^stream: expects upstream or downstream/],
   [{ type: 'drop', stream: 'downstream' }, /^type: drop strikes publishes/],
+  [{ type: 'hold_settlements', stream: 'upstream' }, /^type: hold_settlements strikes deliveries/],
+  [{ type: 'hold_settlements', attributes: { jitter: 5 } }, /^attributes.jitter: needs latency/],
+  [
+    { type: 'down', stream: 'upstream', attributes: { direction: 'downstream' } },
+    /^attributes.direction: contradicts stream upstream/,
+  ],
+  [{ type: 'down', stream: 'upstream', attributes: { existing: 'cut' } }, /^attributes.direction: says which way/],
   [{ type: 'drop', stream: 'upstream', match: { side: 'consume' } }, /^match\.side: contradicts/],
   [{ type: 'drop', attributes: { latency: 1 } }, /^attributes\.latency: is no attribute of drop/],
   [{ type: 'drop', toxicity: 2 }, /^toxicity: expects a number above 0/],

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../testing/wait.ts';
-import { consume, type Known, produce } from './consistency.ts';
+import { amqplib } from '../soak/clients.ts';
+import { consume, Known, produce } from '../soak/work.ts';
 import { type Site, startSite } from './site.ts';
 
 /** `npm run consistency` runs it for two minutes. */
 const SECONDS = Number(process.env.CONSISTENCY_SECONDS ?? 8);
 
-const STRIKING = ['latency', 'drop', 'nack', 'duplicate', 'reorder', 'partition'];
+const STRIKING = ['latency', 'drop', 'nack', 'duplicate', 'reorder', 'hold_settlements', 'partition'];
 
 const config = `faults: { enabled: true }
 rules:
@@ -24,6 +25,7 @@ rules:
   - match: { queue: ledger }
     faults:
       - { type: latency, toxicity: 0.02, attributes: { latency: 30ms, jitter: 25ms } }
+      - { type: hold_settlements, toxicity: 0.02, attributes: { latency: 60ms, jitter: 50ms } }
       - { type: reset, toxicity: 0.001 }
       - { type: close_channel, toxicity: 0.001 }
 `;
@@ -37,17 +39,8 @@ afterAll(() => site?.stop());
 test(
   'whatever breaks: no confirmed message is lost, and the figures agree with what the apps know',
   async () => {
-    const known: Known = {
-      attempts: 0,
-      acked: 0,
-      nacked: 0,
-      unanswered: 0,
-      delivered: 0,
-      settled: 0,
-      published: new Set(),
-      consumed: new Set(),
-      broken: 0,
-    };
+    const known = new Known();
+    const work = { client: amqplib, url: site.url, queue: 'ledger', known };
     const end = performance.now() + SECONDS * 1000;
     const over = () => performance.now() > end && struck;
     let struck = false;
@@ -63,9 +56,9 @@ test(
       struck = true;
     });
     let id = 0;
-    let consumed = false;
-    const consuming = Promise.all([1, 2].map(() => consume(site.url, 'ledger', () => consumed, known)));
-    await Promise.all([watching, ...[1, 2, 3].map(() => produce(site.url, 'ledger', () => id++, over, known))]);
+    const consumed = Promise.withResolvers<void>();
+    const consuming = Promise.all([1, 2].map(() => consume(work, consumed.promise)));
+    await Promise.all([watching, ...[1, 2, 3].map(() => produce(work, () => id++, over))]);
     await until(
       () => known.consumed.size === id,
       () => `all ${id} messages are consumed; ${known.consumed.size} are`,
@@ -84,7 +77,7 @@ test(
       'all of them are settled',
       60_000,
     );
-    consumed = true;
+    consumed.resolve();
     await consuming;
 
     const metrics = await until(async () => {

@@ -18,8 +18,10 @@ beforeAll(async () => {
   receiver = await startOtlpReceiver();
   const rules = `${rulesOf(deliveries, 'consume')}  - match: { routingKey: lost, side: publish }
     faults: [{ type: drop }, { type: latency, attributes: { latency: 1ms } }]
+  - match: { queue: mixed, headers: { late: true } }
+    faults: [{ type: latency, attributes: { latency: 20s } }]
 `;
-  site = await startSite([...Object.keys(deliveries), 'healthy', 'lost'], rules, [], {
+  site = await startSite([...Object.keys(deliveries), 'healthy', 'lost', 'mixed'], rules, [], {
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     OTEL_TRACES_SAMPLER: 'always_on',
     OTEL_BSP_SCHEDULE_DELAY: '100',
@@ -45,6 +47,20 @@ test('latency: deliveries come later, in order, and the figure of latency has it
     return now.sum('event_throughput_total', { topic: 'slow', side: 'consume', status: 'success' }) === 5 && now;
   }, 'all five are counted');
   expect(metrics.sum('event_latency_seconds_sum', { topic: 'slow' })).toBeGreaterThanOrEqual(5 * 0.24);
+});
+
+test('a delivery that no fault is for has nothing of what was decided on the one before', async () => {
+  const publisher = await openChannel(site.url);
+  publisher.sendToQueue('mixed', Buffer.from('late'), { headers: { late: 1 } });
+  publisher.sendToQueue('mixed', Buffer.from('plain'));
+  await until(async () => (await publisher.checkQueue('mixed')).messageCount === 2, 'both are there');
+  const model = await connection(site.url);
+  const [struck, other] = [await model.createChannel(), await model.createChannel()];
+  await struck.prefetch(1);
+  const late = await consumer(struck, 'mixed');
+  const { first } = await consumer(other, 'mixed');
+  expect((await first(1)).map(text)).toEqual(['plain']);
+  expect(late.got).toEqual([]);
 });
 
 test('stall: another channel of the connection goes on, requests on it too', async () => {

@@ -1,7 +1,9 @@
 import { connect } from 'amqplib';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { createVhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
-import { confirmChannel } from '../behaviour/amqplib.ts';
+import { confirmChannel, consumer, text } from '../behaviour/amqplib.ts';
+import { reloaded, startReloadRig } from '../reload/rig.ts';
 import { startPartitioned } from './partitioned.ts';
 
 test('partition: dials are refused, what exists is cut, and it ends', async () => {
@@ -43,3 +45,43 @@ test('partition: what exists is stalled, and goes on behind it', async () => {
   await channel.waitForConfirms();
   expect((await channel.checkQueue('q')).messageCount).toBe(sent);
 });
+
+test.each(['upstream', 'downstream'])(
+  'partition %s only: the other way goes on, and all goes on behind it',
+  async (way) => {
+    const vhost = await createVhost();
+    onTestFinished(() => vhost.remove());
+    const config = (rules: string) =>
+      `upstream: amqp://127.0.0.1:${vhost.port}\nfaults: { enabled: true }\nrules: [${rules}]\n`;
+    const { sidecar, write } = await startReloadRig(config(''));
+    const beside = await confirmChannel(vhost.url());
+    for (const queue of ['in', 'out']) await beside.assertQueue(queue);
+    const out = async () => (await beside.checkQueue('out')).messageCount;
+    const channel = await confirmChannel(vhost.url(sidecar.port));
+    const { got, first } = await consumer(channel, 'in');
+    const fault = `{ type: partition, attributes: { direction: ${way} } }`;
+    await reloaded(sidecar, () => write(config(`{ match: { vhost: / }, faults: [${fault}] }`)));
+    const injected = async () =>
+      (await sidecar.metrics()).sum('tracehare_faults_injected_total', { type: 'partition' });
+    await until(async () => (await injected()) === 1, 'it has begun');
+
+    channel.sendToQueue('out', Buffer.from('from the app'));
+    beside.sendToQueue('in', Buffer.from('for the app'));
+    await beside.waitForConfirms();
+    if (way === 'upstream') {
+      expect((await first(1)).map((message) => text(message))).toEqual(['for the app']);
+      expect(await out()).toBe(0);
+    } else {
+      await until(async () => (await out()) === 1, 'what the app sends arrives');
+      expect(got).toEqual([]);
+    }
+    // a handshake needs both ways
+    await expect(confirmChannel(vhost.url(sidecar.port))).rejects.toThrow();
+
+    await reloaded(sidecar, () => write(config('')));
+    await channel.waitForConfirms();
+    expect(await out()).toBe(1);
+    for (const message of await first(1)) channel.ack(message);
+    await until(async () => (await sidecar.metrics()).sum('tracehare_unsettled_deliveries') === 0, 'it is settled');
+  },
+);

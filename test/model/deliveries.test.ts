@@ -3,17 +3,15 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, test, vi } from 'vitest';
 import { temporaryFolder } from '../../testing/folder.ts';
+import { KNOWN } from './deliver-known.ts';
 import { ending, operations } from './deliver-operations.ts';
 import type { Settings } from './deliver-site.ts';
 import { World } from './deliver-world.ts';
+import { LIMIT_MS, RUNS, START } from './runs.ts';
 
 // Whatever an app and a broker say within AMQP, and in whatever order: each delivery must end once, as
-// docs/loss.md says, be counted so, and be told of with what belongs to it and to no other. MODEL_RUNS=100000
-// looks further than there is time for with every change.
+// docs/loss.md says, be counted so, and be told of with what belongs to it and to no other (runs.ts: how long it looks).
 
-const RUNS = Number(process.env.MODEL_RUNS ?? 100);
-/** ms a run may take, shrinking included, before it is told how far it came */
-const LIMIT_MS = 60_000 + RUNS * 100;
 const folder = temporaryFolder('deliveries');
 const config = join(folder.path, 'rules.yml');
 
@@ -40,6 +38,14 @@ const CONSUMING = [
   { do: 'consume', channel: 1, queue: 'mail', tag: 'auto', noAck: true, nowait: false, answered: true },
 ] as const;
 
+const IN_TRANSACTION: Settings & { inTransaction: boolean } = {
+  inTransaction: true,
+  config,
+  window: 4,
+  sampler: 'parentbased_always_off',
+  broker: 'strict',
+};
+
 const SELECT = { do: 'tx', channel: 1, what: 'select', answered: true } as const;
 
 test(
@@ -56,7 +62,12 @@ test(
           world.end();
         }
       }),
-      { numRuns: RUNS, interruptAfterTimeLimit: LIMIT_MS },
+      {
+        ...START,
+        numRuns: RUNS,
+        examples: KNOWN.map((each) => [IN_TRANSACTION, ...each]),
+        interruptAfterTimeLimit: LIMIT_MS,
+      },
     );
   },
   2 * LIMIT_MS,

@@ -3,14 +3,13 @@ import { afterAll, beforeAll, test, vi } from 'vitest';
 import { KNOWN } from './known.ts';
 import type { Mode } from './ledger.ts';
 import type { Operation } from './operations.ts';
+import { LIMIT_MS, RUNS, START } from './runs.ts';
 import { configured, Scene } from './scene.ts';
 import { stories } from './stories.ts';
 
 // Publishes, and whatever can happen to them in whatever order, through the real data plane between two
-// sockets. What is forwarded, counted, told and given back must be what a naive ledger says (ledger.ts).
-// `MODEL_RUNS=10000 npx vitest run test/model` looks for longer.
+// sockets. What is forwarded, counted, told and given back must be what a naive ledger says (ledger.ts; runs.ts: how long it looks).
 
-const numRuns = Number(process.env.MODEL_RUNS ?? 100);
 const folder = configured();
 
 beforeAll(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
@@ -34,10 +33,18 @@ async function live(loss: Mode, operations: Operation[]): Promise<void> {
   }
 }
 
-test.each<Mode>(['off', 'returns', 'confirms'])('publishes end as the ledger says, with --loss %s', async (loss) => {
-  await fc.assert(
-    fc.asyncProperty(stories, (operations) => live(loss, operations)),
-    // looks for the shortest story for a while, not for ever
-    { numRuns, examples: KNOWN.map((each): [Operation[]] => [each]), interruptAfterTimeLimit: numRuns * 60 },
-  );
-});
+test.each<Mode>(['off', 'returns', 'confirms'])(
+  'publishes end as the ledger says, with --loss %s',
+  async (loss) => {
+    await fc.assert(
+      fc.asyncProperty(stories, (operations) => live(loss, operations)),
+      {
+        ...START,
+        numRuns: RUNS,
+        examples: KNOWN.map((each): [Operation[]] => [each]),
+        interruptAfterTimeLimit: LIMIT_MS,
+      },
+    );
+  },
+  2 * LIMIT_MS,
+);

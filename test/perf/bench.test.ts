@@ -9,6 +9,9 @@ import { startTracehare } from '../../testing/tracehare.ts';
 
 // The figures are only as good as the tools that make them.
 
+/** seconds in which something passes on any machine */
+const LONG = 8;
+
 const sample = (path: string, round: number, messagesPerSecond: number, proxyCpu?: number): Sample => ({
   suite: 'goals',
   load: 'auto-ack',
@@ -26,13 +29,14 @@ const sample = (path: string, round: number, messagesPerSecond: number, proxyCpu
 const results: Results = {
   about: {},
   startup: {},
+  turns: [],
   samples: [
     // the machine was twice as slow in round 1, and the rounds came in another order
-    sample('haproxy', 0, 100_000, 2),
+    sample('equal haproxy', 0, 100_000, 2),
     sample('tracehare', 0, 110_000, 3),
     sample('tracehare', 1, 55_000, 6),
-    sample('haproxy', 1, 50_000, 4),
-    sample('haproxy', 2, 100_000, 2),
+    sample('equal haproxy', 1, 50_000, 4),
+    sample('equal haproxy', 2, 100_000, 2),
     sample('tracehare', 2, 90_000, 2),
   ],
 };
@@ -40,7 +44,7 @@ const results: Results = {
 describe('results', () => {
   test('a ratio pairs with the same round', () => {
     const of = (name: string) => results.samples.filter(({ path }) => path === name);
-    expect(ratios(of('tracehare'), of('haproxy'), figures.throughput)).toEqual([1.1, 1.1, 0.9]);
+    expect(ratios(of('tracehare'), of('equal haproxy'), figures.throughput)).toEqual([1.1, 1.1, 0.9]);
   });
 
   test('a spread is least, median and most', () => {
@@ -56,13 +60,13 @@ describe('results', () => {
 
   test('the table has a row a path, and goals are judged by the median of the ratios', () => {
     const [table] = tables(results);
-    expect(render(table, true)).toContain('| tracehare | 90000 (55000–110000) ');
+    expect(render(table, true)).toMatch(/^\| tracehare +\| 90000 \(55000–110000\) /m);
     expect(table.rows).toHaveLength(2);
     expect(judge(results)).toContain(
-      'met    auto-ack: throughput of tracehare 1.10× (0.90–1.10) that of haproxy, wanted ≥ 1×',
+      'met    auto-ack: throughput of tracehare 1.10× (0.90–1.10) that of equal haproxy, wanted ≥ 1×',
     );
     expect(judge(results)).toContain(
-      'MISSED auto-ack: CPU of the proxy of tracehare 1.50× (1.00–1.50) that of haproxy, wanted ≤ 1.35×',
+      'MISSED auto-ack: CPU of the proxy of tracehare 1.50× (1.00–1.50) that of equal haproxy, wanted ≤ 1.15×',
     );
   });
 
@@ -74,13 +78,17 @@ describe('results', () => {
 });
 
 describe('the load generator', () => {
-  const load = async (spec: Partial<LoadSpec>): Promise<LoadResult> => {
-    const times = { warmup: 0.05, seconds: 0.5 };
-    const argument = JSON.stringify({ brokerPort: inject('broker').port, ...times, ...spec });
+  const loadFor = async (seconds: number, spec: Partial<LoadSpec>): Promise<LoadResult> => {
+    const argument = JSON.stringify({ brokerPort: inject('broker').port, warmup: 0.05, ...spec, seconds });
     const { code, stdout, stderr } = await run(process.execPath, ['bench/load/main.ts', argument]);
     expect(stderr).toBe('');
     expect(code).toBe(0);
     return JSON.parse(stdout.toString());
+  };
+  /** On a busy machine nothing at all may pass in a short time. */
+  const load = async ({ seconds = 0.5, ...spec }: Partial<LoadSpec>): Promise<LoadResult> => {
+    const result = await loadFor(seconds, spec);
+    return result.messages > 0 || seconds > LONG ? result : load({ ...spec, seconds: seconds * 4 });
   };
   const loads: [string, Partial<LoadSpec>][] = [
     ['auto-ack', {}],

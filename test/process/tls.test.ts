@@ -50,6 +50,8 @@ async function useAmqplib({ port }: Tracehare, tls: boolean): Promise<boolean> {
 function counts(metrics: Metrics): Record<string, number> {
   const found: Record<string, number> = {};
   for (const { name, labels, value } of metrics.samples) {
+    // how many deliveries prove their handler's time depends on which of them wait for the one before
+    if (/^event_(handler|prefetch_wait)_/.test(name)) continue;
     if (!/^(event_|messaging_).*(_total|_count)$|^tracehare_(connections|channels|unobserved)/.test(name)) continue;
     // the upstream is called by its name here and by its address there
     const { server_address: _, server_port: __, ...rest } = labels;

@@ -48,6 +48,8 @@ const faults: readonly Record<string, unknown>[] = [
   { type: 'duplicate' },
   { type: 'reorder', attributes: { distance: 2, wait: '50ms' } },
   { type: 'hide_confirms', for: '100ms' },
+  { type: 'hold_settlements', attributes: { latency: '20ms', jitter: '10ms' } },
+  { type: 'hold_settlements', toxicity: 0.5, for: '100ms' },
   { type: 'reset', toxicity: 0.2 },
   { type: 'close_connection', toxicity: 0.2, attributes: { code: 320, text: 'on purpose' } },
   { type: 'close_channel', toxicity: 0.2, attributes: { code: 406, text: 'on purpose' } },

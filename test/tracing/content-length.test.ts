@@ -71,7 +71,7 @@ describe.each(['http/protobuf', 'http/json'])('over %s', (protocol) => {
     });
 
     test('requests under way together each say their own length', async () => {
-      const sink = await startSink({ ...env(), OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' }, { shutdownTimeout: 10_000 });
+      const sink = await startSink({ ...env(), OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1' });
       for (let i = 1; i <= 20; i++) sink.passage(passageOf(publish({ messageId: randomBytes(i * 4).toString('hex') })));
       await sink.shutdown();
       expect(sink.figures()).toMatchObject({ exported: 20, dropped: 0 });

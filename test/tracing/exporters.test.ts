@@ -88,10 +88,10 @@ test('grpc carries the same spans', async () => {
     error === null ? resolve(port) : reject(error),
   );
   try {
-    const sink = await startSink(
-      { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await promise}` },
-      { shutdownTimeout: 10_000 },
-    );
+    const sink = await startSink({
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await promise}`,
+    });
     sink.passage(passageOf(publish()));
     await sink.shutdown();
     expect(sink.figures()).toMatchObject({ exported: 1, dropped: 0 });

@@ -133,6 +133,9 @@ export function recordingLog() {
   };
 }
 
+/** For a sink whose endpoint does not answer. */
+export const IMPATIENT = { shutdownTimeout: 200 };
+
 let sink: SpanSink | undefined;
 let saved: NodeJS.ProcessEnv | undefined;
 
@@ -152,7 +155,8 @@ export async function startSink(
     queue: 'off',
     version: '1.2.3',
     log,
-    shutdownTimeout: 200,
+    // what is exported has all the time that a busy machine may need
+    shutdownTimeout: 60_000,
     ...options,
   });
   return { ...sink, lines: log.lines };

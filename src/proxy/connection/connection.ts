@@ -4,7 +4,7 @@ import { MAX_FRAME } from '../../amqp/frames.ts';
 import { closeFrame } from '../../amqp/methods.ts';
 import { FRAME_OVERHEAD } from '../../amqp/spec.ts';
 import { speechOf } from '../../amqp/stranger.ts';
-import type { Plane } from '../plane/plane.ts';
+import type { Outage, Plane } from '../plane/plane.ts';
 import type { Ending } from '../ports/verdict.ts';
 import { FromApp, observedFromApp } from '../scanning/from-app.ts';
 import { FromBroker, observedFromBroker } from '../scanning/from-broker.ts';
@@ -371,6 +371,7 @@ export class Connection {
         outgoing?.line.flush();
         publishes.translator.revealAll();
       }
+      this.#upstream.follower.unblock();
     });
     this.#downstream.boundary.onceAtBoundary(() => {
       for (const { incoming } of this.#session.channels()) incoming?.flush();
@@ -387,10 +388,10 @@ export class Connection {
     reset(this.#app);
   }
 
-  /** A fault: nothing is read from either side for as long. */
-  stall(on: boolean): void {
-    this.#upstream.relay.hold('stall', on);
-    this.#downstream.relay.hold('stall', on);
+  /** A fault: nothing is read from one side, or either, for as long. */
+  stall(outage: Outage, on: boolean): void {
+    if (outage.direction !== 'downstream') this.#upstream.relay.hold(outage, on);
+    if (outage.direction !== 'upstream') this.#downstream.relay.hold(outage, on);
   }
 
   faultEnds(channel: number, ending: Ending): void {

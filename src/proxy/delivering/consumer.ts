@@ -17,6 +17,8 @@ export class Consumer {
   readonly key: Uint8Array;
   readonly queue: string;
   readonly noAck: boolean;
+  /** what it gets are answers to what is asked on its channel */
+  readonly isDirectReply: boolean;
   /** what it has read so far, if it reads a stream */
   readonly stream: StreamReader | undefined;
   /** on its channel, in a delivery's marks */
@@ -49,6 +51,7 @@ export class Consumer {
     this.key = Buffer.from(tag, 'utf8');
     this.queue = queue;
     this.noAck = noAck;
+    this.isDirectReply = queue === DIRECT_REPLY;
     this.number = number;
     this.address = address;
     // brokers don't let a stream be read without acknowledgements, nor by basic.get
@@ -57,11 +60,6 @@ export class Consumer {
     this.#plane = plane;
     this.#scope = scope;
     this.#routes = plane.deliveryRoutes(scope, queue);
-  }
-
-  /** What it gets are answers to what is asked on its channel. */
-  get isDirectReply(): boolean {
-    return this.queue === DIRECT_REPLY;
   }
 
   /** The delivery with this header, which is no redelivered one, comes out of a stream. */

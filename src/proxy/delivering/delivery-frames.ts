@@ -96,6 +96,16 @@ export class DeliveryFrames {
     return this.#awaited === 'header' ? this.#route.treatment.faults : undefined;
   }
 
+  /** The app has to settle the delivery at hand. */
+  get awaitsSettlement(): boolean {
+    return !this.#run.source.noAck;
+  }
+
+  /** Of the delivery at hand. */
+  get tag(): number {
+    return this.#tag;
+  }
+
   /** Faults struck the delivery at hand, which goes to the app at `time`. */
   struck(types: string, time: number): void {
     this.#run.fault = types;

@@ -1,12 +1,12 @@
 import type { ContentHeader } from '../../amqp/content.ts';
-import { readU64 } from '../../amqp/fields.ts';
+import { readU64, viewU64 } from '../../amqp/fields.ts';
 import { valueText } from '../../amqp/value-text.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS, type Remembered } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
 import type { Correlation } from '../plane/correlation.ts';
 import type { Plane, Scope } from '../plane/plane.ts';
-import { SENT, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
+import { SENT, TRACEPARENT, TRACESTATE, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
@@ -20,6 +20,8 @@ import { isOver } from './slow-message.ts';
  */
 const OLDEST_STAMP_S = 30 * 24 * 3600;
 const MOST_SKEW_S = 3600;
+/** Messages that have no other observed headers differ in nothing that `read` looks at but their stamps and contexts. */
+const USUAL = (1 << TRACEPARENT) | (1 << TRACESTATE) | (1 << SENT);
 /** How often a quorum queue has delivered the message before; not there the first time. */
 const DELIVERY_COUNT = Buffer.from('x-delivery-count');
 
@@ -32,7 +34,10 @@ export class DeliveryReading {
   readonly #correlation: Correlation;
   /** of quorum queues that declare none, by what the broker is */
   defaultDeliveryLimit = Number.POSITIVE_INFINITY;
-  // of the message at hand
+  // of the message at hand. Numbers are fields: one that is handed on is boxed where V8 does not inline the call
+  #now = Number.NaN;
+  /** x-tracehare-sent, NaN without one */
+  #sent = Number.NaN;
   #passageBits = 0;
   #isFirst = false;
   /** of delivery-marks.ts, besides its consumer */
@@ -50,6 +55,8 @@ export class DeliveryReading {
   #isPersistent = true;
   /** ms that it was to be kept back, since its stamp; NaN: it was not */
   #delay = Number.NaN;
+  /** a first delivery that has nothing but a stamp, a context and a name: one that is like it says the same */
+  #isUsual = false;
 
   constructor(plane: Plane, correlation: Correlation) {
     this.#plane = plane;
@@ -62,28 +69,26 @@ export class DeliveryReading {
     const { source, route } = run;
     this.#begin(redelivered);
     this.#isPersistent = header.isPersistent;
+    this.#now = now;
     const isStamped = header.value(SENT) >= 0;
-    const stamp = header.integer(SENT);
+    this.#sent = header.integer(SENT);
     const isStreamRead = !redelivered && !run.get && source.readsStream(header);
     if (isStreamRead) this.#marks = STREAM_READ;
     // from a stream, only what is published while it is read comes at once
-    const isFresh = isStreamRead ? source.advances(header, stamp) : !redelivered;
+    const isFresh = isStreamRead ? source.advances(header, this.#sent) : !redelivered;
     this.#refused = 0;
     this.#refusedFrom = source.queue;
-    const hasDied = header.value(X_DEATH) >= 0 && this.#hasDied(header, run, scope, isStamped, stamp, isFresh);
+    const hasDied = header.value(X_DEATH) >= 0 && this.#hasDied(header, run, scope, isStamped, isFresh);
     if (isFresh && isStamped && !hasDied) {
       this.#isFirst = !isStreamRead;
-      this.#latency = this.#since(stamp, now);
+      this.#readLatency();
     }
-    if (isStamped && !hasDied && !isStreamRead && this.#isPlausible(stamp, now)) this.#stamp = stamp;
+    if (isStamped && !hasDied && !isStreamRead && this.#isPlausible()) this.#stamp = this.#sent;
     if (isFresh && !hasDied && header.value(X_DELAY) >= 0) this.#delay = delayOf(header);
     // on first deliveries the header is the publisher's own
     const isAgain = !isStreamRead && (redelivered || hasDied);
     const deliveries = redelivered ? this.#deliveriesBefore(scope.vhost, source.queue, header) : 0;
-    context.ids = run.ids;
-    context.at = run.count * IDS;
-    context.traced = false;
-    context.ratio = route.treatment.sample;
+    this.#prepare(run);
     if (middleware !== undefined) middleware.onDeliver(header, route, scope, context, redelivered);
     // what answers it belongs to its trace, sampled or not
     const isRequest = header.has('replyTo');
@@ -91,14 +96,20 @@ export class DeliveryReading {
     const mayPass =
       source.noAck && !isRequest && !isAgain && !isOver(this.#latency, route, this.#plane.options.slowAfter);
     interceptor.onDeliver(header, context, mayPass, now);
-    if (isAgain) this.#isAgain(run, deliveries, redelivered, stamp, now);
+    if (isAgain) this.#isAgain(run, deliveries, redelivered);
     if (context.traced) {
-      this.#passageBits |= TRACED | (context.hasParent ? HAS_PARENT : 0) | (context.sampled ? SAMPLED : 0);
-      if (context.sampled) this.#detail = this.#detailOf(header, run, context.hasParent && context.isW3c, stamp, now);
+      this.#traced(run);
       if (isRequest) this.#correlation.isAsked(now);
     }
     const mayAnswer = header.has('correlationId') || source.isDirectReply;
     if (mayAnswer && !redelivered) this.#correlation.gets(source.address, route, now);
+    this.#isUsual =
+      this.#isFirst &&
+      !Number.isNaN(this.#latency) &&
+      middleware === undefined &&
+      header.among(~USUAL) === 0 &&
+      !isRequest &&
+      !mayAnswer;
     if (this.#detail !== undefined || this.#remembered !== undefined) return;
     if (header.isCorrelated && this.#correlation.causes.comparesNames) {
       const [correlationId, messageId] = [header.property('correlationId'), header.property('messageId')];
@@ -106,14 +117,52 @@ export class DeliveryReading {
     }
   }
 
+  /**
+   * `read` and `join`, for a message whose tag stands in `view`, if it says the same as the one before it in the same
+   * chunk but for its context. Most do: what was published together has one stamp. False: nothing was done.
+   */
+  joinLike(run: DeliveryRun, view: DataView, tagAt: number, now: number, full: (run: DeliveryRun) => void): boolean {
+    const { header, context, interceptor, options } = this.#plane;
+    const { source, route } = run;
+    if (!header.isLike || !this.#isUsual || source.isDirectReply) return false;
+    if (source.readsStream(header) || (header.has('messageId') && this.#correlation.causes.comparesNames)) return false;
+    if (!header.repeatsInteger(SENT) || header.isPersistent !== this.#isPersistent) return false;
+    this.#prepare(run);
+    this.#passageBits = 0;
+    this.#detail = undefined;
+    interceptor.onDeliver(header, context, source.noAck && !isOver(this.#latency, route, options.slowAfter), now);
+    if (context.traced) this.#traced(run);
+    const tag = viewU64(view, tagAt);
+    const goesOn = run.count > 0 && run.tag + run.count === tag && run.passageBits === this.#passageBits;
+    if (goesOn && run.detail === this.#detail) run.add(header.bodySize);
+    else this.join(run, tag, header.bodySize, full);
+    return true;
+  }
+
+  #prepare({ ids, count, route }: DeliveryRun): void {
+    const { context } = this.#plane;
+    context.ids = ids;
+    context.at = count * IDS;
+    context.traced = false;
+    context.ratio = route.treatment.sample;
+  }
+
+  /** The interceptor has found or made a context. */
+  #traced(run: DeliveryRun): void {
+    const { header, context } = this.#plane;
+    const { hasParent, isW3c, sampled } = context;
+    this.#passageBits |= TRACED | (hasParent ? HAS_PARENT : 0) | (sampled ? SAMPLED : 0);
+    if (sampled) this.#detail = this.#detailOf(header, run, hasParent && isW3c);
+  }
+
   /** The message was delivered before, or died: which attempt it is now. */
-  #isAgain(run: DeliveryRun, deliveries: number, redelivered: boolean, stamp: number, now: number): void {
-    const firstPublished = Number.isNaN(this.#age(stamp, now)) ? 0 : stamp;
+  #isAgain(run: DeliveryRun, deliveries: number, redelivered: boolean): void {
+    const firstPublished = isBelievable(this.#age()) ? this.#sent : 0;
     const told = 1 + this.#refused + deliveries;
     const round = this.#correlation.round(this.#refusedFrom, told, redelivered, firstPublished);
     this.#remembered = round;
     const { poison } = this.#plane.options;
-    if (round.attempt > poison) this.#correlation.isPoisonous(run.route, this.#refusedFrom, round, now);
+    if (round.attempt > poison) this.#correlation.isPoisonous(run.route, this.#refusedFrom, round, this.#now);
   }
 
   /** Its header could not be read. `join` follows. */
@@ -188,29 +237,29 @@ export class DeliveryReading {
     return count;
   }
 
-  /** Seconds from a stamp until now; NaN when the stamp can't be believed. */
-  #age(stamp: number, now: number): number {
-    const seconds = (this.#plane.clock.micros(now) - stamp) / 1e6;
-    return seconds >= 0 && seconds <= OLDEST_STAMP_S ? seconds : Number.NaN;
+  /** Seconds since its stamp. */
+  #age(): number {
+    return (this.#plane.clock.micros(this.#now) - this.#sent) / 1e6;
   }
 
-  /** Whether a stamp can be believed. A latency tells of most. */
-  #isPlausible(stamp: number, now: number): boolean {
+  /** Whether its stamp can be believed. A latency tells of most. */
+  #isPlausible(): boolean {
     if (!Number.isNaN(this.#latency)) return true;
-    const seconds = (this.#plane.clock.micros(now) - stamp) / 1e6;
+    const seconds = this.#age();
     return seconds >= -MOST_SKEW_S && seconds <= OLDEST_STAMP_S;
   }
 
-  /** The same as its age, with the cause counted. */
-  #since(stamp: number, now: number): number {
-    const age = this.#age(stamp, now);
-    if (!Number.isNaN(age)) return age;
-    const { clock, observer } = this.#plane;
-    const seconds = (clock.micros(now) - stamp) / 1e6;
-    if (seconds < 0 && seconds >= -MOST_SKEW_S) observer.traffic.negativeLatency(-seconds, now);
-    else if (Number.isNaN(seconds)) observer.traffic.implausibleStamp('unreadable');
-    else observer.traffic.implausibleStamp(seconds < 0 ? 'future' : 'past');
-    return Number.NaN;
+  /** How long it took, as its stamp says; one that can't be believed is counted. */
+  #readLatency(): void {
+    const seconds = this.#age();
+    if (isBelievable(seconds)) {
+      this.#latency = seconds;
+      return;
+    }
+    const { traffic } = this.#plane.observer;
+    if (seconds < 0 && seconds >= -MOST_SKEW_S) traffic.negativeLatency(-seconds, this.#now);
+    else if (Number.isNaN(seconds)) traffic.implausibleStamp('unreadable');
+    else traffic.implausibleStamp(seconds < 0 ? 'future' : 'past');
   }
 
   /**
@@ -222,10 +271,10 @@ export class DeliveryReading {
     { route }: DeliveryRun,
     { vhost }: Scope,
     isStamped: boolean,
-    stamp: number,
     isFresh: boolean,
   ): boolean {
     const plane = this.#plane;
+    const stamp = this.#sent;
     const deaths = readDeaths(header);
     if (!Number.isNaN(stamp) && !diedSince(stamp, deathOfStamp(stamp), deaths, digestOf(deaths, route))) return false;
     const { queue, reason, time } = deaths;
@@ -246,25 +295,20 @@ export class DeliveryReading {
     return true;
   }
 
-  #detailOf(
-    header: ContentHeader,
-    { source, fault }: DeliveryRun,
-    hasState: boolean,
-    stamp: number,
-    now: number,
-  ): SpanDetail {
+  #detailOf(header: ContentHeader, { source, fault }: DeliveryRun, hasState: boolean): SpanDetail {
     const { plain } = source;
-    const { clock, options } = this.#plane;
-    let more = moreOf(header, hasState, fault, options);
+    let more = moreOf(header, hasState, fault, this.#plane.options);
     if (this.#remembered !== undefined) more = withRound(more, this.#remembered);
-    if (!Number.isNaN(this.#delay) && this.#isPlausible(stamp, now)) {
-      more = { ...more, delayPlanned: this.#delay / 1000, delayActual: (clock.micros(now) - stamp) / 1e6 };
+    if (!Number.isNaN(this.#delay) && this.#isPlausible()) {
+      more = { ...more, delayPlanned: this.#delay / 1000, delayActual: this.#age() };
     }
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };
   }
 }
+
+const isBelievable = (age: number): boolean => age >= 0 && age <= OLDEST_STAMP_S;
 
 /** The plugin for delayed messages gives back as a negative number what it was asked for. */
 const delayOf = (header: ContentHeader): number => Math.abs(Number(valueText(header.buf, header.value(X_DELAY))));

@@ -372,7 +372,7 @@ export class DeliveryTracker implements Flushable {
   recover(now: number): void {
     this.#now = now;
     this.#requeueUnsettled('recover', () => true);
-    this.#tags.recovered();
+    if (this.#transaction?.isEmpty !== false) this.#tags.recovered();
   }
 
   /**
@@ -401,11 +401,13 @@ export class DeliveryTracker implements Flushable {
       this.held.takeMarked(fits, SETTLEMENT, requeue);
       return;
     }
+    const settled = this.#transaction.settledTags();
     const tags = Array.from(this.held, ({ awaits, first, marks }) =>
       awaits === SETTLEMENT && fits(marks) ? first : -1,
     );
     for (const tag of tags) {
-      if (tag >= 0 && !this.#tags.isUncommitted(tag)) this.held.take(tag, tag, SETTLEMENT, requeue);
+      if (tag >= 0 && !settled.includes(tag) && !this.#tags.isUncommitted(tag))
+        this.held.take(tag, tag, SETTLEMENT, requeue);
     }
   }
 

@@ -67,7 +67,7 @@ export class OpenTags {
   }
 
   isUncommitted(tag: number): boolean {
-    return this.#uncommitted.lastFrom(tag) >= 0;
+    return this.#uncommitted.includes(tag);
   }
 
   /** The app asks for all deliveries so far, up to `lastTag`, to be requeued. */

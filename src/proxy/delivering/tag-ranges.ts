@@ -20,6 +20,10 @@ export class TagRanges {
     return i < this.#firsts.length && this.#firsts[i] <= tag ? this.#lasts[i] : -1;
   }
 
+  includes(tag: number): boolean {
+    return this.lastFrom(tag) >= 0;
+  }
+
   /** The first tag of the set from `tag` on; Infinity: there is none. */
   firstFrom(tag: number): number {
     const i = this.#seek(tag);

@@ -1,4 +1,5 @@
 import type { Settlement } from './settlement.ts';
+import { TagRanges } from './tag-ranges.ts';
 
 interface Uncommitted extends Settlement {
   /** of the channel's settlements, which one it was */
@@ -46,6 +47,16 @@ export class Transaction {
     let count = 0;
     while (count < this.#made.length && this.#made[count].serial <= serial) count++;
     return this.#made.splice(0, count).filter(({ undone }) => !undone);
+  }
+
+  /**
+   * The tags that the broker still takes for settled: also those of a tx.rollback which it has not answered, for what it
+   * does of its own accord until then does not touch them.
+   */
+  settledTags(): TagRanges {
+    const tags = new TagRanges(Number.POSITIVE_INFINITY);
+    for (const { from, to } of this.#made) tags.add(Math.max(1, from), to);
+    return tags;
   }
 
   clear(): void {

@@ -44,7 +44,8 @@ export class PublishPath implements FrameSink {
   /** The header of the publish at hand has been read; none of its frames has been put in yet. Returns what struck. */
   judge(faults: readonly Fault[], size: number, now: number, traffic: TrafficTally): string {
     const { verdict } = this;
-    judge(faults, verdict, { confirmed: this.#publishes.numbers.appConfirms, size }, now, traffic);
+    const confirmed = this.#publishes.numbers.appConfirms;
+    judge(faults, verdict, { confirmed, size, awaitsSettlement: false }, now, traffic);
     if (verdict.types === '') return '';
     this.#isPartial = false;
     this.#collected = !verdict.dropped && (verdict.copies > 0 || verdict.overtakenBy > 0) ? [] : undefined;

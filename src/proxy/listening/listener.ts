@@ -181,7 +181,7 @@ export class Listener {
     for (const [outage, stalled] of this.#outages) {
       if (outages.includes(outage) && outage.isActive(now)) continue;
       this.#outages.delete(outage);
-      for (const connection of stalled) connection.stall(false);
+      for (const connection of stalled) connection.stall(outage, false);
     }
   }
 
@@ -193,7 +193,7 @@ export class Listener {
       this.#plane.observer.traffic.faultInjected('partition');
       if (outage.existing === 'cut') connection.resetFor('fault: partition');
       else {
-        connection.stall(true);
+        connection.stall(outage, true);
         stalled.add(connection);
       }
     }

@@ -33,10 +33,12 @@ export class RunColumns<T> {
     const floats = (): Float64Array => (length === 0 ? NO_FLOATS : new Float64Array(length));
     const words = (): Uint32Array => (length === 0 ? NO_WORDS : new Uint32Array(length));
     const bits = (): Uint16Array => (length === 0 ? NO_BITS : new Uint16Array(length));
-    this.routes = [];
-    this.details = [];
-    this.replaced = [];
-    this.remembered = [];
+    // of their full length from the start: V8 has one way to store in such an array, and another for one that grows
+    const objects = <O>(): (O | undefined)[] => new Array<O | undefined>(length).fill(undefined);
+    this.routes = objects();
+    this.details = objects();
+    this.replaced = objects();
+    this.remembered = objects();
     this.times = floats();
     this.flushed = floats();
     this.stamps = floats();

@@ -10,6 +10,8 @@ const REASONS = {
   returning: 8,
   /** confirms of ours wait for their turn */
   answering: 16,
+  /** faults hold settlements of the app */
+  'settlements held': 32,
 } as const;
 
 export type DetourReason = keyof typeof REASONS;

@@ -51,6 +51,8 @@ export interface PlaneOptions {
 /** A partition: times in ms of the monotonic clock. */
 export interface Outage {
   readonly existing: 'keep' | 'stall' | 'cut';
+  /** in which direction nothing passes on connections that it stalls */
+  readonly direction: 'upstream' | 'downstream' | 'both';
   /** probability that a connection which exists is struck */
   readonly toxicity: number;
   isActive(now: number): boolean;

@@ -22,6 +22,8 @@ export class Verdict {
   overtakingFor = 0;
   /** ms of the monotonic clock until which the app hears nothing of its confirm */
   confirmHiddenUntil = 0;
+  /** how long its settlement by the app is held; undefined: not at all */
+  settlement: SettlementHold | undefined;
   ending: Ending | undefined;
 
   clear(): void {
@@ -29,6 +31,7 @@ export class Verdict {
     this.dropped = false;
     this.copies = this.delay = this.notBefore = this.rate = 0;
     this.overtakenBy = this.overtakingFor = this.confirmHiddenUntil = 0;
+    this.settlement = undefined;
     this.ending = undefined;
   }
 }
@@ -39,6 +42,14 @@ export interface Struck {
   confirmed: boolean;
   /** of the body */
   size: number;
+  /** a delivery that its app is to settle */
+  awaitsSettlement: boolean;
+}
+
+/** A settlement is held for `delay` ms from when the app sends it, and not beyond `until`, ms of the monotonic clock. */
+export interface SettlementHold {
+  delay: number;
+  until: number;
 }
 
 /** How a message takes its connection or channel with it. A close has a reply code and text. */

@@ -11,7 +11,7 @@ const MAX_EXCHANGES = 64;
 
 /** What a channel has published to so far: what a refusal can be about. */
 export class PublishHistory {
-  /** the route of the last publish, of the last to each exchange, and of the last with each suspicious mark */
+  /** the route of the last publish, of the last to each other exchange, and of the last with each suspicious mark */
   #lastRoute: Route<PublishTally> | undefined;
   readonly #lastRoutes = new Map<string, Route<PublishTally>>();
   readonly #lastSuspicious = new Map<number, Route<PublishTally>>();
@@ -20,7 +20,7 @@ export class PublishHistory {
    * their exchanges, their largest body, and all their marks.
    */
   readonly #unproven = new Set<string>();
-  #lastUnproven: Route<PublishTally> | undefined;
+  #lastUnproven: string | undefined;
   #largestUnproven = -1;
   #unprovenMarks = 0;
   /** the number of the last of them */
@@ -42,17 +42,23 @@ export class PublishHistory {
     const { exchange, isCut, marks } = suspects;
     if (marks !== undefined) return [...this.#lastSuspicious].find(([each]) => (each & marks) !== 0)?.[1];
     if (exchange === undefined) return this.#lastRoute;
+    const last = this.#lastRoute;
+    if (last !== undefined && isExchange(exchange, isCut, last.exchange)) return last;
     return [...this.#lastRoutes].find(([name]) => isExchange(exchange, isCut, name))?.[1];
   }
 
   /** A publish passes. */
   goesTo(route: Route<PublishTally>, marks: number): void {
     if ((marks & SUSPICIOUS) !== 0) this.#lastSuspicious.set(marks & SUSPICIOUS, route);
-    if (route === this.#lastRoute) return;
-    const { exchange } = route;
-    if (!this.#lastRoutes.has(exchange)) makeRoom(this.#lastRoutes, MAX_LAST);
-    this.#lastRoutes.set(exchange, route);
+    const last = this.#lastRoute;
     this.#lastRoute = route;
+    // of one exchange, many routes may take turns
+    if (last === undefined || route.exchange === last.exchange) return;
+    const { exchange } = last;
+    const before = this.#lastRoutes.get(exchange);
+    if (before === last) return;
+    if (before === undefined) makeRoom(this.#lastRoutes, MAX_LAST);
+    this.#lastRoutes.set(exchange, last);
   }
 
   /** Publishes up to number `last` count as successes that nobody vouched for. */
@@ -60,9 +66,10 @@ export class PublishHistory {
     if (size > this.#largestUnproven) this.#largestUnproven = size;
     this.#unprovenMarks |= marks;
     if (last > this.#unprovenUntil) this.#unprovenUntil = last;
-    if (route === this.#lastUnproven) return;
-    this.#lastUnproven = route;
-    if (this.#unproven.size < MAX_EXCHANGES) this.#unproven.add(route.exchange);
+    const { exchange } = route;
+    if (exchange === this.#lastUnproven) return;
+    this.#lastUnproven = exchange;
+    if (this.#unproven.size < MAX_EXCHANGES) this.#unproven.add(exchange);
   }
 
   /** The broker has taken all up to number `sequence`. */

@@ -1,6 +1,7 @@
 import type { FrameVisitor } from '../../amqp/frames.ts';
 import { confirmSelectFrame } from '../../amqp/methods.ts';
 import { FRAME_HEAD, FRAME_HEARTBEAT, keyOf, type MethodName, methods } from '../../amqp/spec.ts';
+import { BlockedHandlers } from '../fault-path/blocked-handlers.ts';
 import { PublishPath } from '../fault-path/publish-path.ts';
 import { ReusedNumbers } from '../fault-path/reused-numbers.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
@@ -63,6 +64,7 @@ export class FromApp implements FrameVisitor {
   readonly #lost: () => void;
   readonly #publishes: PublishScanner;
   readonly #reused: ReusedNumbers;
+  readonly #blocked: BlockedHandlers;
   /** a publish's frame may be held beyond its chunk */
   #holding = false;
   /** of the chunk at hand, ms of the monotonic clock */
@@ -85,6 +87,7 @@ export class FromApp implements FrameVisitor {
     this.#lost = lost;
     this.#publishes = new PublishScanner(session, boundary.output, run);
     this.#reused = new ReusedNumbers(session, boundary);
+    this.#blocked = new BlockedHandlers(session, boundary, this, observedFromApp);
   }
 
   whole(buf: Uint8Array, start: number, end: number): number {
@@ -99,8 +102,13 @@ export class FromApp implements FrameVisitor {
   }
 
   method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
-    if (!this.#reused.waits(id, buf, start, end)) this.#method(key, id, buf, start, end);
+    if (!this.#waits(key, id, buf, start, end)) this.#method(key, id, buf, start, end);
     if (this.#boundary.isDue) this.#boundary.frameEnded();
+  }
+
+  /** The frame, or this part of it, is kept for later. */
+  #waits(key: number, id: number, buf: Uint8Array, start: number, end: number): boolean {
+    return this.#reused.waits(id, buf, start, end) || this.#blocked.waits(key, id, buf, start, end);
   }
 
   #method(key: number, id: number, buf: Uint8Array, start: number, end: number): void {
@@ -208,6 +216,11 @@ export class FromApp implements FrameVisitor {
     this.#session.readsWaiting = false;
   }
 
+  /** What faults hold of the app's settlements goes: only between two frames. */
+  unblock(): void {
+    this.#blocked.letGo();
+  }
+
   /** Nothing that comes is followed any more. */
   abandon(): void {
     this.letGo();
@@ -229,6 +242,7 @@ export class FromApp implements FrameVisitor {
   /** Frames held for a header that won't be read any more. */
   letGo(): void {
     this.#release();
+    this.#blocked.letGo();
     for (const { outgoing } of this.#session.channels()) outgoing?.flush();
   }
 
@@ -239,7 +253,7 @@ export class FromApp implements FrameVisitor {
   }
 
   header(id: number, buf: Uint8Array, start: number, end: number): void {
-    if (!this.#reused.waits(id, buf, start, end)) this.#header(id, buf, start, end);
+    if (!this.#waits(0, id, buf, start, end)) this.#header(id, buf, start, end);
     if (this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
@@ -279,7 +293,7 @@ export class FromApp implements FrameVisitor {
   }
 
   body(id: number, payload: number, buf: Uint8Array, start: number, end: number): void {
-    if (!this.#reused.waits(id, buf, start, end)) this.#body(id, payload, buf, start, end);
+    if (!this.#waits(0, id, buf, start, end)) this.#body(id, payload, buf, start, end);
     if (payload >= 0 && this.#boundary.isDue) this.#boundary.frameEnded();
   }
 
@@ -313,7 +327,7 @@ export class FromApp implements FrameVisitor {
   }
 
   raw(buf: Uint8Array, start: number, end: number, id: number): void {
-    if (!this.#reused.waits(id, buf, start, end) && !this.#session.channel(id)?.severed?.brokerTold) {
+    if (!this.#waits(0, id, buf, start, end) && !this.#session.channel(id)?.severed?.brokerTold) {
       // heartbeats come between any two frames; what else comes raw may be of the channel that holds one
       if (this.#holding && buf[start] !== FRAME_HEARTBEAT) this.#release();
       this.#output.keep(buf, start, end);

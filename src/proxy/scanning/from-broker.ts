@@ -2,6 +2,7 @@ import { writeKey } from '../../amqp/content.ts';
 import type { FrameVisitor } from '../../amqp/frames.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methods } from '../../amqp/spec.ts';
 import type { DeliveryRun } from '../delivering/delivery-run.ts';
+import { HeldSettlements } from '../fault-path/held-settlements.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { IDS } from '../open-messages/run.ts';
 import { observedHeaders, SENT, TRACEPARENT } from '../ports/interceptor.ts';
@@ -277,8 +278,11 @@ export class FromBroker implements FrameVisitor {
     const { delivering } = channel;
     const verdict = this.#verdict;
     const size = plane.header.bodySize;
+    // one that is not judged must not have what was decided on the last one
+    verdict.clear();
     if (readable && delivering.faults !== undefined && channel.severed === undefined) {
-      judge(delivering.faults, verdict, { confirmed: false, size }, this.now, plane.observer.traffic);
+      const { awaitsSettlement } = delivering;
+      judge(delivering.faults, verdict, { confirmed: false, size, awaitsSettlement }, this.now, plane.observer.traffic);
     }
     if (verdict.ending !== undefined) return this.now;
     const notBefore = Math.max(verdict.notBefore, this.now + verdict.delay);
@@ -286,6 +290,10 @@ export class FromBroker implements FrameVisitor {
     // a stall without an end
     const time = leaves === Number.POSITIVE_INFINITY ? this.now : leaves;
     if (verdict.types !== '') delivering.struck(verdict.types, time);
+    if (verdict.settlement !== undefined) {
+      channel.heldSettlements ??= new HeldSettlements(plane.options.windowPerChannel);
+      channel.heldSettlements.strike(delivering.tag, verdict.settlement);
+    }
     return time;
   }
 

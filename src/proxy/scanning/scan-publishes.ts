@@ -1,3 +1,4 @@
+import { sameBytes } from '../../amqp/bytes.ts';
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../../amqp/spec.ts';
 import { MOST_BARE_BYTES, SENT, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
@@ -5,13 +6,37 @@ import { MANDATORY, SHADOW } from '../publishing/publish-marks.ts';
 import type { PublishRun } from '../publishing/publish-run.ts';
 import type { PublishTracker } from '../publishing/publish-tracker.ts';
 import type { Route } from '../routing/routes.ts';
+import type { Channel } from '../session/channel.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../stream/output.ts';
-import { endOfBody, endOfHeader, sameBytes } from './whole-messages.ts';
+import { type MethodForm, MethodForms } from './method-forms.ts';
+import { endOfBody, endOfHeader } from './whole-messages.ts';
 
 const PUBLISH = keyOf('basic.publish');
 /** behind class, method and the reserved number: exchange and routing key */
 const NAMES = FRAME_HEAD + 4 + 2;
+/** behind the names: the octet of bits, and the frame's end */
+const BEHIND = 2;
+
+/** A basic.publish of a plain route. */
+class PublishForm implements MethodForm {
+  start = 0;
+  size = 0;
+  /** the octet of bits as the app sent it, and not as it passed: 0, or 1 for mandatory */
+  bits = 0;
+  route: Route<PublishTally> | undefined;
+
+  fits(view: DataView, at: number, end: number): boolean {
+    const { start, size, bits } = this;
+    const stop = at + size;
+    return (
+      stop <= end &&
+      sameBytes(view, at, start, size - BEHIND) &&
+      view.getUint8(stop - BEHIND) === bits &&
+      view.getUint8(stop - 1) === FRAME_END
+    );
+  }
+}
 
 /**
  * Publishes that lie whole in a chunk, as most do: passed in one loop as long as the channel stays the same, and
@@ -21,6 +46,7 @@ export class PublishScanner {
   readonly #session: Session;
   readonly #output: Output;
   readonly #run: PublishRun;
+  readonly #forms = new MethodForms(() => new PublishForm());
   #tracker: PublishTracker | undefined;
   readonly #handOver = (run: PublishRun): void => this.#tracker?.passed(run);
 
@@ -37,64 +63,44 @@ export class PublishScanner {
    */
   pass(buf: Uint8Array, view: DataView, start: number, end: number, now: number): number {
     const session = this.#session;
-    const { plane, shadowing, frameMax, injection } = session;
+    const { plane, frameMax, injection } = session;
     const id = view.getUint16(start + 1);
     const channel = session.channel(id);
     if (channel === undefined || channel.upstreamDetours.any || plane.middleware !== undefined) return start;
 
-    const { publishes, publishing } = channel;
+    const { publishes } = channel;
     const { header, edit, interceptor } = plane;
     const output = this.#output;
     const run = this.#run;
     this.#tracker = publishes;
+    /** confirms of ours are to be selected first */
+    const awaitsShadow = session.shadowing === 'confirms' && channel.state.word === 'plain';
     const shadowsMandatory = session.shadowsMandatory(channel.state.word);
+    this.#forms.clear();
     let p = start;
     /** what lies before is with the output */
     let kept = start;
-    let route: Route<PublishTally> | undefined;
-    /** of the first publish of the route: where its names lie, and their length */
-    let names = 0;
-    let length = 0;
+    let form: PublishForm | undefined;
     let marks = 0;
     /** nothing but our own entries goes into its headers */
     let addsOurs = false;
     while (p + NAMES < end) {
-      if (view.getUint8(p) !== FRAME_METHOD || view.getUint16(p + 1) !== id) break;
-      if (view.getUint32(p + FRAME_HEAD) !== PUBLISH) break;
-      const head = p + view.getUint32(p + 3) + FRAME_OVERHEAD;
-      const headEnd = endOfHeader(view, head, id, end);
-      // behind the names come the octet of bits and the frame end
-      if (headEnd < 0 || view.getUint8(head - 1) !== FRAME_END) break;
-      const mandatory = view.getUint8(head - 2);
-      // immediate, or bits that nobody knows
-      if (mandatory > 1) break;
-      if (
-        route === undefined ||
-        head - 2 - (p + NAMES) !== length ||
-        (mandatory !== 0) !== (marks === MANDATORY) ||
-        !sameBytes(view, p + NAMES, names, length)
-      ) {
+      if (form === undefined || !form.fits(view, p, end)) {
+        const other = this.#form(channel, buf, view, p, end);
+        if (other === undefined) break;
+        const { treatment, shadow } = other.route as Route<PublishTally>;
+        if (awaitsShadow && treatment.loss === 'confirms') break;
         if (run.count > 0) publishes.passed(run);
-        run.clear();
-        names = p + NAMES;
-        length = head - 2 - names;
-        const routingKey = names + 1 + view.getUint8(names);
-        if (routingKey >= head - 2 || routingKey + 1 + view.getUint8(routingKey) !== head - 2) break;
-        try {
-          route = publishing.route(buf, names, head - 2);
-        } catch {
-          // the assembler will meet the same error, and count it
-          break;
-        }
-        const { isPlain, treatment, shadow } = route;
-        const wantsConfirms = shadowing === 'confirms' && treatment.loss === 'confirms';
-        if (!isPlain || (wantsConfirms && channel.state.word === 'plain')) break;
+        run.begin(other.route as Route<PublishTally>, now);
+        form = other;
         addsOurs = treatment.propagate && treatment.headers === undefined;
-        const shadows = shadowsMandatory && shadow && publishes.mayShadow(route);
-        marks = mandatory !== 0 ? MANDATORY : shadows ? MANDATORY | SHADOW : 0;
-        run.begin(route, now);
+        const shadows = shadowsMandatory && shadow && publishes.mayShadow(run.route);
+        marks = form.bits !== 0 ? MANDATORY : shadows ? MANDATORY | SHADOW : 0;
       }
-      if (!header.read(buf, head, headEnd, view)) break;
+      const head = p + form.size;
+      const headEnd = endOfHeader(view, head, id, end);
+      if (headEnd < 0) break;
+      if (!(p === start ? header.read(buf, head, headEnd, view) : header.readNext(head, headEnd))) break;
       const bare = addsOurs && header.isBare && (frameMax === 0 || headEnd - head + MOST_BARE_BYTES <= frameMax);
       if (!bare && (header.value(X_DELAY) >= 0 || header.value(SENT) >= 0 || header.value(X_DEATH) >= 0)) break;
       const size = header.bodySize;
@@ -102,12 +108,12 @@ export class PublishScanner {
       if (next < 0) break;
 
       // from here on it passes
-      if (marks === (MANDATORY | SHADOW)) view.setUint8(head - 2, view.getUint8(head - 2) | 1);
+      if (marks === (MANDATORY | SHADOW)) view.setUint8(head - BEHIND, 1);
       if (bare) {
         const at = output.open(buf, kept, header, MOST_BARE_BYTES);
-        output.enter(header, injection.bare(run, route, id, marks, output.view, at, now));
+        output.enter(header, injection.bare(run, run.route, id, marks, output.view, at, now));
         kept = header.tableEnd;
-      } else if (injection.edit(run, route, channel, id, interceptor, marks, frameMax, now)) {
+      } else if (injection.edit(run, run.route, channel, id, interceptor, marks, frameMax, now)) {
         output.keep(buf, kept, head);
         output.splice(header, edit);
         kept = headEnd;
@@ -123,5 +129,34 @@ export class PublishScanner {
     run.clear();
     output.keep(buf, kept, p);
     return p;
+  }
+
+  /** That of the method frame at `p`; undefined: it is not whole, or no publish that passes here. */
+  #form({ id, publishing }: Channel, buf: Uint8Array, view: DataView, p: number, end: number): PublishForm | undefined {
+    if (view.getUint8(p) !== FRAME_METHOD || view.getUint16(p + 1) !== id) return undefined;
+    if (view.getUint32(p + FRAME_HEAD) !== PUBLISH) return undefined;
+    const size = view.getUint32(p + 3) + FRAME_OVERHEAD;
+    const stop = p + size - BEHIND;
+    if (p + size > end || view.getUint8(stop + 1) !== FRAME_END) return undefined;
+    const form = this.#forms.of(view, p + NAMES, stop);
+    if (form.size > 0 && form.fits(view, p, end)) return form;
+    const bits = view.getUint8(stop);
+    // immediate, or bits that nobody knows
+    if (bits > 1) return undefined;
+    const routingKey = p + NAMES + 1 + view.getUint8(p + NAMES);
+    if (routingKey >= stop || routingKey + 1 + view.getUint8(routingKey) !== stop) return undefined;
+    let route: Route<PublishTally>;
+    try {
+      route = publishing.route(buf, p + NAMES, stop);
+    } catch {
+      // the assembler will meet the same error, and count it
+      return undefined;
+    }
+    if (!route.isPlain) return undefined;
+    form.route = route;
+    form.bits = bits;
+    form.start = p;
+    form.size = size;
+    return form;
   }
 }

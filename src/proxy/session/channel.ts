@@ -6,6 +6,7 @@ import { DeliveryFrames } from '../delivering/delivery-frames.ts';
 import type { DeliveryReading } from '../delivering/delivery-reading.ts';
 import { DeliveryTracker } from '../delivering/delivery-tracker.ts';
 import type { Settlement } from '../delivering/settlement.ts';
+import type { HeldSettlements } from '../fault-path/held-settlements.ts';
 import type { PublishPath } from '../fault-path/publish-path.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { ChannelState } from '../open-messages/channel-state.ts';
@@ -89,6 +90,7 @@ export class Channel implements Scope {
   #swallowing = 0;
   #outgoing: PublishPath | undefined;
   #incoming: DelayLine | undefined;
+  #heldSettlements: HeldSettlements | undefined;
   #severed: SeveredChannel | undefined;
   /** confirms of ours for the app */
   #answers: Uint8Array[] = [];
@@ -182,6 +184,16 @@ export class Channel implements Scope {
   set incoming(line: DelayLine | undefined) {
     this.#incoming = line;
     this.downstreamDetours.set('fault path', line !== undefined);
+  }
+
+  /** From the first delivery on whose settlement a fault holds. */
+  get heldSettlements(): HeldSettlements | undefined {
+    return this.#heldSettlements;
+  }
+
+  set heldSettlements(held: HeldSettlements | undefined) {
+    this.#heldSettlements = held;
+    this.upstreamDetours.set('settlements held', held !== undefined);
   }
 
   /** A fault closes it. */

@@ -314,6 +314,7 @@ export class Session {
     const channel = this.#channels.get(id);
     channel?.outgoing?.discard();
     channel?.incoming?.discard();
+    clearTimeout(channel?.heldSettlements?.timer);
     this.#channels.delete(id);
     this.#last = undefined;
     if (this.#open.delete(id)) this.plane.observer.traffic.channels(-1);

@@ -46,7 +46,7 @@ export class Relay {
   /** what has been read and not yet followed: the reader's buffer, which nothing is read into meanwhile */
   #rest: Buffer | undefined;
   /** why nothing is read, besides a socket that can't take more */
-  readonly #holds = new Set<string>();
+  readonly #holds = new Set<string | object>();
   /** what is read now goes nowhere: the other side is gone; it is followed all the same */
   #discarding = false;
   readonly #flushed = (): void => this.#settle();
@@ -130,8 +130,8 @@ export class Relay {
     this.#goOn();
   }
 
-  /** Nothing is read as long as someone holds it, each by a name of its own. */
-  hold(why: string, on: boolean): void {
+  /** Nothing is read as long as someone holds it, each by a name or object of its own. */
+  hold(why: string | object, on: boolean): void {
     if (on) {
       this.#holds.add(why);
       this.#from.pause();

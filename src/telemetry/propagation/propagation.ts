@@ -10,10 +10,12 @@ import {
   BLANK_TRACEPARENT,
   FLAG_SAMPLED,
   fillTraceparent,
+  markSampled,
   parseTraceparent,
   TRACEPARENT_LENGTH,
 } from '../traces/traceparent.ts';
 import type { Sampler } from './sampling.ts';
+import { StartedContexts } from './started-contexts.ts';
 
 const ZERO = 0x30;
 
@@ -54,6 +56,7 @@ export function createPropagation({
   contexts: { w3c, further: formats } = { w3c: true, further: [] },
 }: PropagationOptions): Interceptor {
   const further = formats.length === 0 ? undefined : new FurtherContexts(formats, observedHeaders.length);
+  const started = new StartedContexts(ids, ENTRY, VALUE_AT);
   /** trace id and span id as a traceparent holds them */
   const words = new Uint32Array(6);
 
@@ -89,6 +92,11 @@ export function createPropagation({
 
   function start(context: TraceContext, now: number): void {
     ids.traceId(context.ids, context.at + TRACE);
+    decide(context, now);
+  }
+
+  /** On a trace that starts here. */
+  function decide(context: TraceContext, now: number): void {
     context.hasParent = false;
     context.isW3c = false;
     context.sampled = sampler.root(context.ids, context.at + TRACE, now, context.ratio);
@@ -115,11 +123,19 @@ export function createPropagation({
 
   /** The message has no valid context. Returns the bytes written to `view` at `at`. */
   function begin(context: TraceContext, view: DataView, at: number, now: number): number {
-    ids.spanId(context.ids, context.at + SPAN);
-    if (context.cause?.adopts) adopt(context, context.cause, now);
-    else start(context, now);
     context.traced = true;
     context.added = 0;
+    const { cause } = context;
+    if (w3c && injectUnsampled && !cause?.adopts) {
+      started.take(context.ids, context.at + TRACE, view, at);
+      decide(context, now);
+      if (context.sampled) markSampled(view, at + VALUE_AT);
+      context.added = W3C;
+      return ENTRY_BYTES;
+    }
+    ids.spanId(context.ids, context.at + SPAN);
+    if (cause?.adopts) adopt(context, cause, now);
+    else start(context, now);
     if (!w3c || (!context.sampled && !injectUnsampled)) return 0;
     return inject(context, view, at);
   }

@@ -14,6 +14,8 @@ export interface IdPool {
   traceId(words: Uint32Array, at: number): void;
   /** Writes a new span id, never all zero, into 2 words of `words` from `at`. */
   spanId(words: Uint32Array, at: number): void;
+  /** Fills `words` with such trace ids, each with a span id behind it. */
+  contexts(words: Uint32Array): void;
 }
 
 /**
@@ -63,6 +65,14 @@ export function createIdPool(size = 1536, fill: (words: Uint32Array) => void = s
   return {
     traceId: (words, at) => draw(TRACE_WORDS, words, at),
     spanId: (words, at) => draw(SPAN_WORDS, words, at),
+    contexts(words) {
+      fill(words);
+      for (let at = 0; at < words.length; at += CONTEXT_WORDS) {
+        const span = at + TRACE_WORDS;
+        if ((words[at] | words[at + 1] | words[at + 2] | words[at + 3]) === 0) draw(TRACE_WORDS, words, at);
+        if ((words[span] | words[span + 1]) === 0) draw(SPAN_WORDS, words, span);
+      }
+    },
   };
 }
 

@@ -8,8 +8,8 @@ export const FLAG_SAMPLED = 0x01;
 
 const DASH = 0x2d;
 const ONE = 0x31;
-const TRACE_AT = 3;
-const SPAN_AT = 36;
+export const TRACE_AT = 3;
+export const SPAN_AT = 36;
 const FLAGS_AT = 53;
 
 /** Read into first, so that a context that turns out invalid leaves the caller's words alone. */
@@ -45,5 +45,10 @@ export function fillTraceparent(
 ): void {
   writeHex(words, offset, TRACE_WORDS, target, at + TRACE_AT);
   writeHex(words, offset + TRACE_WORDS, SPAN_WORDS, target, at + SPAN_AT);
-  if (sampled) target.setUint8(at + FLAGS_AT + 1, ONE);
+  if (sampled) markSampled(target, at);
+}
+
+/** Sets the flag in an unsampled traceparent of version 00 that stands in `target` at `at`. */
+export function markSampled(target: DataView, at: number): void {
+  target.setUint8(at + FLAGS_AT + 1, ONE);
 }

@@ -1,0 +1,23 @@
+import type { Client } from '../client.ts';
+import { pytest, virtualEnvironment } from '../python.ts';
+
+export const kombu: Client = {
+  name: 'kombu',
+  language: 'Python',
+  version: '5.7.0',
+  suite: 'its own, for RabbitMQ',
+  source: { pypi: 'kombu==5.7.0' },
+  minutes: 10,
+  async prepare(folder) {
+    virtualEnvironment(folder, [
+      '.',
+      'pytest',
+      'pytest-timeout',
+      'pytest-rerunfailures',
+      'pytest-freezer',
+      'hypothesis',
+    ]);
+  },
+  run: (folder, broker, only) =>
+    pytest(folder, broker, ['--timeout=120', '-E', 'py-amqp', 't/integration/test_py_amqp.py'], only),
+};
