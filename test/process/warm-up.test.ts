@@ -20,7 +20,7 @@ async function started(options: TracehareOptions = {}): Promise<Tracehare> {
 }
 
 /** What is of the process, its clock and its scrapes, so of no message. */
-const OF_THE_PROCESS = /^(process_|nodejs_|tracehare_(start|clock|scrape))/;
+const OF_THE_PROCESS = /^(process_|nodejs_|tracehare_(clock|scrape|config_last_reload_success_timestamp))/;
 
 async function figures(sidecar: Tracehare): Promise<string[]> {
   const { samples } = await sidecar.metrics();
@@ -49,7 +49,7 @@ test('no topic, connection, trace, loss or edge is known, and the log tells of n
 /** All texts but those that are another process's anyway: ids, addresses, times. */
 function namesOf(answer: unknown): string {
   return JSON.stringify(answer, (_, value) => (typeof value === 'number' ? 0 : value)).replaceAll(
-    /[0-9a-f-]{36}|127\.0\.0\.1:\d+|\d{4}-\d\d-\d\dT[\d:.]+Z/g,
+    /[0-9a-f-]{36}|:\d{4,5}\b|\d{4}-\d\d-\d\dT[\d:.]+Z/g,
     '',
   );
 }

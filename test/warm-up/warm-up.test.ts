@@ -18,19 +18,18 @@ async function warmedUp(args: string[]): Promise<Rig[]> {
 const count = (events: LifecycleEvent[], wanted: LifecycleEvent['type']): number =>
   events.filter(({ type }) => type === wanted).length;
 
-test.each([
-  'off',
-  'returns',
-  'confirms',
-])('--loss %s: messages of both kinds of apps pass through both planes', async (loss) => {
-  for (const rig of await warmedUp(['--loss', loss])) {
-    const events = rig.events();
-    expect(count(events, 'connection.opened')).toBe(7);
-    expect(count(events, 'message.lost')).toBe(0);
-    // thousands of messages
-    expect(rig.recorder.store.cells.subarray(0, 100_000).reduce((sum, each) => sum + each, 0)).toBeGreaterThan(5000);
-  }
-});
+test.each(['off', 'returns', 'confirms'])(
+  '--loss %s: messages of both kinds of apps pass through both planes',
+  async (loss) => {
+    for (const rig of await warmedUp(['--loss', loss])) {
+      const events = rig.events();
+      expect(count(events, 'connection.opened')).toBe(7);
+      expect(count(events, 'message.lost')).toBe(0);
+      // thousands of messages
+      expect(rig.recorder.store.cells.subarray(0, 100_000).reduce((sum, each) => sum + each, 0)).toBeGreaterThan(5000);
+    }
+  },
+);
 
 test('nothing of it stays: no connection, no server', async () => {
   await warmedUp([]);
