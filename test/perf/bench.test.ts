@@ -1,11 +1,11 @@
-import { describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type LoadResult, type LoadSpec, percentiles } from '../../bench/load/load.ts';
 import { judge } from '../../bench/run/goals.ts';
 import { plot } from '../../bench/run/plot.ts';
 import { figures, render, tables } from '../../bench/run/report.ts';
 import { type Results, ratios, type Sample, spread } from '../../bench/run/samples.ts';
 import { run } from '../../testing/processes.ts';
-import { startTracehare } from '../../testing/tracehare.ts';
+import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
 
 // The figures are only as good as the tools that make them.
 
@@ -100,19 +100,20 @@ describe('the load generator', () => {
     ['a fixed rate', { rate: 500, seconds: 1 }],
   ];
 
-  test('every message arrives, directly and through Tracehare, under every load', async () => {
-    const tracehare = await startTracehare({ upstream: `amqp://127.0.0.1:${inject('broker').port}` });
-    try {
-      for (const [name, spec] of loads) {
-        for (const port of [inject('broker').port, tracehare.port]) {
-          const { messages, cpu, latency } = await load({ ...spec, port, processes: { proxy: tracehare.pid } });
-          expect(messages, name).toBeGreaterThan(0);
-          expect(cpu.load, name).toBeGreaterThan(0);
-          if (spec.rate !== undefined) expect(latency?.p50, name).toBeGreaterThan(0);
-        }
+  describe('every message arrives, directly and through Tracehare', () => {
+    let tracehare: Tracehare;
+    beforeAll(async () => {
+      tracehare = await startTracehare({ upstream: `amqp://127.0.0.1:${inject('broker').port}` });
+    });
+    afterAll(() => tracehare?.stop());
+
+    test.each(loads)('%s', async (name, spec) => {
+      for (const port of [inject('broker').port, tracehare.port]) {
+        const { messages, cpu, latency } = await load({ ...spec, port, processes: { proxy: tracehare.pid } });
+        expect(messages, name).toBeGreaterThan(0);
+        expect(cpu.load, name).toBeGreaterThan(0);
+        if (spec.rate !== undefined) expect(latency?.p50, name).toBeGreaterThan(0);
       }
-    } finally {
-      await tracehare.stop();
-    }
+    });
   });
 });

@@ -203,7 +203,7 @@ describe('whatever comes on such numbers, however it is cut', () => {
           else expect(length).toBe(published);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 100, interruptAfterTimeLimit: 60_000 },
     );
   });
 });
@@ -272,6 +272,9 @@ test('what waits is not lost when the connection becomes a plain pipe', async ()
   expect(toBroker()).toEqual(framesOf(Buffer.concat([whole, broken])));
 });
 
+/** long enough that a busy machine sees what comes before it is over */
+const LATE_MS = 2000;
+
 describe('towards a broker that reads nothing of a closed channel', () => {
   const rules = [
     { match: { routingKey: 'struck' }, faults: [{ type: 'close_channel' as const, toxicity: 1 }] },
@@ -279,7 +282,10 @@ describe('towards a broker that reads nothing of a closed channel', () => {
       match: { routingKey: 'overtaken' },
       faults: [{ type: 'reorder' as const, toxicity: 1, attributes: { distance: 10, wait: 3_600_000 } }],
     },
-    { match: { routingKey: 'late' }, faults: [{ type: 'latency' as const, toxicity: 1, attributes: { latency: 50 } }] },
+    {
+      match: { routingKey: 'late' },
+      faults: [{ type: 'latency' as const, toxicity: 1, attributes: { latency: LATE_MS } }],
+    },
   ];
   const start = () => {
     const rig = createRig({ args: ['--loss', 'off'], rules });
