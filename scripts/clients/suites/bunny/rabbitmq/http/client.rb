@@ -1,5 +1,6 @@
 require 'json'
 require 'net/http'
+require 'ostruct'
 require 'uri'
 
 # What bunny's specs of recovery ask of RabbitMQ's HTTP API.
@@ -33,7 +34,7 @@ module RabbitMQ
       private
 
       def get(path)
-        JSON.parse(request(Net::HTTP::Get, path).body)
+        JSON.parse(request(Net::HTTP::Get, path).body, object_class: OpenStruct)
       end
 
       def request(method, path)
