@@ -25,6 +25,20 @@ test('lines have level as a word, time in ISO 8601 and msg, and nothing of the m
   expect(new Date(line.time).toISOString()).toBe(line.time);
 });
 
+test('a disk that is full costs lines and nothing else: not the process, and no more memory than a little', async () => {
+  const code = `import { createLog } from ${JSON.stringify(log)};
+    const log = createLog('info');
+    log.info('first');
+    const { rss } = process.memoryUsage();
+    for (let i = 0; i < 100_000; i++) log.info({ i }, 'x'.repeat(1000));
+    console.log((process.memoryUsage().rss - rss) / 2 ** 20);`;
+  const shell = ['-c', 'exec "$0" --input-type=module -e "$1" 2>/dev/full', process.execPath, code];
+  const { code: exit, stdout } = await run('sh', shell);
+  expect(exit).toBe(0);
+  // 100 MB were logged
+  expect(Number(stdout.toString())).toBeLessThan(64);
+});
+
 test('what is below the level is not written', async () => {
   const lines = await logged(`const log = createLog('warn'); log.info('low'); log.error('high');`);
   expect(lines.map(({ msg }) => msg)).toEqual(['high']);

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pika
-from pika.exceptions import AMQPError, NackError
+from pika.exceptions import NackError
 
 url, queue = sys.argv[1:3]
 known = {"attempts": 0, "acked": 0, "nacked": 0, "delivered": 0, "settled": 0, "broken": 0}
@@ -41,7 +41,9 @@ def produce():
                 message += 1
                 connection.sleep(0.02)
             connection.close()
-        except (AMQPError, OSError):
+        # pika raises more than its own errors when a connection ends in the middle of a call
+        except Exception as error:
+            print(repr(error), file=sys.stderr)
             known["broken"] += 1
             time.sleep(0.1)
 
@@ -62,7 +64,9 @@ def consume():
                 channel.basic_ack(method.delivery_tag)
                 known["settled"] += 1
             connection.close()
-        except (AMQPError, OSError):
+        # pika raises more than its own errors when a connection ends in the middle of a call
+        except Exception as error:
+            print(repr(error), file=sys.stderr)
             known["broken"] += 1
             time.sleep(0.1)
 

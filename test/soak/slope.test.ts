@@ -24,15 +24,22 @@ test('what does not grow has no slope beyond its error', () => {
   expect(Math.abs(slope)).toBeLessThan(3 * error);
 });
 
-test('readings that resemble each other are worth less: a walk at random is no growth', () => {
+test('readings that resemble each other are worth less: what wanders and comes back is no growth', () => {
   const draw = random(11);
-  let value = 100;
-  const walk = Array.from({ length: 600 }, (_, i) => {
-    value += draw() - 0.5;
-    return { life: 0, minutes: i / 60, value };
+  let away = 0;
+  const wandering = Array.from({ length: 600 }, (_, i) => {
+    away = 0.9 * away + draw() - 0.5;
+    return { life: 0, minutes: i / 60, value: 100 + away };
   });
-  const { slope, error } = commonSlope(walk);
+  const { slope, error } = commonSlope(wandering);
   expect(Math.abs(slope)).toBeLessThan(3 * error);
+  const shuffled = commonSlope(
+    wandering
+      .toSorted((a, b) => a.value - b.value)
+      .map((each, i) => ({ ...each, minutes: ((i * 7919) % 600) / 60 }))
+      .toSorted((a, b) => a.minutes - b.minutes),
+  );
+  expect(error).toBeGreaterThan(2 * shuffled.error);
 });
 
 test('too little to tell', () => {

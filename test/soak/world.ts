@@ -130,8 +130,7 @@ function startSidecar(listen: string, broker: RabbitMQ, metrics: SignalReceiver,
   return startTracehare({
     listen,
     upstream: `amqp://127.0.0.1:${broker.port}`,
-    // names that are used no more are freed while it lasts, not after an hour
-    config: `faults: { enabled: true }\nadmin: { token: ${TOKEN} }\nmetrics: { idleAfter: 5m }\n`,
+    config: `faults: { enabled: true }\nadmin: { token: ${TOKEN} }\n`,
     env: {
       OTEL_TRACES_SAMPLER: 'always_on',
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${spans.url}/v1/traces`,
