@@ -35,8 +35,9 @@ LABEL org.opencontainers.image.title="Tracehare" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
-# Fails here, not in production, should a newer Node need a library that slim Debian lacks.
-RUN node --version
+# Fails here, not in production, should a newer Node need a library that slim Debian lacks, or Debian be slimmed of
+# chrt, with which Tracehare has itself scheduled as SCHED_BATCH.
+RUN node --version && chrt --version
 WORKDIR /app
 COPY --from=build /app/dist ./dist
 COPY package.json ./

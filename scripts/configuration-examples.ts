@@ -81,6 +81,12 @@ export const examples: Record<string, Example> = {
   windowPerChannel: 50000
   losses: 5000`,
   },
+  process: {
+    when: '`inherit` where whoever starts it decides on scheduling and `chrt` is not to be run; `warmUp: false` where it starts often and passes little, such as beside short jobs: it saves the start some 0.4 s of CPU, which the first hundred thousand messages then cost more ([performance.md](performance.md#what-the-figures-say)).',
+    yaml: `process:
+  schedulingPolicy: inherit
+  warmUp: false`,
+  },
   log: {
     when: '`debug` to see each connection come and go.',
     yaml: `log:

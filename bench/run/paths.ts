@@ -52,8 +52,10 @@ export interface PathOptions {
 }
 
 const LISTEN_TIMEOUT_MS = 15_000;
-/** as deploy/entrypoint.sh starts it; the scheduling class is --batch */
+/** as deploy/entrypoint.sh starts it */
 const HEAP = ['--max-semi-space-size=2'];
+/** as --batch has it for all proxies, not as Tracehare would have it for itself */
+const POLICY = ['--process-scheduling-policy', 'inherit'];
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PIPE = fileURLToPath(new URL('../pipe.mjs', import.meta.url));
 
@@ -74,7 +76,7 @@ async function tracehare(path: Path, port: number, options: PathOptions): Promis
   const admin = await freePort();
   const folder = temporaryFolder('bench');
   const args = ['--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`];
-  args.push('--upstream', `amqp://127.0.0.1:${options.brokerPort}`, ...(path.args ?? []));
+  args.push('--upstream', `amqp://127.0.0.1:${options.brokerPort}`, ...POLICY, ...(path.args ?? []));
   if (path.config !== undefined) {
     const file = join(folder.path, 'tracehare.yaml');
     writeFileSync(file, path.config);

@@ -5,9 +5,11 @@
 // It publishes nothing: it says how that is done, and by whom (docs/releasing.md).
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { audit } from './audit.ts';
 import { bundledSbom } from './bundled-sbom.ts';
+import { licensed, notAllowed } from './licenses.ts';
 import { PUBLISHED } from './names.ts';
 import { versionsThatDiffer } from './versions.ts';
 
@@ -51,6 +53,16 @@ if (wrong.length > 0) stop(`${packed.filename}: ${wrong.join('; ')}`);
 
 const everything = JSON.parse(run('npm', 'sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'));
 const sbom = bundledSbom(everything, text('dist/licenses.txt'));
+const bundled = licensed(text('dist/licenses.txt'));
+const strangers = notAllowed(bundled);
+if (strangers.length > 0)
+  stop(`licenses that nobody has allowed (scripts/release/licenses.ts): ${strangers.join(', ')}`);
+const without = bundled.filter(({ name }) => !sbom.components.some((component) => component.name === name));
+if (without.length > 0)
+  stop(`bundled, but not in the bill of materials: ${without.map(({ name }) => name).join(', ')}`);
+copyFileSync(`${ROOT}/dist/licenses.txt`, `${ROOT}/release/tracehare-${version}.licenses.txt`);
+const advisories = audit(ROOT);
+if (advisories.vulnerable) stop(`audit: ${advisories.said}`);
 writeFileSync(`${ROOT}/release/tracehare-${version}.cdx.json`, `${JSON.stringify(sbom, null, 2)}\n`);
 
 run(process.execPath, 'scripts/executable/main.ts');
@@ -65,6 +77,8 @@ writeFileSync(`${ROOT}/release/SHA256SUMS`, sums.join(''));
 
 console.log(`release: release/${packed.filename}, ${packed.files.length} files, ${packed.size} bytes, ${packed.unpackedSize} installed
 release: release/tracehare-${version}.cdx.json, ${sbom.components.length} packages that are within it
+release: release/tracehare-${version}.licenses.txt, their licenses, all of them allowed
+release: audit: ${advisories.said}
 release: release/tracehare-${process.platform}-${process.arch}, with the Node that made it, ${process.version}
 release: release/SHA256SUMS
 

@@ -6,6 +6,8 @@ const NAMED: [file: string, as: (version: string) => string][] = [
   ['deploy/helm/tracehare/Chart.yaml', (version) => `\nversion: ${version}\n`],
   ['deploy/helm/tracehare/Chart.yaml', (version) => `\nappVersion: ${version}\n`],
   ['deploy/kustomize/sidecar/sidecar.yaml', (version) => `image: tracehare:${version}\n`],
+  ['deploy/kustomize/injector/injector.yaml', (version) => `image: tracehare:${version}\n`],
+  ['deploy/kustomize/injector/injector.yaml', (version) => `value: tracehare:${version}\n`],
   ['Dockerfile', (version) => `ARG VERSION=${version}\n`],
 ];
 

@@ -33,6 +33,7 @@ import type { PluginHost } from './plugin-host.ts';
 import { Pushes } from './pushes.ts';
 import { recordedLog } from './recorded-log.ts';
 import { Reloader } from './reload.ts';
+import { schedule } from './scheduling.ts';
 import { listenerSecurity, upstreamSecurity } from './security.ts';
 import { identityOf, type StateSources } from './sidecar-view.ts';
 import { ThreadReports } from './thread-reports.ts';
@@ -51,6 +52,8 @@ export interface RunningApp {
   /** where metrics and log records are sent to; '' for nowhere */
   metrics: string;
   logs: string;
+  /** the policy its threads are scheduled by */
+  scheduling: string;
   /** Resolves when the last connection is gone and everything is closed. */
   drain(): Promise<void>;
   /** New connections become plain pipes. */
@@ -142,6 +145,8 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     )),
   );
 
+  // now that all threads are there
+  const scheduled = schedule(config.process.schedulingPolicy);
   certificates.configure(config, files);
   const pushes = await pushesLoading;
   const { records } = pushes;
@@ -248,6 +253,7 @@ export async function start({ loaded, files, traffic, load, log }: StartOptions)
     spans: spansGoTo(process.env),
     metrics: pushedTo(process.env, 'METRICS'),
     logs: pushedTo(process.env, 'LOGS'),
+    scheduling: await scheduled,
     bypass() {
       overlay.bypass = true;
       running = overlay.over(base);

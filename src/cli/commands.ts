@@ -133,6 +133,29 @@ says.
 ${CODES}`,
     load: () => import('./terminal/bypass.ts'),
   },
+  inject: {
+    summary: 'add the sidecar to pods of Kubernetes that are annotated for it',
+    usage: '--cert FILE --key FILE --image IMAGE',
+    options: [
+      {
+        name: 'cert',
+        value: 'FILE',
+        description: 'certificate shown to the API server, PEM; read again as it changes',
+      },
+      { name: 'key', value: 'FILE', description: 'its private key, PEM' },
+      { name: 'image', value: 'IMAGE', description: 'of the sidecars, where no annotation names another' },
+      { name: 'upstream', value: 'URL[,URL…]', description: 'the broker of pods that name none' },
+      { name: 'env', value: 'NAME=VALUE', many: true, description: 'variable of the sidecars; again for more' },
+      { name: 'scrape-annotations', description: 'annotate pods with prometheus.io/*, where they have none' },
+      { name: 'listen', value: 'ADDR', description: 'where the API server asks, by HTTPS; :9443' },
+    ],
+    more: `A mutating admission webhook: POST /inject answers an AdmissionReview, /livez and /readyz tell its health.
+Pods annotated tracehare.io/inject: "true" get the sidecar, and none is ever refused. docs/kubernetes.md has the
+other annotations, and how it is installed.
+
+Exit codes: 0 ended by a signal; 2 called wrongly, or what it was given can't be used.`,
+    load: () => import('./inject.ts'),
+  },
   completion: {
     summary: 'print what completes command lines in bash or zsh',
     usage: 'bash|zsh',

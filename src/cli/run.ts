@@ -39,7 +39,7 @@ async function forTerminal(): Promise<LogStream> {
 }
 
 /** All that decides what this sidecar does, in one line. */
-function startLine({ config, path }: Loaded, { listen, admin, spans, metrics, logs }: RunningApp) {
+function startLine({ config, path }: Loaded, { listen, admin, spans, metrics, logs, scheduling }: RunningApp) {
   return {
     version,
     listen: config.listen.tls === undefined ? listen : `amqps://${listen}`,
@@ -50,6 +50,7 @@ function startLine({ config, path }: Loaded, { listen, admin, spans, metrics, lo
     metrics: [`http://${admin}/metrics`, metrics].filter((place) => place !== '').join(', '),
     ...(logs && { logs }),
     admin,
+    scheduling,
     ...(config.bypass && { bypass: true }),
     ...(config.faults.enabled && { faults: 'enabled' }),
   };

@@ -16,7 +16,7 @@ export function startError(error: unknown, config: Config): string {
     const flag = port === config.listen.port ? '--listen' : '--admin';
     const { host } = flag === '--listen' ? config.listen : config.admin;
     const where = `${flag} ${host.includes(':') ? `[${host}]` : host}:${port}`;
-    return `${where}: ${listening[code ?? ''] ?? message}`;
+    return `${where}: ${listenProblem({ code, message })}`;
   }
   if (syscall === 'getaddrinfo') {
     const { hostname } = error as { hostname?: string };
@@ -25,6 +25,11 @@ export function startError(error: unknown, config: Config): string {
   }
   if (path !== undefined) return `${path}: ${code === 'ENOENT' ? 'no such file' : message}; check the configuration`;
   return `could not start: ${String(message ?? error).replace(/\s*\n\s*/g, ' ')}`;
+}
+
+/** Why an address can't be listened on. */
+export function listenProblem({ code, message }: { code?: string | undefined; message: string }): string {
+  return listening[code ?? ''] ?? message;
 }
 
 const listening: Record<string, string> = {

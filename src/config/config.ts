@@ -77,6 +77,12 @@ export interface Config {
     /** poisonous messages kept for /api/poison */
     poison: number;
   };
+  process: {
+    /** batch: SCHED_BATCH on all threads, where the system lets itself be asked for it */
+    schedulingPolicy: 'batch' | 'inherit';
+    /** messages of its own pass through the data plane before apps can connect */
+    warmUp: boolean;
+  };
   /** threads that move traffic; auto: one per processor */
   workers: number | 'auto';
   log: { level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' };

@@ -273,6 +273,18 @@ export const schema = z
         losses: setting(count(1), 1000, 'newest losses kept for /api/losses'),
         poison: setting(count(1), 1000, 'poisonous messages kept for /api/poison'),
       }),
+      process: section('How the process treats itself.', {
+        schedulingPolicy: setting(
+          oneOf('batch', 'inherit'),
+          'batch',
+          'batch: SCHED_BATCH on all threads, where chrt of util-linux is found; inherit: the policy it is started with',
+        ),
+        warmUp: setting(
+          onOff,
+          true,
+          'messages of its own pass through before apps can connect, so that the first of theirs find compiled code',
+        ),
+      }),
       workers: setting(workers, 1, 'threads that move traffic; auto: one per processor'),
       log: section('JSON lines on stderr, readable ones on a terminal.', {
         level: reloadable(

@@ -2,7 +2,7 @@ import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { ReadFiles } from './read-files.ts';
 import type { Checked } from './schema.ts';
 
-interface TlsFiles {
+export interface TlsFiles {
   cert?: string;
   key?: string;
   ca?: string;
@@ -21,7 +21,8 @@ export function tlsProblems({ listen, upstream }: Checked, files: ReadFiles): Tl
   ];
 }
 
-function problemsOf(section: string[], { cert, key, ca }: TlsFiles, files: ReadFiles): TlsProblem[] {
+/** Of one certificate, its key and those it trusts. */
+export function problemsOf(section: string[], { cert, key, ca }: TlsFiles, files: ReadFiles): TlsProblem[] {
   const given = { cert: content(cert, files), key: content(key, files), ca: content(ca, files) };
   const found: TlsProblem[] = [];
   const tell = (name: keyof TlsFiles, what: string) =>

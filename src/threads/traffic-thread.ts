@@ -63,17 +63,15 @@ export async function startTraffic(
   const shared = threads > 1;
   if (shared) await probe(options.listen.host, options.listen.port);
   const workers = [first, ...Array.from({ length: threads - 1 }, loadTraffic)];
-  const started: TrafficThread[] = [];
   const calls = correlationMemory();
-  let { port } = options.listen;
-  for (const [index, worker] of workers.entries()) {
+  const begin = (index: number, port: number): Promise<TrafficThread> => {
     const settings = { ...options, listen: { ...options.listen, port, shared }, calls, index, threads };
-    const thread = await startThread(worker, settings, (message) => report(message, index), died);
-    // port 0: the others join the first one's
-    port = thread.port;
-    started.push(thread);
-  }
-  return started;
+    return startThread(workers[index], settings, (message) => report(message, index), died);
+  };
+  const one = await begin(0, options.listen.port);
+  // port 0: the others join the first one's; all at once, for each warms up
+  const others = await Promise.all(workers.slice(1).map((_, index) => begin(index + 1, one.port)));
+  return [one, ...others];
 }
 
 /** A shared port can be taken by another process without an error: so ask for it alone first. */

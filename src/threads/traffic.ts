@@ -1,9 +1,10 @@
 import { isMainThread, parentPort } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import { type Bound, leadsTo } from '../config/own-address.ts';
-import { RingWriter } from '../events/ring.ts';
+import { RingReader, RingWriter, ringMemory } from '../events/ring.ts';
 import { Faults, schedule } from '../faults/faults.ts';
 import { Calls } from '../proxy/correlation/calls.ts';
+import { correlationMemory } from '../proxy/correlation/correlation-memory.ts';
 import { Listener } from '../proxy/listening/listener.ts';
 import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../proxy/plane/fail-open.ts';
 import type { Middleware } from '../proxy/plane/middleware.ts';
@@ -18,21 +19,31 @@ import { wantedContexts } from '../telemetry/contexts/contexts.ts';
 import { foldName } from '../telemetry/metrics/fold.ts';
 import { createPropagation } from '../telemetry/propagation/propagation.ts';
 import { createSampler } from '../telemetry/propagation/sampling.ts';
-import { Recorder } from '../telemetry/recording/recorder.ts';
+import { Recorder, type RecorderOptions } from '../telemetry/recording/recorder.ts';
 import { Sightings } from '../telemetry/recording/sightings.ts';
 import { createIdPool } from '../telemetry/traces/ids.ts';
+import type { Rehearsal } from '../warm-up/warm-up.ts';
 import type { Command, Configuration, Report, TrafficOptions } from './control.ts';
 import { inlineMore } from './inlining.ts';
 
 const SWEEP_MS = 60_000;
 const SECOND_MS = 1000;
+const REHEARSAL_RING_BYTES = 1 << 18;
+/** More than a rehearsal has. */
+const REHEARSAL_CONNECTIONS = 100;
+
+/** What a data plane is made of: all of a thread's options but those of its listener and its plugins. */
+interface PlaneParts extends Pick<TrafficOptions, 'config' | 'env' | 'ring' | 'calls' | 'index' | 'threads'> {
+  metrics: RecorderOptions['port'];
+  clock: Clock;
+}
 
 /**
  * The traffic thread's composition root: the data plane, the cells it counts on and the ring its
  * events leave by. Everything that isn't traffic is on the main thread (app/app.ts).
  */
-async function runTraffic(options: TrafficOptions, report: (message: Report) => void): Promise<Listener> {
-  const { config, env } = options;
+function compose(options: PlaneParts, report: (message: Report) => void) {
+  const { config, env, clock } = options;
   const share = (limit: number): number => Math.ceil(limit / options.threads);
   const ring = new RingWriter(options.ring);
   const recorder = new Recorder({
@@ -60,7 +71,6 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   const sampler = createSampler(env, { maxTracesPerSecond: share(config.tracing.maxTracesPerSecond), warn });
   const contexts = wantedContexts(env, warn);
   const ids = createIdPool();
-  const clock = new Clock();
   let faults = new Faults([]);
   const settings = ({
     tracing,
@@ -114,13 +124,23 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   if (options.threads > 1) plane.facts.onFact = (fact) => report({ type: 'learned', fact });
   const mistakes = new Mistakes(nameOf(config.admin), (message, peer) => report({ type: 'mistake', message, peer }));
   plane.onMistake = (mistake) => mistakes.tell(mistake);
+  return { plane, observer, recorder, sightings, sampler, watch, settings, share, outages: () => faults.partitions };
+}
+
+/** Resolves when it listens. */
+async function runTraffic(options: TrafficOptions, report: (message: Report) => void): Promise<Listener> {
+  const { config } = options;
+  const clock = new Clock();
+  if (config.process.warmUp && !config.bypass) await rehearse(options, clock);
+  const parts = compose({ ...options, clock }, report);
+  const { plane, observer, recorder, sightings, sampler, watch, settings, share } = parts;
   let bound: Bound | undefined;
   const dialer = new Dialer({
     servers: config.upstream.servers,
     security: options.upstreamSecurity,
     timeout: config.upstream.connectTimeout,
     refusal: () => {
-      if (!faults.partitions.some((outage) => outage.refuses(clock.now()))) return undefined;
+      if (!parts.outages().some((outage) => outage.refuses(clock.now()))) return undefined;
       observer.traffic.faultInjected('partition');
       return 'fault: partition';
     },
@@ -187,6 +207,36 @@ async function runTraffic(options: TrafficOptions, report: (message: Report) => 
   bound = await listener.listen(options.listen);
   report({ type: 'listening', port: bound.port });
   return listener;
+}
+
+/** Messages of our own pass through data planes like the one to come, which nobody hears of and which are forgotten. */
+async function rehearse(options: TrafficOptions, clock: Clock): Promise<void> {
+  const { warmUp } = await import('../warm-up/warm-up.ts');
+  await warmUp([rehearsal(options, clock), rehearsal(options, clock)]);
+}
+
+function rehearsal({ config, ...options }: TrafficOptions, clock: Clock): Rehearsal {
+  const ring = ringMemory(REHEARSAL_RING_BYTES);
+  const reader = new RingReader(ring);
+  const nobody = { event() {}, passage() {} };
+  const parts = {
+    ...options,
+    // what an operator wants of their own messages and connections is not asked of these
+    config: {
+      ...config,
+      rules: [],
+      faults: { enabled: false },
+      limits: { ...config.limits, connections: REHEARSAL_CONNECTIONS * options.threads },
+    },
+    ring,
+    calls: correlationMemory(),
+    metrics: { postMessage() {} },
+    clock,
+  };
+  return {
+    plane: compose(parts, () => {}).plane,
+    tidy: () => void reader.read(Number.POSITIVE_INFINITY, nobody),
+  };
 }
 
 /** Loads nothing where there are no plugins. */

@@ -119,6 +119,7 @@ test('the start is told in one line: what it runs with, and where everything goe
     config: 'none',
     spans: 'http://127.0.0.1:4318/v1/traces (http/protobuf)',
     metrics: `http://${admin}/metrics`,
+    scheduling: 'SCHED_BATCH on all threads',
     msg: 'listening',
   });
   expect((await running()).lines.find((line) => line.includes('"listening"'))).toContain(

@@ -40,6 +40,7 @@ test('nothing given: everything is what the documentation says', () => {
     peers: [],
     drain: { timeout: 10_000 },
     limits: { connections: 10_000, windowPerChannel: 250_000, losses: 1000, poison: 1000 },
+    process: { schedulingPolicy: 'batch', warmUp: true },
     log: { level: 'info' },
     bypass: false,
     faults: { enabled: false },

@@ -1,12 +1,24 @@
 import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
 import { PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule';
+import { MutatingWebhookConfiguration } from 'kubernetes-models/admissionregistration.k8s.io/v1/MutatingWebhookConfiguration';
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
 import { StatefulSet } from 'kubernetes-models/apps/v1/StatefulSet';
+import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
 import { ConfigMap } from 'kubernetes-models/v1/ConfigMap';
+import { Service } from 'kubernetes-models/v1/Service';
 import type { Manifest } from './manifests.ts';
 
 // Kubernetes' and the Prometheus operator's own schemas (OpenAPI and CRDs), compiled with ajv by the package.
-const KINDS = [ConfigMap, Deployment, StatefulSet, PodMonitor, PrometheusRule];
+const KINDS = [
+  ConfigMap,
+  Deployment,
+  StatefulSet,
+  Service,
+  PodDisruptionBudget,
+  MutatingWebhookConfiguration,
+  PodMonitor,
+  PrometheusRule,
+];
 
 /** What is wrong with an object: where it breaks the schema of its kind, and fields that the schema doesn't have. */
 export function problems(object: Manifest): string[] {

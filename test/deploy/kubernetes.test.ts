@@ -32,7 +32,7 @@ const VARIANTS = ['chart with its defaults', 'chart with everything on', 'Kustom
 beforeAll(async () => {
   const [plain, full, kustomize] = await Promise.all([
     renderHelm(),
-    renderHelm({ tracehare: everything }),
+    renderHelm({ tracehare: { ...everything, injector: { enabled: false } } }),
     renderKustomize(join(deploy, 'kustomize/example')),
   ]);
   Object.assign(rendered, { [VARIANTS[0]]: plain, [VARIANTS[1]]: full, [VARIANTS[2]]: kustomize });

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { readAudit } from '../../scripts/release/audit.ts';
 import { bundledSbom, type Sbom } from '../../scripts/release/bundled-sbom.ts';
+import { licensed, notAllowed } from '../../scripts/release/licenses.ts';
 import { PUBLISHED } from '../../scripts/release/names.ts';
 import { versionsThatDiffer } from '../../scripts/release/versions.ts';
 import { run } from '../../testing/processes.ts';
@@ -11,7 +13,7 @@ const manifest = JSON.parse(text('package.json'));
 
 test('all that names the version names the same', () => {
   expect(versionsThatDiffer(manifest.version)).toEqual([]);
-  expect(versionsThatDiffer('99.0.0')).toHaveLength(4);
+  expect(versionsThatDiffer('99.0.0')).toHaveLength(5);
 });
 
 test('the names of a release are those of package and chart, and docs/releasing.md has them', () => {
@@ -30,8 +32,45 @@ test('the bill of materials has what is bundled, each with its license, and noth
   const names = sbom.components.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(['pino', 'prom-client', 'zod', 'yaml', 'amqplib', '@grpc/grpc-js']));
   for (const tool of ['vitest', 'typescript', '@biomejs/biome', 'rolldown']) expect(names).not.toContain(tool);
-  const bundled = licenses
-    .split('\n')
-    .filter((line) => /^(@[\w-]+\/)?[\w.-]+ \d+\.\d+\.\d+\S*, [\w. ()-]+$/.test(line));
-  expect(names.length).toBe(bundled.length);
+  expect(names.length).toBe(licensed(licenses).length);
+});
+
+test('all that is bundled has a license that may go with it', () => {
+  const bundled = licensed(text('dist/licenses.txt'));
+  expect(bundled.length).toBeGreaterThan(10);
+  expect(notAllowed(bundled)).toEqual([]);
+});
+
+test.each([
+  ['MIT', true],
+  ['(MIT OR GPL-3.0-only)', true],
+  ['MIT AND Apache-2.0', true],
+  ['MIT AND GPL-3.0-only', false],
+  ['GPL-3.0-only', false],
+  ['SEE LICENSE IN LICENSE', false],
+  ['undefined', false],
+])('a package under %s may be bundled: %j', (license, may) => {
+  const [one, ...more] = licensed(`@a/b-c 1.2.3-rc.1, ${license}\n\nits text, with commas\n`);
+  expect([one, more]).toEqual([{ name: '@a/b-c', version: '1.2.3-rc.1', license }, []]);
+  expect(notAllowed([one])).toEqual(may ? [] : [`@a/b-c 1.2.3-rc.1: ${license}`]);
+});
+
+test.each([
+  [
+    { metadata: { vulnerabilities: {}, dependencies: { total: 7 } }, vulnerabilities: {} },
+    'no advisory about any of 7 packages',
+    false,
+  ],
+  [
+    { metadata: { vulnerabilities: {}, dependencies: { total: 7 } }, vulnerabilities: { left: { severity: 'high' } } },
+    'advisories about left (high); npm audit has them',
+    true,
+  ],
+  [
+    { message: '405 Method Not Allowed - POST https://x' },
+    'NOT DONE, the registry does not answer for advisories: 405 Method Not Allowed',
+    false,
+  ],
+])('npm audit saying %j: %s', (output, said, vulnerable) => {
+  expect(readAudit(JSON.stringify(output))).toEqual({ said, vulnerable });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { request } from '../../testing/raw-client.ts';
 import { until } from '../../testing/wait.ts';
-import { body, header, isMethod, long, method, split, string, table, u8 } from '../../testing/wire.ts';
+import { body, header, isMethod, long, method, short, split, string, table, u8, u16, u64 } from '../../testing/wire.ts';
 import { opened, openOk, publish } from '../identity/by-hand.ts';
 import { Bench } from '../identity/replay.ts';
 
@@ -57,6 +57,11 @@ describe.each(['returns', 'confirms'])('--loss %s', (mode) => {
     },
   );
 
+  test('Broker-J, which nacks what was mandatory, is sent no mandatory publish of ours under confirms', async () => {
+    for (const into of [1, 2, 7])
+      expect(await shadowed(start('Apache Qpid Broker-J Core', '9.2.1'), into)).toEqual([true, false]);
+  });
+
   test.each([
     ['RabbitMQ', '3.8.34'],
     ['RabbitMQ', '3.9.8'],
@@ -77,4 +82,29 @@ describe.each(['returns', 'confirms'])('--loss %s', (mode) => {
       ['warn', 'RabbitMQ 3.9.7'],
     ]);
   });
+});
+
+test('a publish that comes back after its nack is lost once', async () => {
+  const bench = await Bench.start([]);
+  const pair = await bench.open();
+  const say = async (from: 'app' | 'broker', bytes: Buffer) => {
+    bench.write(from, pair, bytes);
+    await bench.read();
+  };
+  await say('broker', start('Apache Qpid Broker-J Core', '9.2.1'));
+  await say('app', opened());
+  await say('broker', openOk);
+  await say('app', request.confirmSelect(1));
+  await say('broker', method(1, 85, 11));
+  const names = [short('orders'), short('nowhere')];
+  const message = [header(1, 1), body(1, Buffer.from('x'))];
+  await say('app', Buffer.concat([method(1, 60, 40, u16(0), ...names, u8(1)), ...message]));
+  await say('broker', method(1, 60, 120, u64(1), u8(0)));
+  await say('broker', Buffer.concat([method(1, 60, 50, u16(312), short('NO_ROUTE'), ...names), ...message]));
+  const lost = async () => (await bench.sidecar.metrics()).sum('event_lost_total');
+  await until(async () => (await lost()) > 0, 'the loss is counted');
+  expect(await lost()).toBe(1);
+  const { atApp } = await bench.finish(pair);
+  expect(split(atApp).frames.filter((frame) => isMethod(frame, 60, 50))).toHaveLength(1);
+  await bench.stop();
 });

@@ -1,8 +1,8 @@
+import { contentFrames, type Field, methodFrame, type Sent } from '../../amqp/encode.ts';
 import { MalformedError } from '../../amqp/fields.ts';
 import { type Arguments, readMethod } from '../../amqp/methods.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methodNames } from '../../amqp/spec.ts';
 import type { ChannelConsumer } from './channel-consumer.ts';
-import { contentFrames, type Field, methodFrame, type Sent } from './encode.ts';
 import { readArgumentTable } from './fields.ts';
 import type { Content, Message } from './message.ts';
 import { Properties } from './properties.ts';

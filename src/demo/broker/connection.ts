@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
+import { HEARTBEAT_FRAME, methodFrame, type Sent } from '../../amqp/encode.ts';
 import { MalformedError, readU32 } from '../../amqp/fields.ts';
 import { FrameDecoder, type FrameVisitor } from '../../amqp/frames.ts';
 import { FRAME_HEAD, FRAME_OVERHEAD, keyOf, type MethodName, methodNames, PROTOCOL_HEADER } from '../../amqp/spec.ts';
 import { Channel, type ChannelConnection, type Handlers } from './channel.ts';
-import { HEARTBEAT_FRAME, methodFrame, type Sent } from './encode.ts';
 import { Handshake } from './handshake.ts';
 import { messageMethods, publish } from './message-methods.ts';
 import { Refusal } from './refusal.ts';

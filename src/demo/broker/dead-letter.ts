@@ -1,4 +1,4 @@
-import { arrayField, type Field, longstr, longstrField, numberField, tableBytes } from './encode.ts';
+import { arrayField, type Field, longstr, longstrField, numberField, tableBytes } from '../../amqp/encode.ts';
 import { fieldValue, readFields, sorted, stringsOf, withField } from './fields.ts';
 import type { Message } from './message.ts';
 

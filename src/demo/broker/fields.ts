@@ -1,7 +1,7 @@
 import { viewOf } from '../../amqp/bytes.ts';
+import type { Field } from '../../amqp/encode.ts';
 import { type FieldValue, MalformedError, readU32, readValue, skipValue, text } from '../../amqp/fields.ts';
 import { FRAME_HEAD, type MethodName, type MethodSpec, methods } from '../../amqp/spec.ts';
-import type { Field } from './encode.ts';
 
 /** The entries of the table whose length is at `at`, with their types and bytes as they came. Throws MalformedError. */
 export function readFields(buf: Uint8Array, at: number): Field[] {

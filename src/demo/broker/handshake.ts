@@ -1,8 +1,8 @@
+import { flagField, longstr, longstrField, type Sent, tableBytes, tableField } from '../../amqp/encode.ts';
 import { type FieldTable, readTable } from '../../amqp/fields.ts';
 import { type Arguments, readMethod } from '../../amqp/methods.ts';
 import type { MethodName } from '../../amqp/spec.ts';
 import { version } from '../../version.ts';
-import { flagField, longstr, longstrField, type Sent, tableBytes, tableField } from './encode.ts';
 import { Refusal } from './refusal.ts';
 import type { Vhost } from './vhost.ts';
 

@@ -1,7 +1,7 @@
+import type { Field } from '../../amqp/encode.ts';
 import type { Arguments } from '../../amqp/methods.ts';
 import type { Channel, Handlers } from './channel.ts';
 import { ChannelConsumer } from './channel-consumer.ts';
-import type { Field } from './encode.ts';
 import { fieldValue } from './fields.ts';
 import type { Content, Message } from './message.ts';
 import { Refusal } from './refusal.ts';

@@ -1,6 +1,6 @@
+import { type Field, shortstr, tableBytes } from '../../amqp/encode.ts';
 import { MalformedError, readU16, readU32, text } from '../../amqp/fields.ts';
 import { type PropertyName, properties as specs } from '../../amqp/spec.ts';
-import { type Field, shortstr, tableBytes } from './encode.ts';
 import { readFields } from './fields.ts';
 
 type TextProperty = 'expiration' | 'replyTo' | 'userId';

@@ -1,4 +1,4 @@
-import type { Field } from './encode.ts';
+import type { Field } from '../../amqp/encode.ts';
 import { described, fieldValue, typeName } from './fields.ts';
 import { Refusal } from './refusal.ts';
 

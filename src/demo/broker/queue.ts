@@ -1,4 +1,4 @@
-import type { Field } from './encode.ts';
+import type { Field } from '../../amqp/encode.ts';
 import type { Message } from './message.ts';
 import type { QueueLimits } from './queue-arguments.ts';
 

@@ -13,6 +13,14 @@ export function deliveryCount(header: ContentHeader): number {
   return at < 0 || header.buf[at] !== LONG ? -1 : readU64(header.buf, at + 1);
 }
 
-/** The plugin for delayed messages gives back as a negative number what it was asked for: ms. */
-export const delayOf = (header: ContentHeader): number =>
-  Math.abs(Number(valueText(header.buf, header.value(X_DELAY))));
+/** What the plugin for delayed messages was asked for, ms; of version 4 on it gives that back as a negative number. */
+export const delayOf = (header: ContentHeader): number => Number(valueText(header.buf, header.value(X_DELAY)));
+
+/**
+ * The delay that was asked for, if one was. A negative number from an app, who may have got it with another message, delays
+ * nothing; clocks of two hosts may disagree, but not by as much as a delay.
+ */
+export function plannedDelay(delay: number, actual: number): number {
+  if (delay > 0) return delay / 1000;
+  return actual * 2000 >= -delay && delay < 0 ? -delay / 1000 : Number.NaN;
+}

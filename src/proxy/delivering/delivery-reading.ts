@@ -8,7 +8,7 @@ import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, TRACEPARENT, TRACESTATE, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
-import { delayOf, deliveryCount } from './broker-headers.ts';
+import { delayOf, deliveryCount, plannedDelay } from './broker-headers.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
 import { isOver } from './slow-message.ts';
@@ -301,13 +301,4 @@ export class DeliveryReading {
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
     return { ...plain, more: { ...more, deadLetterQueue, deadLetterReason: this.#deadLetterReason } };
   }
-}
-
-/**
- * The delay that was asked for, if one was. A negative number from an app, who may have got it with another message, delays
- * nothing; clocks of two hosts may disagree, but not by as much as a delay.
- */
-function plannedDelay(delay: number, actual: number): number {
-  if (delay > 0) return delay / 1000;
-  return actual * 2000 >= -delay && delay < 0 ? -delay / 1000 : Number.NaN;
 }

@@ -67,7 +67,10 @@ export class PublishTracker implements Flushable {
     if (stretch.returned) this.#outcomes.lost(stretch, 'unroutable', true, this.#now);
     else this.#outcomes.succeeded(stretch, true, this.#now);
   };
-  readonly #nacked = (stretch: Stretch<PublishTally>): void => this.#outcomes.nacked(stretch, this.#now);
+  readonly #nacked = (stretch: Stretch<PublishTally>): void => {
+    this.#returns.nacked(stretch);
+    this.#outcomes.nacked(stretch, this.#now);
+  };
   readonly #unanswered = (stretch: Stretch<PublishTally>): void => {
     this.#silence.unanswered(stretch.time, this.#now);
     this.#history.assumed(stretch.route, stretch.largest, stretch.marks, stretch.first + stretch.count - 1);

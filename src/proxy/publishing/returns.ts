@@ -21,6 +21,8 @@ export class Returns {
   #weAsk = false;
   /** names for which the app asked while nothing of ours on the message could tell whose it is */
   readonly #unmarked = new Set<string>();
+  /** mandatory publishes that were nacked and have not come back, by name */
+  readonly #nacked = new Map<string, number>();
 
   constructor(open: OpenMessages<PublishTally>, outcomes: PublishOutcomes, assumed: AssumedPublishes) {
     this.#open = open;
@@ -44,6 +46,14 @@ export class Returns {
     const { size } = this.#unmarked;
     if (size === 0) return true;
     return size < MAX_UNMARKED && !this.#unmarked.has(nameOf(names));
+  }
+
+  /** They are lost: that some brokers (Broker-J) return them only then must not count them again. */
+  nacked({ marks, route, count, returned }: Stretch<PublishTally>): void {
+    if ((marks & MANDATORY) === 0 || returned) return;
+    const name = nameOf(route);
+    if (this.#nacked.size < MAX_UNMARKED || this.#nacked.has(name))
+      this.#nacked.set(name, (this.#nacked.get(name) ?? 0) + count);
   }
 
   /** A message came back. Returns what is known of its publish, of which the app is told nothing if it was us who asked. */
@@ -76,11 +86,20 @@ export class Returns {
   #late(message: Returned, now: number): Origin {
     const { route, ids } = message;
     const origin = this.#assumed.take(message) ?? this.#guess(message);
-    if (!route.answers && (origin.marks & RETURN_IS_EMPTY) === 0) {
+    if (!route.answers && (origin.marks & RETURN_IS_EMPTY) === 0 && !this.#wasNacked(route)) {
       const traceId = ids === undefined ? '' : hexOf(ids, 0, 4);
       this.#outcomes.lostLate(route, 'unroutable', route.routingKey, traceId, now);
     }
     return origin;
+  }
+
+  #wasNacked(route: Names): boolean {
+    const name = nameOf(route);
+    const left = this.#nacked.get(name);
+    if (left === undefined) return false;
+    if (left === 1) this.#nacked.delete(name);
+    else this.#nacked.set(name, left - 1);
+    return true;
   }
 
   #guess({ route, stamp }: Returned): Origin {

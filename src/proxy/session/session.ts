@@ -16,7 +16,7 @@ import { HeaderInjection } from '../publishing/header-injection.ts';
 import type { Reply } from '../publishing/publish-outcomes.ts';
 import { appName } from '../routing/app-name.ts';
 import type { Client, LossMode } from '../routing/treatment.ts';
-import { leaksMandatory } from './broker-flaws.ts';
+import { leaksMandatory, punishesMandatory } from './broker-flaws.ts';
 import { defaultDeliveryLimit, nackCountsDelivery } from './broker-limits.ts';
 import { Channel } from './channel.ts';
 import { ChannelNumbers, MAX_CHANNEL } from './channel-numbers.ts';
@@ -102,6 +102,7 @@ export class Session {
   /** what the broker says it is, `product version` */
   #broker = '';
   #leaksMandatory = false;
+  #punishesMandatory = false;
   #blockedSince = Number.NaN;
   /** the broker's, of the latest connection.blocked */
   #blockedFor = '';
@@ -130,7 +131,7 @@ export class Session {
 
   /** The plane has another configuration. */
   reconfigured(): void {
-    if (this.isOpen) this.shadowing = this.plane.shadowing(this.#client);
+    if (this.isOpen) this.shadowing = this.#mayShadow();
     this.rerouted();
   }
 
@@ -139,9 +140,15 @@ export class Session {
     for (const channel of this.#channels.values()) channel.rerouted();
   }
 
+  /** How far this connection may be shadowed: by its client and its broker. */
+  #mayShadow(): LossMode {
+    const mode = this.plane.shadowing(this.#client);
+    return mode === 'confirms' && this.#punishesMandatory ? 'returns' : mode;
+  }
+
   /** Whether we may make publishes mandatory, on a channel in this state. */
   shadowsMandatory(state: ChannelWord): boolean {
-    return this.shadowing !== 'off' && (state !== 'plain' || !this.#leaksMandatory);
+    return this.shadowing !== 'off' && !(state === 'plain' ? this.#leaksMandatory : this.#punishesMandatory);
   }
 
   get pipeline(): string {
@@ -260,7 +267,7 @@ export class Session {
   openChannel(id: number): void {
     if (id > this.#channelMax || !this.#open.add(id) || !this.isOpen) return;
     // another connection of the same client may have selected tx
-    this.shadowing = this.plane.shadowing(this.#client);
+    this.shadowing = this.#mayShadow();
     this.plane.observer.traffic.channels(1);
   }
 
@@ -268,7 +275,7 @@ export class Session {
   selectsTransactions(): void {
     if (!this.isOpen) return;
     this.plane.facts.noteTransactional(this.#client);
-    this.shadowing = this.plane.shadowing(this.#client);
+    this.shadowing = this.#mayShadow();
   }
 
   /** A channel.close of the broker passed: the channel has ended. */
@@ -370,6 +377,7 @@ export class Session {
       const { product, version } = readMethod('connection.start', buf, start, end).serverProperties;
       this.#broker = `${string(product)} ${string(version)}`.trim();
       this.#leaksMandatory = leaksMandatory(this.#broker);
+      this.#punishesMandatory = punishesMandatory(this.#broker);
       this.reading.defaultDeliveryLimit = defaultDeliveryLimit(this.#broker);
     } else if (key === TUNE) {
       this.#brokerChannelMax ??= readMethod('connection.tune', buf, start, end).channelMax;
@@ -378,7 +386,7 @@ export class Session {
       this.isOpen = true;
       this.#app = appName(this.#client);
       this.correlation.identified(this.#vhost, this.#app);
-      this.shadowing = plane.shadowing(this.#client);
+      this.shadowing = this.#mayShadow();
       // 0 is for no limit
       this.#channelMax = Math.min(this.#appChannelMax || MAX_CHANNEL, this.#brokerChannelMax || MAX_CHANNEL);
       this.#open.limit(this.#channelMax);

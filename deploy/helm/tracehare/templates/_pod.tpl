@@ -13,7 +13,7 @@ What an app's chart includes into its pods, each with the context of this chart:
 {{- end }}
 
 {{- define "tracehare.podLabels" -}}
-tracehare: {{ .Release.Name }}
+tracehare: {{ ternary "sidecar" .Release.Name .Values.injector.enabled }}
 {{- end }}
 
 {{- define "tracehare.podAnnotations" -}}

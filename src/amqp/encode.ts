@@ -9,7 +9,7 @@ import {
   type MethodName,
   type MethodSpec,
   methods,
-} from '../../amqp/spec.ts';
+} from './spec.ts';
 
 type Encoded<T extends ArgumentType> = T extends 'shortstr' | 'longstr'
   ? string
