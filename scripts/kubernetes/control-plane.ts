@@ -93,7 +93,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     'token-auth-file': inFolder('tokens.csv'),
     'authorization-mode': 'RBAC',
     'service-account-issuer': 'https://kubernetes.default.svc',
-    'service-account-key-file': server.key,
+    'service-account-key-file': server.cert,
     'service-account-signing-key-file': server.key,
     'service-cluster-ip-range': '10.0.0.0/24',
     'endpoint-reconciler-type': 'none',
