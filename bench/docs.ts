@@ -18,7 +18,7 @@ if (file === undefined) {
   process.exit(2);
 }
 const results: Results = JSON.parse(readFileSync(file, 'utf8'));
-const { date, tracehare, commit, node, haproxy, cpu, cores, kernel, batch, rounds, seconds } = results.about;
+const { date, tracehare, commit, node, haproxy, cpu, cores, kernel, batch, rounds, seconds, lockstep } = results.about;
 const drawn = plot(results);
 
 const section = [
@@ -26,6 +26,8 @@ const section = [
   '',
   `Measured on ${String(date).slice(0, 10)}: Tracehare ${tracehare} (${commit}), Node ${node}, ${haproxy}, ${cores} × ${cpu}, Linux ${kernel},`,
   `${batch ? 'every proxy under SCHED_BATCH' : 'every proxy under the default scheduling class'}, ${rounds} interleaved rounds of ${seconds} s. Medians, least and most in brackets.`,
+  // of a run of its own
+  ...(lockstep === undefined ? [] : [`In lock-step: ${lockstep}; the least in brackets.`]),
   '',
   ...(drawn === undefined ? [] : ['![The figures as bars and lines](performance.svg)', '']),
   ...tables(results).flatMap((table) => [render(table, true), '']),

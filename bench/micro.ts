@@ -61,7 +61,7 @@ function apart(name: string): Result {
 
 function print({ name, ns, min, bytes, writesPerChunk }: Result): void {
   if (name === chosen[0].name) {
-    console.log(`${'case'.padEnd(46)}ns/message   (min)   bytes/message   writes/chunk`);
+    console.log(`${'case'.padEnd(46)}ns/message    (5%)   bytes/message   writes/chunk`);
   }
   console.log(
     `${name.padEnd(46)}${ns.toFixed(1).padStart(10)}${min.toFixed(1).padStart(8)}${bytes.toFixed(1).padStart(16)}` +

@@ -1,8 +1,8 @@
 // Makes sure the programs that tests and demo need are installed.
 //
 //   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [ruby] [bunny] [php] [php-amqplib]
-//                              [amqp-tools] [openssl] [systemd] [chromium] [kubernetes-tools] [faketime] [iproute2]
-//                              [debootstrap] [haproxy]
+//                              [amqp-tools] [jdk] [java-client] [openssl] [systemd] [chromium] [kubernetes-tools]
+//                              [faketime] [iproute2] [debootstrap] [haproxy]
 //
 // Without names: all that `npm test` needs, which is all but the last four. On Debian (or a relative) as root, what is missing is installed with
 // apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
@@ -41,6 +41,12 @@ function finds(program, args) {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
 }
 
+/** Class path of RabbitMQ's Java client with what it needs, or undefined. */
+export function javaClassPath() {
+  const archives = ['amqp-client', 'slf4j-api', 'slf4j-nop'].map((name) => `/usr/share/java/${name}.jar`);
+  return archives.every((each) => existsSync(each)) ? archives.join(delimiter) : undefined;
+}
+
 /** Full path of the library that shifts a program's clocks, or undefined. */
 export function faketimeLibrary() {
   const folders = existsSync('/usr/lib') ? readdirSync('/usr/lib') : [];
@@ -73,6 +79,9 @@ const PROGRAMS = {
       ]),
   },
   'amqp-tools': { package: 'amqp-tools', found: () => commandPath('amqp-publish') },
+  // its compiler too: the tests' apps are run from their source
+  jdk: { package: 'default-jdk-headless', found: () => commandPath('java') && commandPath('javac') },
+  'java-client': { package: 'librabbitmq-client-java', found: javaClassPath },
   openssl: { package: 'openssl', found: () => commandPath('openssl') },
   chromium: { package: 'chromium', found: () => commandPath('chromium') },
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },

@@ -66,6 +66,7 @@ export function passageOf(event: Ended): Passage {
         delayPlanned: event.delayPlanned,
         delayActual: event.delayActual,
         attempt: event.attempt,
+        isContinued: event.isContinued,
         firstPublished: event.firstPublished,
         // of a first delivery its latency says the same
         queuedAt: event.queuedAt === Math.round(startedAt - event.latency * 1e6) ? 0 : event.queuedAt,

@@ -16,7 +16,7 @@ import { failOpenInterceptor, failOpenMiddleware, failOpenObserver } from '../sr
 import { Plane, type PlaneSettings } from '../src/proxy/plane/plane.ts';
 import { Clock } from '../src/proxy/ports/clock.ts';
 import type { Seen } from '../src/proxy/ports/sighting.ts';
-import { ScanRuns } from '../src/proxy/scanning/scan-runs.ts';
+import { ScanScratch } from '../src/proxy/scanning/scan-scratch.ts';
 import { Scratch } from '../src/proxy/stream/output.ts';
 import { compileClients } from '../src/rules/clients.ts';
 import type { Rule } from '../src/rules/rule.ts';
@@ -257,7 +257,7 @@ export function createRig({
     brokerSocket as unknown as Socket,
     { host: '127.0.0.1', port: 5672, tls: false },
     plane,
-    { output: new Scratch(), runs: new ScanRuns() },
+    { output: new Scratch(), runs: new ScanScratch() },
     () => {},
   );
   // as the listener does

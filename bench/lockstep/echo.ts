@@ -95,12 +95,14 @@ export class Echo {
     this.#due = METHOD;
     this.published++;
     this.#at++;
-    if (this.#settles === 'singly') this.#confirm(false);
     if (this.#at === this.#messages.length) this.#answer();
   }
 
   #answer(): void {
-    if (this.#settles === 'together') this.#confirm(true);
+    if (this.#settles === 'together') this.#confirm(this.published, true);
+    if (this.#settles === 'singly') {
+      for (let i = this.#at - 1; i >= 0; i--) this.#confirm(this.published - i, false);
+    }
     this.answer = this.#out.subarray(0, this.#length);
     this.#socket.write(this.answer);
     this.#length = 0;
@@ -108,8 +110,8 @@ export class Echo {
     this.#turns++;
   }
 
-  #confirm(multiple: boolean): void {
-    const frame = says.ack(this.published, multiple);
+  #confirm(tag: number, multiple: boolean): void {
+    const frame = says.ack(tag, multiple);
     this.#copy(frame, 0, frame.length);
   }
 

@@ -47,7 +47,10 @@ const HAS_REASON = 1;
 const HAS_MORE = 2;
 const IS_WATCHED = 4;
 
-/** Writes names and passages field by field, passages with each field in its place. All other events are JSON. */
+/**
+ * Writes names and passages field by field, passages with each field in its place. All other events are JSON.
+ * One file because what writes a record and what reads it have to agree on each of its bytes.
+ */
 export class RecordEncoder {
   readonly #bytes: Buffer;
   readonly #view: DataView;
@@ -119,7 +122,14 @@ export class RecordEncoder {
     this.#number(more.attempt);
     this.#number(more.firstPublished);
     this.#number(more.queuedAt);
-    const { delayPlanned, delayActual, headers } = more;
+    const { isContinued, earlier, delayPlanned, delayActual, headers } = more;
+    this.#view.setUint8(this.#at++, earlier.length * 2 + Number(isContinued));
+    for (const { attempt, startedAt, endedAt, settlement } of earlier) {
+      this.#number(attempt);
+      this.#number(startedAt);
+      this.#number(endedAt);
+      this.#number(SETTLEMENTS.indexOf(settlement));
+    }
     const hasDelay = !Number.isNaN(delayPlanned);
     this.#view.setUint8(this.#at++, headers.length * 2 + Number(hasDelay));
     if (hasDelay) {
@@ -241,14 +251,28 @@ export class RecordDecoder {
       firstPublished: this.#number(),
       queuedAt: this.#number(),
     };
+    const rounds = this.#view.getUint8(this.#at++);
+    const earlier = this.#earlier(rounds >> 1);
     const rest = this.#view.getUint8(this.#at++);
     const hasDelay = (rest & 1) !== 0;
     return {
       ...more,
+      isContinued: (rounds & 1) !== 0,
+      earlier,
       delayPlanned: hasDelay ? this.#number() : Number.NaN,
       delayActual: hasDelay ? this.#number() : Number.NaN,
       headers: this.#headers(rest >> 1),
     };
+  }
+
+  #earlier(count: number): More['earlier'] {
+    if (count === 0) return NOTHING_MORE.earlier;
+    return Array.from({ length: count }, () => ({
+      attempt: this.#number(),
+      startedAt: this.#number(),
+      endedAt: this.#number(),
+      settlement: SETTLEMENTS[this.#number()] as DeliveryEnded['settlement'],
+    }));
   }
 
   #headers(count: number): More['headers'] {

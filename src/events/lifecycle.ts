@@ -237,6 +237,8 @@ export interface DeliveryEnded extends MessagePassage {
   firstPublished: number;
   /** since when it has been in queues; 0 if it is not known */
   queuedAt: number;
+  /** other attempts of its message are told of beside it, or were before */
+  isContinued: boolean;
   /** seconds that it was to be kept back, by x-delay or a TTL before it was dead-lettered, and that it was; NaN if neither */
   delayPlanned: number;
   delayActual: number;

@@ -59,6 +59,16 @@ export interface Names {
   readonly consumerTag: string;
 }
 
+/** An attempt to handle a message that ended without success, and that was not told of when it did. */
+export interface EarlierAttempt {
+  readonly attempt: number;
+  /** microseconds since the epoch */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** how it went back to its queue */
+  readonly settlement: DeliveryEnded['settlement'];
+}
+
 /** What only few passages have; the same fields as in PublishEnded and DeliveryEnded. */
 export interface More {
   readonly traceState: string;
@@ -78,6 +88,10 @@ export interface More {
   readonly attempt: number;
   readonly firstPublished: number;
   readonly queuedAt: number;
+  /** of a delivery: other attempts of its message are told of beside it, or were before */
+  readonly isContinued: boolean;
+  /** of an unsampled delivery that is told of: what was not told of the attempts before */
+  readonly earlier: readonly EarlierAttempt[];
   /** those that configuration wants to be shown, name and value */
   readonly headers: readonly (readonly [string, string])[];
   /** of a delivery that was to come later, seconds after its publish: how long that was to be, and was; NaN for others */
@@ -102,6 +116,8 @@ export const NOTHING_MORE: More = Object.freeze({
   attempt: 1,
   firstPublished: 0,
   queuedAt: 0,
+  isContinued: false,
+  earlier: Object.freeze([]),
   headers: Object.freeze([]),
   delayPlanned: Number.NaN,
   delayActual: Number.NaN,
@@ -207,6 +223,7 @@ export function eventOf(passage: Passage): PublishEnded | DeliveryEnded {
     attempt: more.attempt,
     firstPublished: more.firstPublished,
     queuedAt: queuedAt(passage),
+    isContinued: more.isContinued,
     delayPlanned: more.delayPlanned,
     delayActual: more.delayActual,
   };

@@ -135,7 +135,7 @@ describe('returns', () => {
     client.socket.destroy();
   });
 
-  test('direct-reply-to: an answer that is mandatory is returned and delivered', async () => {
+  test('direct-reply-to: an answer that is mandatory is returned and delivered, and has no delivery tag of its own', async () => {
     const asking = await open();
     await asking.call(request.consume(1, 'amq.rabbitmq.reply-to', '', true), 60, 21);
     const name = await queue(asking);
@@ -150,7 +150,18 @@ describe('returns', () => {
     expect(key).toMatch(/^amq\.rabbitmq\.reply-to\./);
     answering.send(publish(1, { exchange: '', key, mandatory: true }));
     await answering.take(60, 50);
-    await asking.take(60, 60);
+    // the next answer, and what comes next out of a queue, have the same delivery tag
+    const tags = () =>
+      asking.frames
+        .filter((each) => isMethod(each, 60, 60))
+        .map((deliver) => deliver.readBigUInt64BE(12 + deliver[11]));
+    await until(() => tags().length === 1, 'it is delivered');
+    answering.send(publish(1, { exchange: '', key }));
+    await until(() => tags().length === 2, 'the next answer is delivered');
+    asking.send(request.consume(1, name, 'work'));
+    answering.send(publish(1, { exchange: '', key: name }));
+    await until(() => tags().length === 3, 'what is not an answer is delivered');
+    expect(tags()).toEqual([1n, 1n, 1n]);
     await asking.close();
     await answering.close();
   });

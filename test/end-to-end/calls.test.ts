@@ -8,6 +8,7 @@ import type { Tracehare } from '../../testing/tracehare.ts';
 import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
 import { Site } from './apps.ts';
+import { javaApp } from './java.ts';
 import { Spans } from './spans.ts';
 import { traceOf, treeOf } from './tree.ts';
 
@@ -69,6 +70,22 @@ async function traceFrom(topic: string, count: number): Promise<string> {
   return treeOf(trace());
 }
 
+/** Each of so many questions of a topic is the root of a trace of four spans: this one. */
+async function expectCalls(topic: string, count: number, tree: string): Promise<void> {
+  const questions = await until(() => {
+    const all = spans.of(topic).filter(({ name }) => name.startsWith('publish'));
+    return all.length === count && all;
+  }, 'all questions are exported');
+  for (const { traceId } of questions) {
+    const trace = () => traceOf(spans.receiver.spans, traceId);
+    await until(
+      () => trace().length === 4,
+      () => `a call is a trace of four:\n${treeOf(trace())}`,
+    );
+    expect(treeOf(trace())).toBe(tree);
+  }
+}
+
 async function figure(sidecar: Tracehare, name: string, labels: Labels): Promise<number> {
   return new Metrics(await (await sidecar.admin('/metrics')).text()).sum(name, labels);
 }
@@ -104,6 +121,28 @@ describe('one call is one trace of four spans', () => {
     asking.sendToQueue('anonymous', Buffer.from('?'), { replyTo: 'amq.rabbitmq.reply-to' });
     await answer;
     expect(await traceFrom('anonymous', 4)).toBe(DIRECT.replaceAll('QUESTIONS', 'anonymous'));
+  });
+
+  test('again and again over the same direct reply-to, beside another consumer of the channel', async () => {
+    const asking = await site.channel(front.port);
+    await answers(await site.channel(back.port), 'often', toSender);
+    let answered = 0;
+    await asking.consume('amq.rabbitmq.reply-to', () => answered++, { noAck: true });
+    await asking.assertQueue('others');
+    await asking.consume('others', (message) => asking.ack(message as ConsumeMessage));
+    for (let i = 0; i < 10; i++) {
+      asking.sendToQueue('others', Buffer.from('x'));
+      asking.sendToQueue('often', Buffer.from('?'), { replyTo: 'amq.rabbitmq.reply-to', correlationId: `${i}` });
+      await until(() => answered === i + 1, 'it is answered');
+    }
+    await expectCalls('often', 10, DIRECT.replaceAll('QUESTIONS', 'often'));
+    // who counts by delivery tags is not misled by those of the answers
+    await until(
+      async () =>
+        (await figure(front, 'event_throughput_total', { topic: 'others', side: 'consume', status: 'success' })) === 10,
+      'what was acked on the same channel is counted',
+    );
+    expect(await figure(front, 'tracehare_unobserved_total', {})).toBe(0);
   });
 
   test('over a reply queue, which other connections of the two apps read and write', async () => {
@@ -166,22 +205,47 @@ describe('one call is one trace of four spans', () => {
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(String(stdout))).toBe(12);
-    const questions = await until(() => {
-      const all = spans.of('threads').filter(({ name }) => name.startsWith('publish'));
-      return all.length === 12 && all;
-    }, 'all questions are exported');
-    for (const { traceId } of questions) {
-      await until(
-        () => traceOf(spans.receiver.spans, traceId).length === 4,
-        () => `a call is a trace of four:\n${treeOf(traceOf(spans.receiver.spans, traceId))}`,
-      );
-      expect(treeOf(traceOf(spans.receiver.spans, traceId))).toBe(
-        'publish threads\n  process threads\n    publish pika.replies\n      process pika.replies',
-      );
-    }
+    await expectCalls(
+      'threads',
+      12,
+      'publish threads\n  process threads\n    publish pika.replies\n      process pika.replies',
+    );
     await until(
       async () => (await figure(sidecar, 'event_reply_seconds_count', { topic: 'threads' })) === 12,
       'all answers are counted, whichever thread saw them',
+    );
+  });
+
+  // the Java client numbers its correlation ids from 1 on, so that two of them ask with the same
+  test('that two apps in Java ask over direct reply-to, with the same correlation ids', async () => {
+    await answers(await site.channel(back.port), 'java.direct', toSender);
+    const asked = await Promise.all(
+      [0, 1].map(() => run(...javaApp('Asks', vhost.url(front.port), 'java.direct', '10'))),
+    );
+    for (const { code, stdout, stderr } of asked) {
+      expect({ code, stdout: String(stdout), stderr }).toEqual({ code: 0, stdout: '10\n', stderr: '' });
+    }
+    await expectCalls('java.direct', 20, DIRECT.replaceAll('QUESTIONS', 'java.direct'));
+    await until(
+      async () => (await figure(front, 'event_reply_seconds_count', { topic: 'java.direct' })) === 20,
+      'all answers are counted',
+    );
+  });
+
+  test('that an app in Java asks over a reply queue', async () => {
+    await answers(await site.channel(back.port), 'java.queued', toSender);
+    const { code, stdout, stderr } = await run(
+      ...javaApp('Asks', vhost.url(front.port), 'java.queued', '10', 'java.replies'),
+    );
+    expect({ code, stdout: String(stdout), stderr }).toEqual({ code: 0, stdout: '10\n', stderr: '' });
+    await expectCalls(
+      'java.queued',
+      10,
+      'publish java.queued\n  process java.queued\n    publish java.replies\n      process java.replies',
+    );
+    await until(
+      async () => (await figure(front, 'event_reply_seconds_count', { topic: 'java.queued' })) === 10,
+      'all answers are counted',
     );
   });
 });

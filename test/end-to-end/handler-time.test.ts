@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run as runProgram } from '../../testing/processes.ts';
 import type { Tracehare } from '../../testing/tracehare.ts';
 import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
 import { Site } from './apps.ts';
+import { javaApp } from './java.ts';
 
 // event_handler_seconds and event_prefetch_wait_seconds beside what the app measures itself.
 
@@ -145,6 +147,47 @@ describe('with one worker, handler and prefetch wait are what the app measures',
     const { count, worked } = await told(queue);
     expect(count).toBeGreaterThan(20);
     expectClose(worked, mean(seen.map(({ worked }) => worked)), way, 'handler');
+  });
+});
+
+/**
+ * The same of an app in Java, whose library hands one message after the other to it: milliseconds that each took, and that
+ * the way from there to the broker and back took.
+ */
+async function runJava(queue: string, prefetch: number): Promise<{ seen: number[]; way: number }> {
+  const outgoing = await site.channel(vhost.port);
+  await outgoing.assertQueue(queue);
+  for (let i = 0; i < JAVA_MESSAGES; i++) outgoing.sendToQueue(queue, Buffer.from(String(10 + (i % 5) * 10)));
+  const { code, stdout, stderr } = await runProgram(
+    ...javaApp('TakesTime', vhost.url(sidecar.port), queue, `${prefetch}`, `${JAVA_MESSAGES}`),
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  await until(async () => (await told(queue)).processed === JAVA_MESSAGES, 'all are settled');
+  const times = String(stdout).trim().split('\n').map(Number);
+  return { seen: times.slice(0, -1), way: times.at(-1) as number };
+}
+
+const JAVA_MESSAGES = 260;
+
+describe('in an app in Java, the handler takes what the app measures', () => {
+  test('at a prefetch of 1', async () => {
+    const { seen, way } = await runJava('java-1', 1);
+    const { count, worked } = await told('java-1');
+    expect(count).toBe(JAVA_MESSAGES);
+    expectClose(worked, mean(seen), way, 'handler');
+  });
+
+  test.each([10, 100])('at a prefetch of %i', async (prefetch) => {
+    // on a machine that is busy enough one worker does not look like one: little is told then, and it is tried again
+    for (let tries = 0; tries < 4; tries++) {
+      const queue = `java-${prefetch}-${tries}`;
+      const { seen, way } = await runJava(queue, prefetch);
+      const { count, worked } = await told(queue);
+      if (count < 60) continue;
+      expectClose(worked, mean(seen.slice(-count)), way, 'handler');
+      return;
+    }
+    expect.fail('of a few only it was known how long their handler took');
   });
 });
 

@@ -1,10 +1,12 @@
 import type { Channel, ConsumeMessage, GetMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReceivedSpan } from '../../testing/otlp.ts';
+import { start } from '../../testing/processes.ts';
 import type { Tracehare } from '../../testing/tracehare.ts';
 import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
 import { Site } from './apps.ts';
+import { javaApp } from './java.ts';
 import { Spans } from './spans.ts';
 import { traceOf, treeOf } from './tree.ts';
 
@@ -131,6 +133,43 @@ describe('every round of a message is in one trace, and numbered', () => {
       expect(queued?.attributes['tracehare.queue.seconds']).toBeGreaterThanOrEqual(0.05);
     }
     await until(async () => (await sum('event_attempts_sum', { topic: 'retried' })) === 4, 'it has succeeded');
+  });
+
+  test('in a retry loop that an app in Java goes through, with several messages at a time', async () => {
+    const producer = await site.channel(front.port);
+    await producer.assertQueue('java.retried', { deadLetterExchange: '', deadLetterRoutingKey: 'java.wait' });
+    await producer.assertQueue('java.wait', {
+      messageTtl: 300,
+      deadLetterExchange: '',
+      deadLetterRoutingKey: 'java.retried',
+    });
+    const java = start(...javaApp('Retries', vhost.url(back.port), 'java.retried', '3'));
+    try {
+      for (let i = 0; i < 5; i++) producer.sendToQueue('java.retried', Buffer.from('x'));
+      const rounds = await processed('java.retried', 20);
+      const published = await until(() => {
+        const all = spans.of('java.retried').filter(({ name }) => name.startsWith('publish'));
+        return all.length === 5 && all;
+      }, 'all publishes are exported');
+      for (const { traceId, spanId } of published) {
+        const trace = traceOf(rounds, traceId);
+        expect(attempts(trace)).toEqual([1, 2, 3, 4]);
+        expect(trace.map(({ attributes }) => attributes['tracehare.outcome'])).toEqual([
+          'failed',
+          'failed',
+          'failed',
+          'success',
+        ]);
+        for (const { parentSpanId } of trace) expect(parentSpanId).toBe(spanId);
+      }
+      await until(
+        async () => (await sum('event_attempts_count', { topic: 'java.retried' })) === 5,
+        'all have succeeded',
+      );
+      expect(await sum('event_attempts_sum', { topic: 'java.retried' })).toBe(20);
+    } finally {
+      java.kill();
+    }
   });
 
   test('dead-lettered to another queue, which somebody else handles', async () => {

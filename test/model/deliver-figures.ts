@@ -102,6 +102,7 @@ export function compared(events: DeliveryEnded[], expected: Told[], start: numbe
       delayPlanned: _d,
       delayActual: _a,
       attempt: _n,
+      isContinued: _i,
       firstPublished: _s,
       queuedAt: _q,
       startedAt,

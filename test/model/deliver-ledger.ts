@@ -47,7 +47,7 @@ interface Open {
 
 /** Not compared of a delivery.ended event. The rounds of a message are those of the broker's, and the model has none. */
 type Left = 'type' | 'connection' | 'pipeline' | 'startedAt' | 'endedAt' | 'fault' | 'headers' | 'baggage';
-type Rounds = 'attempt' | 'firstPublished' | 'queuedAt' | 'delayPlanned' | 'delayActual';
+type Rounds = 'attempt' | 'isContinued' | 'firstPublished' | 'queuedAt' | 'delayPlanned' | 'delayActual';
 
 export type Told = Omit<DeliveryEnded, Left | Rounds> & {
   /** ms since the start */
@@ -161,7 +161,7 @@ export class Ledger {
     for (const delivery of this.#held.splice(0)) {
       this.#count('event_throughput_total', { topic: topicOf(delivery), side: 'consume', status: 'success' });
       this.#sent.push({ delivery, at: this.now });
-      if (delivery.sampled)
+      if (isTold(delivery))
         this.#tell(delivery, { settlement: 'auto-ack', outcome: 'success', reason: '', lost: false });
     }
   }
@@ -315,7 +315,7 @@ export class Ledger {
     this.#observe('messaging_process_duration_seconds', { messaging_destination_template: topic, ...error }, seconds);
     if (how === 'ack') {
       this.#count('event_throughput_total', { topic, side: 'consume', status: 'success' });
-      if (delivery.sampled) this.#tell(delivery, { settlement: 'ack', outcome: 'success', reason: '', lost: false });
+      if (isTold(delivery)) this.#tell(delivery, { settlement: 'ack', outcome: 'success', reason: '', lost: false });
       return;
     }
     const goesOn = [this.#kept, this.#declared, this.#learned].some((queues) => queues.has(queue));
@@ -338,7 +338,7 @@ export class Ledger {
     const isQueue = delivery.stream === 'no';
     if (isQueue) this.#count('event_requeued_total', { topic: topicOf(delivery), reason });
     const outcome = isQueue ? 'requeued' : 'unknown';
-    if (delivery.sampled) this.#tell(delivery, { settlement: reason, outcome, reason, lost: false });
+    if (isTold(delivery)) this.#tell(delivery, { settlement: reason, outcome, reason, lost: false });
   }
 
   #tell(of: Delivery, outcome: Pick<Told, 'settlement' | 'outcome' | 'reason' | 'lost'>): void {
@@ -381,3 +381,7 @@ export class Ledger {
     this.#count(`${name}_sum`, labels, seconds);
   }
 }
+
+/** However well it ends: also what somebody refused before, to the end of its story. */
+const isTold = ({ sampled, stream, death, traceId }: Delivery): boolean =>
+  sampled || (stream === 'no' && death?.reason === 'rejected' && traceId !== '');

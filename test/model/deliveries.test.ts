@@ -15,7 +15,12 @@ import { LIMIT_MS, RUNS, START } from './runs.ts';
 const folder = temporaryFolder('deliveries');
 const config = join(folder.path, 'rules.yml');
 
-beforeAll(() => writeFileSync(config, 'rules: [{ match: { queue: kept }, loss: { deadLetters: true } }]\n'));
+beforeAll(() =>
+  writeFileSync(
+    config,
+    'rules: [{ match: { queue: kept }, loss: { deadLetters: true } }]\ntracing: { keep: { maxPerSecond: 100000 } }\n',
+  ),
+);
 afterAll(() => folder.remove());
 // time passes when the model says so
 beforeEach(() => {

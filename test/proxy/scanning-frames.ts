@@ -34,6 +34,15 @@ const REPLY_TO = 'amq.rabbitmq.reply-to.g1h2';
 const ADDRESS = 'value';
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0';
+const headersOf = (name: string, { stamp = 0, id = 0 }: NonNullable<Content['own']>): Entry[] | undefined =>
+  HEADERS[name]?.map(({ key, type, value }) => {
+    const each = Buffer.from(value);
+    if (key.toString() === 'x-tracehare-sent') each.writeUInt32BE(each.readUInt32BE(4) + 250_000 * stamp, 4);
+    // the last digit of the span id
+    if (key.toString() === 'traceparent' && each.length > 50) each.write(String(3 + id), each.length - 4, 'latin1');
+    return { key, type, value: each };
+  });
+
 const HEADERS: Record<string, Entry[] | undefined> = {
   none: undefined,
   empty: [],
@@ -49,7 +58,12 @@ const HEADERS: Record<string, Entry[] | undefined> = {
     string('baggage', 'tenant=acme'),
   ],
   invalid: [string('tracestate', 'a=b'), string('traceparent', 'nonsense'), string('behind', 'it')],
-  stamped: [entry('x-tracehare-sent', 'l', u64(1_700_000_000_000_000)), string('traceparent', `${TRACEPARENT}0`)],
+  // seconds before time begins (scanning-time.ts), or years: only the first can be believed
+  stamped: [entry('x-tracehare-sent', 'l', u64(1_799_999_990_000_000)), string('traceparent', `${TRACEPARENT}0`)],
+  stampedSampled: [
+    entry('x-tracehare-sent', 'l', u64(1_799_999_990_000_000)),
+    string('traceparent', `${TRACEPARENT}1`),
+  ],
   stampedAlone: [entry('x-tracehare-sent', 'l', u64(1_700_000_000_000_000))],
   delayed: [entry('x-delay', 'I', Buffer.alloc(4))],
   dead: [
@@ -85,7 +99,11 @@ export interface Content {
   frames: number;
   headers: string;
   properties: readonly number[];
+  /** in which of the things that messages of an app differ in it differs from others, and how: 0 is not at all */
+  own?: Partial<Record<Aspect, number>>;
 }
+
+type Aspect = 'stamp' | 'id' | 'property' | 'mode';
 
 const contents: fc.Arbitrary<Content> = fc.record({
   channel: fc.constantFrom(1, 1, 1, 2),
@@ -93,7 +111,10 @@ const contents: fc.Arbitrary<Content> = fc.record({
   routingKey: fc.constantFrom('a', 'a', 'b', 'a.longer.c', REPLY_TO, ADDRESS),
   size: fc.oneof(fc.constantFrom(0, 1, 100), fc.nat(300)),
   frames: fc.constantFrom(1, 1, 1, 2, 3),
-  headers: fc.oneof(fc.constantFrom('none', 'empty', 'own', 'tenant'), fc.constantFrom(...Object.keys(HEADERS))),
+  headers: fc.oneof(
+    fc.constantFrom('none', 'empty', 'own', 'tenant', 'stamped'),
+    fc.constantFrom(...Object.keys(HEADERS)),
+  ),
   properties: fc.oneof(
     fc.constant<readonly number[]>([]),
     fc.array(fc.nat(properties.length - 1), { maxLength: 4 }),
@@ -118,16 +139,27 @@ export const deliver =
 const series = <T>(each: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   fc.tuple(each, fc.constantFrom(1, 1, 2, 4)).map(([one, times]) => Array.from({ length: times }, () => one));
 
-const PROPERTY_VALUES = { shortstr: short(ADDRESS), octet: u8(2), longlong: u64(1_700_000_000) };
+/** `property`: they become longer, too. */
+function propertyValue(
+  name: string,
+  type: 'shortstr' | 'octet' | 'longlong',
+  own: NonNullable<Content['own']>,
+): Buffer {
+  const { property = 0, mode = 0 } = own;
+  if (type === 'octet') return u8(name === 'deliveryMode' ? 2 - mode : 2);
+  if (type === 'longlong') return u64(1_700_000_000 + property);
+  if (name === 'expiration') return short(property === 0 ? '60000' : '7');
+  return short(property === 0 ? ADDRESS : `${ADDRESS}${property}`);
+}
 
-function contentFrames({ channel, size, frames, headers, properties: set }: Content, classId = 60): Buffer[] {
-  const entries = HEADERS[headers];
+function contentFrames({ channel, size, frames, headers, properties: set, own = {} }: Content, classId = 60): Buffer[] {
+  const entries = headersOf(headers, own);
   let flags = entries === undefined ? 0 : 0x2000;
   const parts: Buffer[][] = [[], []];
   for (const [index, [name, type]] of properties.entries()) {
     if (type === 'table' || !set.includes(index)) continue;
     flags |= 0x8000 >>> index;
-    const value = name === 'expiration' ? short('60000') : PROPERTY_VALUES[type];
+    const value = propertyValue(name, type, own);
     parts[index < 2 ? 0 : 1].push(value);
   }
   const header = encodeHeader({
@@ -303,6 +335,60 @@ const deliveries: fc.Arbitrary<readonly Frame[]> = series(
     fc.constantFrom(1, 1, 1, 1, 1, 3, 0),
   ),
 ).map((list) => list.map(([each, consumer, redelivered, step]) => deliver(each, consumer, redelivered, step)));
+
+const rarely = (most: number): fc.Arbitrary<number> => fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(most));
+const index = (of: string): number => properties.findIndex(([name]) => name === of);
+
+/** What an app sends: a few kinds of messages in turn, each of them like the others of its kind but for a thing or two. */
+const alike: fc.Arbitrary<Content[]> = fc
+  .tuple(
+    fc.record({
+      channel: fc.constantFrom(1, 1, 1, 2),
+      headers: fc.constantFrom('none', 'empty', 'own', 'unsampled', 'stamped', 'stamped', 'stampedSampled', 'invalid'),
+      frames: fc.constant(1),
+      properties: fc.constantFrom(
+        [],
+        [0, index('deliveryMode')],
+        [index('deliveryMode'), index('messageId'), index('timestamp')],
+        [index('correlationId')],
+      ),
+    }),
+    fc.array(
+      fc.record({
+        exchange: fc.constantFrom('orders', 'orders', 'events', ''),
+        routingKey: fc.constantFrom('a', 'b', 'a.longer.c'),
+        size: fc.constantFrom(0, 10, 100),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    fc.array(fc.record({ stamp: rarely(2), id: rarely(5), property: rarely(3), mode: rarely(1), size: rarely(9) }), {
+      minLength: 2,
+      maxLength: 12,
+    }),
+  )
+  .map(([common, kinds, each]) =>
+    each.map(({ size, ...own }, i) => {
+      const kind = kinds[i % kinds.length];
+      return { ...common, ...kind, size: kind.size + size, own };
+    }),
+  );
+
+/** Publishes that are alike. */
+export const alikePublishes: fc.Arbitrary<readonly Frame[]> = fc
+  .tuple(alike, fc.array(fc.constantFrom(false, false, false, true), { minLength: 12, maxLength: 12 }))
+  .map(([list, mandatory]) => list.map((each, i) => publish(each, mandatory[i])));
+
+/** Deliveries that are alike. */
+export const alikeDeliveries: fc.Arbitrary<readonly Frame[]> = fc
+  .tuple(
+    alike,
+    fc.array(fc.tuple(fc.constantFrom('c1', 'c1', 'c1', 'another-consumer'), fc.constantFrom(1, 1, 1, 1, 3)), {
+      minLength: 12,
+      maxLength: 12,
+    }),
+    rarely(1),
+  )
+  .map(([list, to, again]) => list.map((each, i) => deliver(each, to[i][0], again === 1, to[i][1])));
 
 /** The answer to a get, if one is due; else it answers nothing. */
 const got: fc.Arbitrary<readonly Frame[]> = fc

@@ -214,7 +214,9 @@ function named(
       .replace(
         /(00-)([0-9a-f]{32})-([0-9a-f]{16})(?=-0)/g,
         (_, head, trace, span) => `${head}${number(trace)}-${number(span)}`,
-      );
+      )
+      // the last frame may be cut
+      .replace(/00-[0-9a-f]{1,32}(-[0-9a-f]{0,16}-?)?$/, (cut) => '00-'.padEnd(cut.length, '.'));
   const parts = (text: string, ends: number[]): string[] =>
     ends.map((end, i) => text.slice(i === 0 ? 0 : ends[i - 1], end));
   const passed: [string[], string[]] = [parts(blank(toBroker), marks.broker), parts(blank(toApp), marks.app)];
@@ -231,4 +233,4 @@ const isOfMessages = (line: string): boolean =>
 
 /** Sums are of the same numbers in another order. */
 const rounded = (line: string): string =>
-  line.replace(/ (\d+\.\d+)$/, (_, value) => ` ${Number(value).toPrecision(9)}`);
+  line.replace(/ (\d+(?:\.\d+)?)$/, (_, value) => ` ${Number(value).toPrecision(9)}`);

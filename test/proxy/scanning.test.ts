@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { plainly, plugins, type RuleText, samplers, sceneries, singleRules } from './scanning-config.ts';
-import { appFrames, brokerFrames } from './scanning-frames.ts';
+import { alikeDeliveries, alikePublishes, appFrames, brokerFrames } from './scanning-frames.ts';
 import { type Cutting, pass, type Scenario, type Step } from './scanning-pass.ts';
 
 // Messages that lie whole in a chunk take a shorter way through the data plane than those that come in
@@ -79,6 +79,27 @@ test('what passes, counts and is told is the same in one piece, in pieces and in
     fc.asyncProperty(fc.record({ scenery: sceneries, ...circumstances }).filter(isDecided), cuts, expectSame),
     { numRuns: RUNS },
   );
+});
+
+const alikeSteps = fc.array(
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.oneof(
+        alikePublishes.map((frames): Step => ({ do: 'say', by: 'app', frames, cut: 0 })),
+        alikeDeliveries.map((frames): Step => ({ do: 'say', by: 'broker', frames, cut: 0 })),
+      ),
+    },
+    { weight: 1, arbitrary: says },
+    { weight: 1, arbitrary: fc.constant<Step>({ do: 'wait', ms: 100 }) },
+  ),
+  { minLength: 1, maxLength: 6 },
+);
+
+test('so it is with messages that are alike but for numbers and names', async () => {
+  const scenery = fc.constantFrom(plainly([]), plainly([], { 'tracing.keep.slow': '50ms', 'tracing.cause': 'parent' }));
+  const scenario = fc.record({ ...circumstances, scenery, plugin: fc.constant(undefined), steps: alikeSteps });
+  await fc.assert(fc.asyncProperty(scenario.filter(isDecided), cuts, expectSame), { numRuns: RUNS });
 });
 
 describe('so it is under each single rule', () => {

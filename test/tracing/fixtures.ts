@@ -72,6 +72,7 @@ export function delivery(changes: Partial<DeliveryEnded> = {}): DeliveryEnded {
     deadLetterQueue: '',
     deadLetterReason: '',
     attempt: 1,
+    isContinued: false,
     firstPublished: 0,
     queuedAt: START - 250_000,
     delayPlanned: Number.NaN,

@@ -8,7 +8,7 @@ import type { Outage, Plane } from '../plane/plane.ts';
 import type { Ending } from '../ports/verdict.ts';
 import { FromApp, observedFromApp } from '../scanning/from-app.ts';
 import { FromBroker, observedFromBroker } from '../scanning/from-broker.ts';
-import type { ScanRuns } from '../scanning/scan-runs.ts';
+import type { ScanScratch } from '../scanning/scan-scratch.ts';
 import { type Closing, Session } from '../session/session.ts';
 import { nameOf, type Upstream } from '../stream/dial.ts';
 import type { Scratch } from '../stream/output.ts';
@@ -31,7 +31,7 @@ const LOGIN_MAX_FRAME = 64 * 1024;
 /** What the connections of one traffic thread share for the chunk at hand. */
 export interface ThreadScratch {
   readonly output: Scratch;
-  readonly runs: ScanRuns;
+  readonly runs: ScanScratch;
 }
 
 /**

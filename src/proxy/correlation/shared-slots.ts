@@ -9,6 +9,8 @@ const OWNER = 3;
 const SINCE = 4;
 const UNTIL = 6;
 export const SLOT_IDS = 8;
+/** doubles in the place of ids */
+export const SLOT_TIMES = 4;
 
 /** Times that a bucket is asked for before whoever wants it goes without: it is held for less than a microsecond. */
 const TRIES = 100;
@@ -113,6 +115,15 @@ export class SharedSlots {
   /** 0: it has not ended */
   until(slot: number): number {
     return this.#floats[(slot + UNTIL) >>> 1];
+  }
+
+  /** Of a table whose slots have no ids: the `i`th of SLOT_TIMES numbers. */
+  time(slot: number, i: number): number {
+    return this.#floats[((slot + SLOT_IDS) >>> 1) + i];
+  }
+
+  setTime(slot: number, i: number, time: number): void {
+    this.#floats[((slot + SLOT_IDS) >>> 1) + i] = time;
   }
 
   end(slot: number, until: number): void {

@@ -1,6 +1,5 @@
 import type { ContentHeader } from '../../amqp/content.ts';
-import { readU64, viewU64 } from '../../amqp/fields.ts';
-import { valueText } from '../../amqp/value-text.ts';
+import { viewU64 } from '../../amqp/fields.ts';
 import { HAS_PARENT, NOTHING_MORE, REDELIVERED, SAMPLED, TRACED } from '../../events/passage.ts';
 import { IDS, type Remembered } from '../open-messages/run.ts';
 import { moreOf, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
@@ -9,25 +8,21 @@ import type { Plane, Scope } from '../plane/plane.ts';
 import { SENT, TRACEPARENT, TRACESTATE, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import { deathOfStamp } from '../publishing/sent-stamp.ts';
 import { diedSince, digestOf, readDeaths } from '../routing/deaths.ts';
+import { delayOf, deliveryCount } from './broker-headers.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
 import { isOver } from './slow-message.ts';
+import { isAhead, isBelievable } from './stamp-age.ts';
 
-/**
- * Anybody who publishes past a Tracehare can write any stamp, and one from 1970 would ruin the sum of a histogram
- * for good. Messages do wait in queues for days, and hosts without NTP are off by minutes; nothing real is
- * further away than this.
- */
-const OLDEST_STAMP_S = 30 * 24 * 3600;
-const MOST_SKEW_S = 3600;
+/** What is remembered of the first delivery of a message, but for its names. */
+const FIRST = { attempt: 1, firstPublished: 0, queuedAt: 0, isTold: false, earlier: [] };
 /** Messages that have no other observed headers differ in nothing that `read` looks at but their stamps and contexts. */
 const USUAL = (1 << TRACEPARENT) | (1 << TRACESTATE) | (1 << SENT);
-/** How often a quorum queue has delivered the message before; not there the first time. */
-const DELIVERY_COUNT = Buffer.from('x-delivery-count');
 
 /**
  * Reads what the content header of the delivery at hand says, and adds the message to its run. It works on the plane's
  * header, which was just read for it, and on one message after the other: never on two at a time.
+ * One file because all it finds in a header is kept in its own fields until the message joins its run.
  */
 export class DeliveryReading {
   readonly #plane: Plane;
@@ -113,7 +108,7 @@ export class DeliveryReading {
     if (this.#detail !== undefined || this.#remembered !== undefined) return;
     if (header.isCorrelated && this.#correlation.causes.comparesNames) {
       const [correlationId, messageId] = [header.property('correlationId'), header.property('messageId')];
-      this.#remembered = { correlationId, messageId, attempt: 1, firstPublished: 0, queuedAt: 0 };
+      this.#remembered = { ...FIRST, correlationId, messageId };
     }
   }
 
@@ -159,7 +154,7 @@ export class DeliveryReading {
   #isAgain(run: DeliveryRun, deliveries: number, redelivered: boolean): void {
     const firstPublished = isBelievable(this.#age()) ? this.#sent : 0;
     const told = 1 + this.#refused + deliveries;
-    const round = this.#correlation.round(this.#refusedFrom, told, redelivered, firstPublished);
+    const round = this.#correlation.round(this.#refusedFrom, this.#refused, told, redelivered, firstPublished);
     this.#remembered = round;
     const { poison } = this.#plane.options;
     if (round.attempt > poison) this.#correlation.isPoisonous(run.route, this.#refusedFrom, round, this.#now);
@@ -227,10 +222,8 @@ export class DeliveryReading {
 
   /** How often a quorum queue has delivered the message before, as it says; and what a requeue will mean to that. */
   #deliveriesBefore(vhost: string, queue: string, header: ContentHeader): number {
-    const at = header.find(DELIVERY_COUNT);
-    // l, a 64-bit integer
-    if (at < 0 || header.buf[at] !== 0x6c) return 0;
-    const count = readU64(header.buf, at + 1);
+    const count = deliveryCount(header);
+    if (count < 0) return 0;
     const limit = this.#plane.facts.deliveryLimit(vhost, queue);
     if (limit !== undefined) this.#marks |= count >= limit ? AT_LIMIT : 0;
     else if (count >= this.defaultDeliveryLimit) this.#marks |= AT_DEFAULT_LIMIT;
@@ -245,8 +238,8 @@ export class DeliveryReading {
   /** Whether its stamp can be believed. A latency tells of most. */
   #isPlausible(): boolean {
     if (!Number.isNaN(this.#latency)) return true;
-    const seconds = this.#age();
-    return seconds >= -MOST_SKEW_S && seconds <= OLDEST_STAMP_S;
+    const age = this.#age();
+    return isBelievable(age) || isAhead(age);
   }
 
   /** How long it took, as its stamp says; one that can't be believed is counted. */
@@ -257,7 +250,7 @@ export class DeliveryReading {
       return;
     }
     const { traffic } = this.#plane.observer;
-    if (seconds < 0 && seconds >= -MOST_SKEW_S) traffic.negativeLatency(-seconds, this.#now);
+    if (isAhead(seconds)) traffic.negativeLatency(-seconds, this.#now);
     else if (Number.isNaN(seconds)) traffic.implausibleStamp('unreadable');
     else traffic.implausibleStamp(seconds < 0 ? 'future' : 'past');
   }
@@ -300,7 +293,9 @@ export class DeliveryReading {
     let more = moreOf(header, hasState, fault, this.#plane.options);
     if (this.#remembered !== undefined) more = withRound(more, this.#remembered);
     if (!Number.isNaN(this.#delay) && this.#isPlausible()) {
-      more = { ...more, delayPlanned: this.#delay / 1000, delayActual: this.#age() };
+      const delayActual = this.#age();
+      const delayPlanned = plannedDelay(this.#delay, delayActual);
+      if (!Number.isNaN(delayPlanned)) more = { ...more, delayPlanned, delayActual };
     }
     const deadLetterQueue = this.#deadLetterQueue;
     if (deadLetterQueue === '') return more === NOTHING_MORE ? plain : { ...plain, more };
@@ -308,7 +303,11 @@ export class DeliveryReading {
   }
 }
 
-const isBelievable = (age: number): boolean => age >= 0 && age <= OLDEST_STAMP_S;
-
-/** The plugin for delayed messages gives back as a negative number what it was asked for. */
-const delayOf = (header: ContentHeader): number => Math.abs(Number(valueText(header.buf, header.value(X_DELAY))));
+/**
+ * The delay that was asked for, if one was. A negative number from an app, who may have got it with another message, delays
+ * nothing; clocks of two hosts may disagree, but not by as much as a delay.
+ */
+function plannedDelay(delay: number, actual: number): number {
+  if (delay > 0) return delay / 1000;
+  return actual * 2000 >= -delay && delay < 0 ? -delay / 1000 : Number.NaN;
+}

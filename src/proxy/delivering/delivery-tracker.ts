@@ -1,34 +1,26 @@
-import { HAS_SPAN, LOST, NOTHING_MORE, SAMPLED, TRACED } from '../../events/passage.ts';
+import { LOST } from '../../events/passage.ts';
 import type { ChannelState } from '../open-messages/channel-state.ts';
-import { FLUSH, OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
-import { type Ending, PassageTeller } from '../open-messages/passage-teller.ts';
-import type { Remembered } from '../open-messages/run.ts';
-import { named, type SpanDetail, withRound } from '../open-messages/span-detail.ts';
-import type { Flushable, Unflushed } from '../open-messages/unflushed.ts';
+import { OpenMessages, SETTLEMENT, type Stretch } from '../open-messages/open-messages.ts';
+import type { Ending } from '../open-messages/passage-teller.ts';
+import type { Unflushed } from '../open-messages/unflushed.ts';
 import type { Correlation } from '../plane/correlation.ts';
 import { type Habits, HOARD } from '../plane/habits.ts';
 import type { Plane } from '../plane/plane.ts';
 import type { DeliveryTally, LossReason, RequeueReason } from '../ports/observer.ts';
 import type { AutoAckInFlight } from './auto-ack-in-flight.ts';
+import { AutoAcked } from './auto-acked.ts';
 import { AT_DEFAULT_LIMIT, AT_LIMIT, CONSUMER, STREAM_READ } from './delivery-marks.ts';
 import type { DeliveryRun } from './delivery-run.ts';
+import { DeliveryTeller } from './delivery-teller.ts';
+import { DirectReplies } from './direct-replies.ts';
 import { HandlerTime } from './handler-time.ts';
 import { OpenTags } from './open-tags.ts';
 import { SettledLately } from './settled-lately.ts';
 import type { Settlement } from './settlement.ts';
-import { isOver } from './slow-message.ts';
+import { succeeded } from './succeeded.ts';
 import { Transaction } from './transaction.ts';
 
 const ACKED: Ending = { settlement: 'ack', outcome: 'success', reason: '', bits: 0 };
-const AUTO_ACKED: Ending = { settlement: 'auto-ack', outcome: 'success', reason: '', bits: 0 };
-const UNDELIVERED: Ending = { settlement: 'none', outcome: 'failed', reason: 'autoack_undelivered', bits: LOST };
-/** Of one of which nothing was to be told. */
-const UNTOLD: SpanDetail = { via: 'deliver', consumerTag: '', more: NOTHING_MORE };
-/** The same, with what is remembered of it. */
-const untold = (remembered: Remembered | undefined): SpanDetail =>
-  remembered === undefined ? UNTOLD : { ...UNTOLD, more: withRound(named(remembered), remembered) };
-/** Of one that is delivered more often, the whole story is of interest. */
-const MOST_ATTEMPTS = 2;
 /** Settlements in a transaction that are remembered, however few deliveries are. */
 const MIN_UNCOMMITTED = 1024;
 /** Settlements kept for the case that the broker takes them all the same; most brokers never do. */
@@ -44,12 +36,10 @@ const ALL = Number.POSITIVE_INFINITY;
  * One file because settlements, commits, recovers, cancels and closes compete for the same open deliveries: whether one of
  * them may still end a delivery depends on what the others have done.
  */
-export class DeliveryTracker implements Flushable {
+export class DeliveryTracker {
   readonly #plane: Plane;
   readonly #vhost: string;
   readonly #state: ChannelState;
-  readonly #unflushed: Unflushed;
-  readonly #inFlight: AutoAckInFlight;
   readonly #nackCounts: boolean;
   readonly #limit: number;
   readonly #habits: Habits;
@@ -57,7 +47,11 @@ export class DeliveryTracker implements Flushable {
   /** deliveries that await their settlement, or their flush under auto-ack */
   readonly held = new OpenMessages<DeliveryTally>();
   readonly #correlation: Correlation;
-  readonly #teller: PassageTeller<DeliveryTally>;
+  readonly #teller: DeliveryTeller;
+  readonly #autoAcked: AutoAcked;
+  /** few channels have any */
+  #directReplies: DirectReplies | undefined;
+  readonly #newDirectReplies: () => DirectReplies;
   readonly #tags = new OpenTags(this.held);
   readonly #lately = new SettledLately();
   readonly #handlerTime = new HandlerTime();
@@ -71,38 +65,16 @@ export class DeliveryTracker implements Flushable {
   #serial = 0;
   /** the highest delivery tag so far */
   #lastTag = 0;
-  /** it waits for the next flush */
-  #waits = false;
   /** of the call at hand, ms of the monotonic clock */
   #now = 0;
   readonly #acked = (stretch: Stretch<DeliveryTally>): void => {
     this.#settled(stretch);
     const { tally } = stretch.route;
     tally.succeeded((this.#now - stretch.time) / 1000, false, stretch.count);
-    this.#done(stretch);
+    succeeded(stretch, this.#plane.clock, this.#now);
     if (this.#isInOrder) this.#handled(stretch);
     this.#sent(stretch);
-    this.#tellSampled(stretch, ACKED);
-    if (stretch.detail === undefined) this.#keep(stretch, ACKED);
-  };
-  readonly #autoAcked = (stretch: Stretch<DeliveryTally>): void => {
-    const { tally } = stretch.route;
-    let bytes = 0;
-    for (let i = 0; i < stretch.count; i++) bytes += this.held.sizeOf(stretch, i);
-    tally.succeeded(0, true, stretch.count);
-    this.#done(stretch);
-    this.#inFlight.add(tally, stretch.count, bytes, this.#now);
-    this.#tellSampled(stretch, AUTO_ACKED);
-    if (stretch.detail === undefined) this.#keep(stretch, AUTO_ACKED);
-  };
-  readonly #undelivered = (stretch: Stretch<DeliveryTally>): void => {
-    const { tally, hop } = stretch.route;
-    this.#tellEnded(stretch, UNDELIVERED);
-    for (let i = 0; i < stretch.count; i++) {
-      tally.failed('autoack_undelivered', Number.NaN, true);
-      hop.lost();
-      this.#teller.tell(stretch, i, stretch.detail ?? UNTOLD, stretch.first + i);
-    }
+    this.#teller.ended(stretch, ACKED, this.#now);
   };
 
   constructor(
@@ -123,11 +95,11 @@ export class DeliveryTracker implements Flushable {
     this.#nackCounts = nackCounts;
     this.#correlation = correlation;
     this.#habits = habits;
-    this.#unflushed = unflushed;
-    this.#inFlight = inFlight;
     this.#limit = plane.options.windowPerChannel;
     this.#mostUncommitted = Math.max(this.#limit, MIN_UNCOMMITTED);
-    this.#teller = new PassageTeller(this.held, plane, connection, channel);
+    this.#teller = new DeliveryTeller(plane, this.held, connection, channel);
+    this.#autoAcked = new AutoAcked(plane, this.held, this.#teller, unflushed, inFlight);
+    this.#newDirectReplies = () => new DirectReplies(plane, connection, channel, unflushed, inFlight);
   }
 
   /** Deliveries that await their settlement. */
@@ -140,9 +112,11 @@ export class DeliveryTracker implements Flushable {
     this.#transaction ??= new Transaction();
   }
 
-  /** The last byte of each passed towards the app; `held`: a fault keeps it from the socket, `left` tells when not. */
-  passed(run: DeliveryRun, held = false): void {
-    const { route, tag, count } = run;
+  /**
+   * The last byte of each passed towards the app. `held`: a fault keeps it from the socket, until what this returns is called.
+   */
+  passed(run: DeliveryRun, held = false): (() => void) | undefined {
+    const { route, tag, count, source } = run;
     const { tally, hop, watermark } = route;
     tally.passed(run.bytes, run.redelivered, run.get, count);
     watermark.reached(run.stamp);
@@ -155,10 +129,17 @@ export class DeliveryTracker implements Flushable {
     if (run.deadLetterQueue !== '' && !run.redelivered && !isStreamRead) {
       for (let i = 0; i < count; i++) tally.deadLettered(run.deadLetterQueue, run.deadLetterReason);
     }
+    if (source.isDirectReply) {
+      this.#directReplies ??= this.#newDirectReplies();
+      return this.#directReplies.passed(run, held);
+    }
     const from = this.#firstFollowed(tag, count);
     if (from < count) this.#lastTag = tag + count - 1;
-    if (run.source.noAck) this.#awaitFlush(run, from, held);
-    else this.#awaitSettlement(run, from);
+    if (!source.noAck) {
+      this.#awaitSettlement(run, from);
+      return undefined;
+    }
+    return this.#awaitFlush(run, from, held);
   }
 
   /** Of so many deliveries from a tag on, the first that can be followed: a tag has to grow, and a number to hold it exactly. */
@@ -183,57 +164,32 @@ export class DeliveryTracker implements Flushable {
     this.#correlation.handling.opened(kept, run.time);
   }
 
-  #awaitFlush(run: DeliveryRun, from: number, held: boolean): void {
+  #awaitFlush(run: DeliveryRun, from: number, held: boolean): (() => void) | undefined {
     const { count } = run;
-    if (!run.source.isDirectReply) this.#correlation.handling.hides();
+    this.#correlation.handling.hides();
     for (let i = 0; i < from; i++) this.#plane.observer.traffic.unobserved('window_full');
     if (from > 0) run.route.tally.succeeded(0, true, from);
-    if (from === count) return;
-    this.held.add(run, from, count - from, run.tag + from, FLUSH, held);
-    this.#wait();
-  }
-
-  #wait(): void {
-    if (this.#waits) return;
-    this.#waits = true;
-    this.#unflushed.add(this);
-  }
-
-  /** Flushable: the kernel took the auto-ack deliveries. */
-  flushed(now: number): void {
-    this.#waits = false;
-    this.#now = now;
-    this.held.flush(now, this.#autoAcked);
-  }
-
-  /** Flushable: auto-ack deliveries are still in our hands when the connection ends; the broker has done with them. */
-  unsent(now: number): void {
-    this.#waits = false;
-    this.#now = now;
-    this.held.take(0, ALL, FLUSH, this.#undelivered);
-  }
-
-  /** An auto-ack delivery that a fault held back has left for the socket. */
-  left(tag: number): void {
-    this.held.release(tag);
-    this.#wait();
+    return from < count ? this.#autoAcked.passed(run, from, run.tag + from, held) : undefined;
   }
 
   /** An auto-ack delivery that a fault took out of the stream: the broker has done with it. */
   withdrawn(run: DeliveryRun, now: number): void {
     if (!run.source.noAck) return;
-    const { route, tag } = run;
+    const { route, tag, source } = run;
     route.tally.passed(run.bytes, run.redelivered, run.get);
+    if (source.isDirectReply) {
+      this.#directReplies ??= this.#newDirectReplies();
+      this.#directReplies.withdrawn(run, now);
+      return;
+    }
     if (this.#firstFollowed(tag, 1) > 0) return;
     this.#lastTag = tag;
-    this.#now = now;
-    this.held.add(run, 0, 1, tag, FLUSH);
-    this.held.take(tag, tag, FLUSH, this.#undelivered);
+    this.#autoAcked.withdrawn(run, tag, now);
   }
 
   /** Deliveries so far, those by basic.get included. */
   get count(): number {
-    return this.#lastTag;
+    return this.#lastTag + (this.#directReplies?.count ?? 0);
   }
 
   settle(settlement: Settlement, now: number): void {
@@ -435,11 +391,10 @@ export class DeliveryTracker implements Flushable {
     const isStreamRead = (stretch.marks & STREAM_READ) !== 0;
     if (!isStreamRead) {
       stretch.route.tally.requeued(reason, stretch.count);
-      this.#correlation.roundEnded(this.held, stretch, this.#now);
     }
-    const ending = { settlement: reason, outcome: isStreamRead ? 'unknown' : 'requeued', reason, bits: 0 } as const;
-    this.#tellSampled(stretch, ending);
-    if (stretch.detail === undefined) this.#keep(stretch, ending);
+    const outcome = isStreamRead ? 'unknown' : 'requeued';
+    const told = this.#teller.ended(stretch, { settlement: reason, outcome, reason, bits: 0 }, this.#now);
+    if (!isStreamRead) this.#correlation.roundEnded(this.held, stretch, this.#now, told, reason);
   }
 
   #countsDelivery(reason: RequeueReason): boolean {
@@ -454,7 +409,7 @@ export class DeliveryTracker implements Flushable {
     }
     this.#settled(stretch);
     stretch.route.tally.unknown('delivery_limit', stretch.count);
-    this.#tellSampled(stretch, { settlement, outcome: 'unknown', reason: 'delivery_limit', bits: 0 });
+    this.#teller.ended(stretch, { settlement, outcome: 'unknown', reason: 'delivery_limit', bits: 0 }, this.#now);
   }
 
   #rejected(stretch: Stretch<DeliveryTally>, settlement: 'reject' | 'nack'): void {
@@ -483,14 +438,12 @@ export class DeliveryTracker implements Flushable {
     const seconds = (this.#now - stretch.time) / 1000;
     const lost = !this.#goesOn(stretch);
     // whether its queue dead-letters it is not always known before it comes again
-    if ((stretch.marks & STREAM_READ) === 0) this.#correlation.roundEnded(this.held, stretch, this.#now);
-    const detail = untold(stretch.remembered);
-    this.#tellEnded(stretch, { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 });
-    for (let i = 0; i < stretch.count; i++) {
+    if ((stretch.marks & STREAM_READ) === 0) this.#correlation.roundEnded(this.held, stretch, this.#now, stretch.count);
+    const ending = { settlement, outcome: 'failed', reason, bits: lost ? LOST : 0 } as const;
+    this.#teller.failed(stretch, ending, this.#now, () => {
       tally.failed(reason, seconds, lost);
       if (lost) hop.lost();
-      this.#teller.tell(stretch, i, stretch.detail ?? detail, stretch.first + i);
-    }
+    });
   }
 
   #settled(stretch: Stretch<DeliveryTally>): void {
@@ -499,45 +452,5 @@ export class DeliveryTracker implements Flushable {
     causes.handling.settled(stretch.count, stretch.route.queue, this.#now);
     const names = stretch.detail?.more ?? stretch.remembered;
     if (names !== undefined) causes.settled(names);
-  }
-
-  /** Unsampled messages that were slow, or came again and again, are told of all the same. */
-  #keep(stretch: Stretch<DeliveryTally>, ending: Ending): void {
-    const { route, remembered, latency, time, passageBits, marks, count } = stretch;
-    const isAgain = remembered !== undefined && remembered.attempt > MOST_ATTEMPTS;
-    const isSlow = isOver(latency + (this.#now - time) / 1000, route, this.#plane.options.slowAfter);
-    if (!(isSlow || isAgain) || (passageBits & TRACED) === 0 || (marks & STREAM_READ) !== 0) return;
-    const kept = this.#plane.keeping.take(count, this.#now);
-    if (kept === 0) return;
-    const detail = untold(remembered);
-    this.#tellEnded(stretch, ending);
-    for (let i = 0; i < kept; i++) this.#teller.tell(stretch, i, detail, stretch.first + i);
-  }
-
-  /** Messages succeeded: with how many attempts, and how long after their publish. */
-  #done({ route, remembered, latency, time, marks, count }: Stretch<DeliveryTally>): void {
-    if ((marks & STREAM_READ) !== 0) return;
-    if (remembered === undefined || remembered.attempt === 1) {
-      route.tally.done(1, latency + (this.#now - time) / 1000, count);
-      return;
-    }
-    const { attempt, firstPublished } = remembered;
-    const seconds = (this.#plane.clock.micros(this.#now) - firstPublished) / 1e6;
-    route.tally.done(attempt, firstPublished > 0 ? seconds : Number.NaN, count);
-  }
-
-  #tellSampled(stretch: Stretch<DeliveryTally>, ending: Ending): void {
-    const { detail } = stretch;
-    if (detail === undefined) {
-      this.#teller.unremarkable(stretch, this.#now, ending, UNTOLD);
-      return;
-    }
-    this.#tellEnded(stretch, ending);
-    for (let i = 0; i < stretch.count; i++) this.#teller.tell(stretch, i, detail, stretch.first + i);
-  }
-
-  #tellEnded(stretch: Stretch<DeliveryTally>, ending: Ending): void {
-    const spanBit = (stretch.passageBits & SAMPLED) === 0 ? 0 : HAS_SPAN;
-    this.#teller.ended(stretch, this.#now, ending, spanBit);
   }
 }

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ConnectionRow } from '../../api.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Outage, Plane, PlaneSettings } from '../plane/plane.ts';
-import { ScanRuns } from '../scanning/scan-runs.ts';
+import { ScanScratch } from '../scanning/scan-scratch.ts';
 import { OutOfDescriptors, SpareDescriptor } from '../stream/descriptors.ts';
 import type { Dialer } from '../stream/dial.ts';
 import { Scratch } from '../stream/output.ts';
@@ -27,7 +27,7 @@ export class Listener {
   readonly #plane: Plane;
   readonly #dialer: Dialer;
   readonly #server: Server;
-  readonly #scratch = { output: new Scratch(), runs: new ScanRuns() };
+  readonly #scratch = { output: new Scratch(), runs: new ScanScratch() };
   readonly #connections = new Set<Connection>();
   /** accepted, their TLS handshake or the dialling of their broker under way */
   readonly #arriving = new Set<Socket>();

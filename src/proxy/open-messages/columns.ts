@@ -59,6 +59,14 @@ export class RunColumns<T> {
     return this.mask + 1;
   }
 
+  /** A row is not in use any more: what it held on to may go. */
+  free(row: number): void {
+    this.routes[row] = undefined;
+    if (this.details[row] !== undefined) this.details[row] = undefined;
+    if (this.replaced[row] !== undefined) this.replaced[row] = undefined;
+    if (this.remembered[row] !== undefined) this.remembered[row] = undefined;
+  }
+
   /** All of a row but where its messages lie and how many are open. */
   copy(from: RunColumns<T>, row: number, to: number): void {
     this.routes[to] = from.routes[row];

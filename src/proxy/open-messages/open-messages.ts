@@ -306,9 +306,10 @@ export class OpenMessages<T> {
     const runs = this.#runs;
     const last = (this.#tail - 1) & runs.mask;
     if (
+      // what mostly tells runs apart comes first
+      runs.routes[last] !== run.route ||
       runs.ends[last] !== first ||
       runs.times[last] !== run.time ||
-      runs.routes[last] !== run.route ||
       runs.marks[last] !== run.marks ||
       runs.passageBits[last] !== run.passageBits ||
       runs.awaits[last] !== awaits ||
@@ -332,9 +333,10 @@ export class OpenMessages<T> {
     const runs = this.#runs;
     const row = this.#tail++ & runs.mask;
     runs.routes[row] = run.route;
-    runs.details[row] = run.detail;
-    runs.replaced[row] = run.replaced;
-    runs.remembered[row] = run.remembered;
+    // a row that is not in use has none of these, as most that are
+    if (run.detail !== undefined) runs.details[row] = run.detail;
+    if (run.replaced !== undefined) runs.replaced[row] = run.replaced;
+    if (run.remembered !== undefined) runs.remembered[row] = run.remembered;
     runs.times[row] = run.time;
     runs.flushed[row] = held ? Number.POSITIVE_INFINITY : Number.NaN;
     runs.stamps[row] = run.stamp;
@@ -472,15 +474,11 @@ export class OpenMessages<T> {
 
   /** Gives back the rows in front of the first open message, and behind the last. */
   #trim(): void {
-    const { counts, routes, details, replaced, remembered, positions, mask } = this.#runs;
-    while (this.#head < this.#tail && counts[this.#head & mask] === 0) {
-      const row = this.#head & mask;
-      routes[row] = details[row] = replaced[row] = remembered[row] = undefined;
-      this.#head++;
-    }
+    const { counts, positions, mask } = this.#runs;
+    while (this.#head < this.#tail && counts[this.#head & mask] === 0) this.#runs.free(this.#head++ & mask);
     while (this.#tail > this.#head && counts[(this.#tail - 1) & mask] === 0) {
       const row = --this.#tail & mask;
-      routes[row] = details[row] = replaced[row] = remembered[row] = undefined;
+      this.#runs.free(row);
       this.#position = positions[row];
     }
     if (this.#head === this.#tail) this.#head = this.#tail = this.#unflushed = this.#cursor = this.#position = 0;

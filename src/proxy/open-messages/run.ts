@@ -1,3 +1,4 @@
+import type { EarlierAttempt } from '../../events/passage.ts';
 import type { Route } from '../routing/routes.ts';
 import type { SpanDetail } from './span-detail.ts';
 
@@ -12,6 +13,10 @@ export interface Remembered {
   readonly attempt: number;
   readonly firstPublished: number;
   readonly queuedAt: number;
+  /** attempts before were told of, here or by who refused the message */
+  readonly isTold: boolean;
+  /** those that were not */
+  readonly earlier: readonly EarlierAttempt[];
 }
 
 /**

@@ -69,12 +69,15 @@ export const named = ({ messageId, correlationId }: Remembered): More => ({
 });
 
 /** What is told of a delivery that is not the first of its message. */
-export const withRound = (more: More, { attempt, firstPublished, queuedAt }: Remembered): More => ({
+export const withRound = (more: More, { attempt, firstPublished, queuedAt, isTold, earlier }: Remembered): More => ({
   ...more,
   attempt,
   firstPublished,
   queuedAt,
+  isContinued: isTold,
+  earlier,
 });
+
 /** Values that are no text, or long ones, are left out. */
 function shownOf(header: ContentHeader, shown: readonly ShownHeader[]): More['headers'] {
   return shown.flatMap(({ name, bytes }) => {

@@ -3,12 +3,12 @@ import { HAS_PARENT, TRACED } from '../../events/passage.ts';
 import { Causes } from '../correlation/causes.ts';
 import { Handling } from '../correlation/handling.ts';
 import type { Hash } from '../correlation/key-hash.ts';
-import type { Seen } from '../correlation/rounds.ts';
+import type { Attempt, Seen } from '../correlation/rounds.ts';
 import type { OpenMessages, Stretch } from '../open-messages/open-messages.ts';
 import type { Remembered } from '../open-messages/run.ts';
 import { makeRoom } from '../ports/bounded.ts';
 import type { Cause } from '../ports/interceptor.ts';
-import type { DeliveryTally, PublishTally } from '../ports/observer.ts';
+import type { DeliveryTally, PublishTally, RequeueReason } from '../ports/observer.ts';
 import type { Route } from '../routing/routes.ts';
 import type { Plane } from './plane.ts';
 
@@ -21,7 +21,7 @@ interface Channel {
 const MAX_QUEUES = 1024;
 /** Rounds of all messages that are kept. */
 const MOST_ROUNDS = 8192;
-const NEVER: Seen = { attempt: 0, endedAt: 0 };
+const NEVER: Seen = { attempt: 0, endedAt: 0, isTold: false, earlier: [] };
 const NOTHING: Hash = { a: 0, b: 0 };
 
 /** What the messages of one connection have to do with others: of which delivery one comes, which question it asks or answers. */
@@ -89,16 +89,18 @@ export class Correlation {
 
   /**
    * The delivery at hand is not the first of its message: which one it is, by what the broker says (`told`) and by what was
-   * seen of it out of `queue`, where it was given back or refused.
+   * seen of it out of `queue`, where it was given back or `refused` so often.
    */
-  round(queue: string, told: number, isRedelivered: boolean, firstPublished: number): Remembered {
+  round(queue: string, refused: number, told: number, isRedelivered: boolean, firstPublished: number): Remembered {
     const { header, calls } = this.#plane;
     const messageId = header.property('messageId');
     const key = this.#roundOf(queue, messageId);
-    const { attempt: before, endedAt: queuedAt } = key === undefined ? NEVER : calls.rounds.seen(key);
+    const { attempt: before, endedAt: queuedAt, isTold, earlier } = key === undefined ? NEVER : calls.rounds.seen(key);
     // who redelivers has delivered at least once
     const attempt = Math.max(told, before + 1, isRedelivered ? 2 : 1);
-    return { correlationId: header.property('correlationId'), messageId, attempt, firstPublished, queuedAt };
+    const correlationId = header.property('correlationId');
+    // who refused it has told of that
+    return { correlationId, messageId, attempt, firstPublished, queuedAt, isTold: isTold || refused > 0, earlier };
   }
 
   /** The message at hand has been tried too often: tell who should know, now and then. */
@@ -143,22 +145,36 @@ export class Correlation {
     return hash;
   }
 
-  /** Deliveries of a stretch, of those that are kept in `held`, ended without success: their messages may come again. */
-  roundEnded(held: OpenMessages<DeliveryTally>, stretch: Stretch<DeliveryTally>, now: number): void {
+  /**
+   * Deliveries of a stretch, of those that are kept in `held`, ended without success: their messages may come again. The
+   * first `told` of them were told of; the others went back to their queue for `reason`.
+   */
+  roundEnded(
+    held: OpenMessages<DeliveryTally>,
+    stretch: Stretch<DeliveryTally>,
+    now: number,
+    told: number,
+    reason?: RequeueReason,
+  ): void {
     const { calls, clock } = this.#plane;
     const { route, remembered, detail, passageBits } = stretch;
-    const attempt = remembered?.attempt ?? 1;
     const messageId = remembered?.messageId ?? detail?.more.messageId ?? '';
     const isTraced = (passageBits & (TRACED | HAS_PARENT)) === (TRACED | HAS_PARENT);
     if (!isTraced && messageId === '') return;
-    const micros = clock.micros(now);
+    const attempt: Attempt = {
+      number: remembered?.attempt ?? 1,
+      startedAt: clock.micros(stretch.time),
+      endedAt: clock.micros(now),
+      untold: undefined,
+    };
     const queue = this.#queue(route.queue);
     // more than that are not kept anyway
     for (let i = Math.max(0, stretch.count - MOST_ROUNDS); i < stretch.count; i++) {
       const key = isTraced
         ? calls.rounds.byContext(queue, { ids: held.ids, at: held.idsAt(stretch, i) })
         : calls.rounds.byMessageId(queue, messageId);
-      calls.rounds.ended(key, attempt, micros);
+      attempt.untold = i < told ? undefined : reason;
+      calls.rounds.ended(key, attempt);
     }
   }
 

@@ -6,7 +6,6 @@ import { PublishPath } from '../fault-path/publish-path.ts';
 import { ReusedNumbers } from '../fault-path/reused-numbers.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import type { Ending, Fault } from '../ports/verdict.ts';
-import type { PublishRun } from '../publishing/publish-run.ts';
 import type { RateLimiter } from '../routing/rate-limit.ts';
 import type { Channel } from '../session/channel.ts';
 import type { Session } from '../session/session.ts';
@@ -14,7 +13,7 @@ import { type Chunk, headerFollows, noChunk } from '../stream/chunk.ts';
 import type { FrameSink } from '../stream/delay-line.ts';
 import type { FrameBoundary } from '../stream/frame-boundary.ts';
 import type { Output } from '../stream/output.ts';
-import { PublishScanner } from './scan-publishes.ts';
+import { PublishScanner, type PublishScratch } from './scan-publishes.ts';
 import { scanAppAcks } from './scan-settlements.ts';
 
 const PUBLISH = keyOf('basic.publish');
@@ -74,7 +73,7 @@ export class FromApp implements FrameVisitor {
   constructor(
     session: Session,
     boundary: FrameBoundary,
-    run: PublishRun,
+    scratch: PublishScratch,
     closing: Closings,
     limiter: RateLimiter,
     lost: () => void,
@@ -85,7 +84,7 @@ export class FromApp implements FrameVisitor {
     this.#closing = closing;
     this.#limiter = limiter;
     this.#lost = lost;
-    this.#publishes = new PublishScanner(session, boundary.output, run);
+    this.#publishes = new PublishScanner(session, boundary.output, scratch);
     this.#reused = new ReusedNumbers(session, boundary);
     this.#blocked = new BlockedHandlers(session, boundary, this, observedFromApp);
   }

@@ -1,7 +1,6 @@
 import { writeKey } from '../../amqp/content.ts';
 import type { FrameVisitor } from '../../amqp/frames.ts';
 import { FRAME_HEAD, keyOf, type MethodName, methods } from '../../amqp/spec.ts';
-import type { DeliveryRun } from '../delivering/delivery-run.ts';
 import { HeldSettlements } from '../fault-path/held-settlements.ts';
 import type { SeveredChannel } from '../fault-path/severed-channel.ts';
 import { IDS } from '../open-messages/run.ts';
@@ -19,7 +18,7 @@ import { type Chunk, headerFollows, noChunk, type Returning } from '../stream/ch
 import { DelayLine, type FrameSink } from '../stream/delay-line.ts';
 import type { FrameBoundary } from '../stream/frame-boundary.ts';
 import type { Output } from '../stream/output.ts';
-import { DeliveryScanner } from './scan-deliveries.ts';
+import { DeliveryScanner, type DeliveryScratch } from './scan-deliveries.ts';
 import { scanConfirms } from './scan-settlements.ts';
 
 const RETURN = keyOf('basic.return');
@@ -91,7 +90,7 @@ export class FromBroker implements FrameVisitor {
   constructor(
     session: Session,
     boundary: FrameBoundary,
-    run: DeliveryRun,
+    scratch: DeliveryScratch,
     drain: Endings,
     limiter: RateLimiter,
     lost: () => void,
@@ -102,7 +101,7 @@ export class FromBroker implements FrameVisitor {
     this.#drain = drain;
     this.#limiter = limiter;
     this.#lost = lost;
-    this.#deliveries = new DeliveryScanner(session, boundary.output, run);
+    this.#deliveries = new DeliveryScanner(session, boundary.output, scratch);
   }
 
   whole(buf: Uint8Array, start: number, end: number): number {
@@ -388,11 +387,8 @@ export class FromBroker implements FrameVisitor {
     const { deliveries, incoming } = channel;
     incoming?.hold(0, 0);
     const held = incoming !== undefined && !incoming.isEmpty;
-    deliveries.passed(delivery, held);
-    if (held && delivery.source.noAck) {
-      const { tag } = delivery;
-      incoming.whenLeft(() => deliveries.left(tag));
-    }
+    const left = deliveries.passed(delivery, held);
+    if (left !== undefined) incoming?.whenLeft(left);
     const { rateLimit } = delivery.route.treatment;
     if (rateLimit !== undefined) this.#limiter.passed(rateLimit, delivery.route.tally, this.now);
   }

@@ -2,7 +2,7 @@ import { sameBytes } from '../../amqp/bytes.ts';
 import { viewU64 } from '../../amqp/fields.ts';
 import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../../amqp/spec.ts';
 import type { Consumer } from '../delivering/consumer.ts';
-import type { DeliveryRun } from '../delivering/delivery-run.ts';
+import { DeliveryRun } from '../delivering/delivery-run.ts';
 import type { DeliveryTracker } from '../delivering/delivery-tracker.ts';
 import { X_DEATH } from '../ports/interceptor.ts';
 import type { DeliveryTally } from '../ports/observer.ts';
@@ -22,6 +22,7 @@ const TAG_NUMBER = 8;
 /** A basic.deliver of a plain route, for the first time. */
 class DeliveryForm implements MethodForm {
   start = 0;
+  chunk = 0;
   size = 0;
   /** bytes in front of the delivery tag */
   before = 0;
@@ -39,6 +40,17 @@ class DeliveryForm implements MethodForm {
   }
 }
 
+/** What all scanners of a thread share: it holds nothing between two chunks. */
+export class DeliveryScratch {
+  readonly run: DeliveryRun;
+  readonly forms = new MethodForms(() => new DeliveryForm());
+
+  /** `room`: messages of a run, at most. */
+  constructor(room: number) {
+    this.run = new DeliveryRun(room);
+  }
+}
+
 /**
  * Deliveries that lie whole in a chunk, as most do: followed in one loop as long as the channel stays the same, and
  * handed to its tracker in runs. It stops in front of whatever is not plain; that comes frame by frame to FromBroker.
@@ -46,16 +58,16 @@ class DeliveryForm implements MethodForm {
 export class DeliveryScanner {
   readonly #session: Session;
   readonly #output: Output;
-  readonly #run: DeliveryRun;
-  readonly #forms = new MethodForms(() => new DeliveryForm());
+  readonly #scratch: DeliveryScratch;
   #tracker: DeliveryTracker | undefined;
-  readonly #handOver = (run: DeliveryRun): void => this.#tracker?.passed(run);
+  readonly #handOver = (run: DeliveryRun): void => {
+    this.#tracker?.passed(run);
+  };
 
-  /** `run`: shared by all scanners of a thread, and empty between two calls. */
-  constructor(session: Session, output: Output, run: DeliveryRun) {
+  constructor(session: Session, output: Output, scratch: DeliveryScratch) {
     this.#session = session;
     this.#output = output;
-    this.#run = run;
+    this.#scratch = scratch;
   }
 
   /**
@@ -70,9 +82,9 @@ export class DeliveryScanner {
 
     const { deliveries } = channel;
     const { header } = plane;
-    const run = this.#run;
+    const { run, forms } = this.#scratch;
     this.#tracker = deliveries;
-    this.#forms.clear();
+    forms.begin();
     let p = start;
     let form: DeliveryForm | undefined;
     while (p + TAG < end) {
@@ -119,8 +131,9 @@ export class DeliveryScanner {
     const number = p + TAG + 1 + view.getUint8(p + TAG);
     const names = number + TAG_NUMBER + 1;
     if (names + 2 > stop || (view.getUint8(names - 1) & 1) !== 0) return undefined;
-    const form = this.#forms.of(view, names, stop);
-    if (form.size > 0 && form.fits(view, p, end)) return form;
+    const { forms } = this.#scratch;
+    const form = forms.of(view, names, stop);
+    if (forms.has(form) && form.fits(view, p, end)) return form;
     const routingKey = names + 1 + view.getUint8(names);
     if (routingKey >= stop || routingKey + 1 + view.getUint8(routingKey) !== stop) return undefined;
     const consumer = consumers.find(buf, p + TAG + 1, number);
@@ -136,7 +149,7 @@ export class DeliveryScanner {
     form.route = route;
     form.consumer = consumer;
     form.before = number - p;
-    form.start = p;
+    forms.keep(form, p);
     form.size = stop + 1 - p;
     return form;
   }

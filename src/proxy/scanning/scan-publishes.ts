@@ -3,7 +3,7 @@ import { FRAME_END, FRAME_HEAD, FRAME_METHOD, FRAME_OVERHEAD, keyOf } from '../.
 import { MOST_BARE_BYTES, SENT, X_DEATH, X_DELAY } from '../ports/interceptor.ts';
 import type { PublishTally } from '../ports/observer.ts';
 import { MANDATORY, SHADOW } from '../publishing/publish-marks.ts';
-import type { PublishRun } from '../publishing/publish-run.ts';
+import { PublishRun } from '../publishing/publish-run.ts';
 import type { PublishTracker } from '../publishing/publish-tracker.ts';
 import type { Route } from '../routing/routes.ts';
 import type { Channel } from '../session/channel.ts';
@@ -21,6 +21,7 @@ const BEHIND = 2;
 /** A basic.publish of a plain route. */
 class PublishForm implements MethodForm {
   start = 0;
+  chunk = 0;
   size = 0;
   /** the octet of bits as the app sent it, and not as it passed: 0, or 1 for mandatory */
   bits = 0;
@@ -38,6 +39,17 @@ class PublishForm implements MethodForm {
   }
 }
 
+/** What all scanners of a thread share: it holds nothing between two chunks. */
+export class PublishScratch {
+  readonly run: PublishRun;
+  readonly forms = new MethodForms(() => new PublishForm());
+
+  /** `room`: messages of a run, at most. */
+  constructor(room: number) {
+    this.run = new PublishRun(room);
+  }
+}
+
 /**
  * Publishes that lie whole in a chunk, as most do: passed in one loop as long as the channel stays the same, and
  * handed to its tracker in runs. It stops in front of whatever is not plain; that comes frame by frame to FromApp.
@@ -45,16 +57,14 @@ class PublishForm implements MethodForm {
 export class PublishScanner {
   readonly #session: Session;
   readonly #output: Output;
-  readonly #run: PublishRun;
-  readonly #forms = new MethodForms(() => new PublishForm());
+  readonly #scratch: PublishScratch;
   #tracker: PublishTracker | undefined;
   readonly #handOver = (run: PublishRun): void => this.#tracker?.passed(run);
 
-  /** `run`: shared by all scanners of a thread, and empty between two calls. */
-  constructor(session: Session, output: Output, run: PublishRun) {
+  constructor(session: Session, output: Output, scratch: PublishScratch) {
     this.#session = session;
     this.#output = output;
-    this.#run = run;
+    this.#scratch = scratch;
   }
 
   /**
@@ -71,12 +81,12 @@ export class PublishScanner {
     const { publishes } = channel;
     const { header, edit, interceptor } = plane;
     const output = this.#output;
-    const run = this.#run;
+    const { run, forms } = this.#scratch;
     this.#tracker = publishes;
     /** confirms of ours are to be selected first */
     const awaitsShadow = session.shadowing === 'confirms' && channel.state.word === 'plain';
     const shadowsMandatory = session.shadowsMandatory(channel.state.word);
-    this.#forms.clear();
+    forms.begin();
     let p = start;
     /** what lies before is with the output */
     let kept = start;
@@ -138,8 +148,9 @@ export class PublishScanner {
     const size = view.getUint32(p + 3) + FRAME_OVERHEAD;
     const stop = p + size - BEHIND;
     if (p + size > end || view.getUint8(stop + 1) !== FRAME_END) return undefined;
-    const form = this.#forms.of(view, p + NAMES, stop);
-    if (form.size > 0 && form.fits(view, p, end)) return form;
+    const { forms } = this.#scratch;
+    const form = forms.of(view, p + NAMES, stop);
+    if (forms.has(form) && form.fits(view, p, end)) return form;
     const bits = view.getUint8(stop);
     // immediate, or bits that nobody knows
     if (bits > 1) return undefined;
@@ -155,7 +166,7 @@ export class PublishScanner {
     if (!route.isPlain) return undefined;
     form.route = route;
     form.bits = bits;
-    form.start = p;
+    forms.keep(form, p);
     form.size = size;
     return form;
   }

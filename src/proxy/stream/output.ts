@@ -90,9 +90,15 @@ export class Output {
    * read. Returns where in `view` to write more entries, at most `room` bytes; `enter` follows.
    */
   open(buf: Uint8Array, start: number, header: ContentHeader, room: number): number {
-    this.keep(buf, start, header.tableEnd);
-    this.#settleRun();
-    this.#reserve(room + 4);
+    const end = header.tableEnd;
+    if (this.#run === undefined && buf === this.#chunk && end - start <= SHORT) {
+      this.#reserve(end - start + room + 4);
+      this.#length = copyWords(this.#view as DataView, start, end, this.#scratch.view, this.#length);
+    } else {
+      this.keep(buf, start, end);
+      this.#settleRun();
+      this.#reserve(room + 4);
+    }
     return header.hasTable ? this.#length : this.#length + 4;
   }
 

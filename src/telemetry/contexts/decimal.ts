@@ -33,15 +33,20 @@ export function writeDecimal(words: Uint32Array, at: number, view: DataView, to:
   groups[2] = words[at + 1] >>> 16;
   groups[3] = words[at + 1] & 0xffff;
   let first = MOST_DIGITS;
+  // four digits at a time: with no more, products stay small integers. By literals, as V8 divides by these alone quickly
   do {
     let rest = 0;
     for (let g = 0; g < 4; g++) {
       const value = rest * 0x10000 + groups[g];
-      groups[g] = Math.trunc(value / 10);
-      rest = value % 10;
+      groups[g] = (value / 10_000) | 0;
+      rest = value - groups[g] * 10_000;
     }
-    digits[--first] = ZERO + rest;
+    for (let i = 0; i < 4; i++) {
+      digits[--first] = ZERO + (rest % 10);
+      rest = (rest / 10) | 0;
+    }
   } while ((groups[0] | groups[1] | groups[2] | groups[3]) !== 0);
+  while (first < MOST_DIGITS - 1 && digits[first] === ZERO) first++;
   for (let i = first; i < MOST_DIGITS; i++) view.setUint8(to + i - first, digits[i]);
   return MOST_DIGITS - first;
 }

@@ -135,7 +135,7 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
     to.flag(KEY.confirmed, event.confirmed);
     if (event.cause !== '') to.text(KEY.cause, event.cause);
   } else {
-    to.number(KEY.deliveryTag, event.deliveryTag);
+    if (event.deliveryTag > 0) to.number(KEY.deliveryTag, event.deliveryTag);
     to.text(KEY.settlement, event.settlement);
     to.flag(KEY.redelivered, event.redelivered);
     to.number(KEY.attempt, event.attempt);
@@ -159,9 +159,9 @@ export function writeMessage(event: Passage, to: AttributeWriter): void {
 }
 
 /** Why an unsampled delivery is exported. */
-function keptFor({ outcome, attempt }: DeliveryEnded): 'failed' | 'repeated' | 'slow' {
+function keptFor({ outcome, attempt, isContinued }: DeliveryEnded): 'failed' | 'repeated' | 'slow' {
   if (outcome === 'failed') return 'failed';
-  return attempt > 2 ? 'repeated' : 'slow';
+  return attempt > 2 || isContinued ? 'repeated' : 'slow';
 }
 
 /** Each member as an attribute of its own, without the properties that it may have. */

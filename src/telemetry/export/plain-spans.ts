@@ -95,7 +95,7 @@ export class PlainSpans {
     if (passage.names.via === 'publish') {
       if (passage.number > 0) to.numberAttribute(SPAN.attributes, KEY.sequence.encoded, passage.number);
     } else {
-      to.numberAttribute(SPAN.attributes, KEY.deliveryTag.encoded, passage.number);
+      if (passage.number > 0) to.numberAttribute(SPAN.attributes, KEY.deliveryTag.encoded, passage.number);
       const { latency } = passage;
       if (!Number.isNaN(latency)) {
         to.numberAttribute(SPAN.attributes, KEY.latency.encoded, latency);

@@ -9,7 +9,7 @@ import { type ConsumerSpans, identify } from './identity.ts';
 import { KeptTraces } from './kept-traces.ts';
 import type { Provider } from './provider.ts';
 import type { QueueTime, SpanSource } from './spans.ts';
-import { publishOf } from './told-publish.ts';
+import { attemptsBefore, publishOf } from './told-publish.ts';
 
 /** Counts of spans since the start; with several exporters a span counts once for each. */
 export interface SpanFigures {
@@ -113,20 +113,23 @@ export async function createSpanSink(options: SpanSinkOptions): Promise<SpanSink
       const isExported = queues.length > 0 && (isSampled || isWhole || takesLoss(passage));
       const isShown = kept.takes(passage, isWhole);
       if (!isExported && !isShown) return;
-      identify(passage, consumer, ids);
-      const connection = connections.get(passage.names.connection);
-      const source: SpanSource = { passage, connection, consumer, queue: queueTime, part: 'passage', ids };
+      const takes = (source: SpanSource): void => {
+        if (isShown && source.part === 'passage') kept.add(source);
+        if (isExported) for (const queue of queues) queue.add(source);
+      };
+      for (const each of isWhole ? [...attemptsBefore(passage), passage] : [passage]) {
+        identify(each, consumer, ids);
+        const connection = connections.get(each.names.connection);
+        const source: SpanSource = { passage: each, connection, consumer, queue: queueTime, part: 'passage', ids };
+        takes(source);
+        if (queueTime !== 'span' || each.names.via === 'publish' || queuedAt(each) === 0) continue;
+        spanIds.spanId(ids, TRACE_WORDS);
+        takes({ ...source, part: 'queue' });
+      }
       const published = isWhole ? publishOf(passage) : undefined;
-      if (isShown) kept.add(source);
-      if (isShown && published !== undefined) kept.add(publishSource(source, published));
-      if (!isExported) return;
-      for (const queue of queues) queue.add(source);
-      if (published !== undefined) for (const queue of queues) queue.add(publishSource(source, published));
-      if (queueTime !== 'span' || passage.names.via === 'publish' || queuedAt(passage) === 0) return;
-      spanIds.spanId(ids, TRACE_WORDS);
-      for (const queue of queues) queue.add({ ...source, part: 'queue' });
+      if (published !== undefined) takes(publishSource(published, consumer));
     },
-    // a delivery may take two places, and three if it is kept
+    // a delivery may take two places, and more if it is kept
     free: () => Math.floor(Math.min(...queues.map((queue) => queue.free())) / (queueTime === 'span' ? 2 : 1)),
     figures: () => ({
       exported: sum(queues.map((queue) => queue.exported)),
@@ -164,11 +167,13 @@ type Exporting = Pick<Provider, 'queues' | 'shutdown'>;
 /** Nothing is exported. */
 const nowhere: Exporting = { queues: [], shutdown: async () => {} };
 
-/** Of the publish of the same message, of which no more is known than that tells. */
-const publishSource = (source: SpanSource, passage: Passage): SpanSource => ({
-  ...source,
+/** Of the publish of a message that is kept. */
+const publishSource = (passage: Passage, consumer: ConsumerSpans): SpanSource => ({
   passage,
   connection: undefined,
+  consumer,
+  queue: 'off',
+  part: 'passage',
   ids: passage.ids.subarray(0, CONTEXT_WORDS),
 });
 
