@@ -79,11 +79,11 @@ export const OTEL_VARIABLES: readonly OtelVariable[] = [
   read('OTEL_BSP_MAX_QUEUE_SIZE', 'spans that wait, default 2048'),
   read('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 'spans of one request, default 512'),
   read('OTEL_BSP_SCHEDULE_DELAY', 'how long a request waits for more spans, default 5000 ms'),
-  read('OTEL_BSP_EXPORT_TIMEOUT', 'after which the next request is sent, default 30000 ms'),
+  read('OTEL_BSP_EXPORT_TIMEOUT', 'after which a request counts as failed and the next is sent, default 30000 ms'),
   read('OTEL_BLRP_MAX_QUEUE_SIZE', 'log records that wait, default 2048'),
   read('OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', 'log records of one request, default 512'),
   read('OTEL_BLRP_SCHEDULE_DELAY', 'how long a request waits for more records, default 1000 ms'),
-  read('OTEL_BLRP_EXPORT_TIMEOUT', 'after which the next request is sent, default 30000 ms'),
+  read('OTEL_BLRP_EXPORT_TIMEOUT', 'after which a request counts as failed and the next is sent, default 30000 ms'),
   read(
     'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT',
     'of texts, on spans and log records; bounds what a message id or routing key can take up',

@@ -118,28 +118,30 @@ export class ExportQueue<Source = SpanSource> {
     const batch = this.#batches.shift();
     if (batch === undefined) return;
     this.#sending = true;
-    let over = false;
-    const next = (): void => {
-      clearTimeout(patience);
-      if (over) return;
-      over = true;
+    this.#send(batch, () => {
       this.#sending = false;
       this.#schedule();
-    };
-    const patience = setTimeout(next, this.#limits.exportTimeoutMillis).unref();
-    this.#send(batch, next);
+    });
   }
 
+  /**
+   * A batch whose answer has not ended in time counts as dropped, whatever comes later: exporters give up where nothing
+   * comes at all, not where an endpoint sends a byte now and then.
+   */
   #send(batch: Batch<Source>, ended: () => void): void {
     const { count } = batch;
+    const { exportTimeoutMillis } = this.#limits;
     this.#waiting -= count;
     let over = false;
     const end = (error: Error | undefined): void => {
+      clearTimeout(patience);
       if (over) return;
       over = true;
       this.#count(count, error);
       ended();
     };
+    const late = (): void => end(new Error(`no whole answer within ${exportTimeoutMillis} ms`));
+    const patience = setTimeout(late, exportTimeoutMillis).unref();
     try {
       batch.send(end);
     } catch (error) {
