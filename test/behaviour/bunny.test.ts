@@ -6,5 +6,5 @@ const script = fileURLToPath(new URL('../clients/bunny_scenario.rb', import.meta
 scenario(
   'bunny',
   ({ url }) => ['ruby', ['-W0', script, url]],
-  'recovers after the broker has closed its connection, with its topology',
+  'recovers after a restart of the broker, with its topology',
 );

@@ -1,7 +1,6 @@
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { end, start } from '../../testing/processes.ts';
-import type { RabbitMQ } from '../../testing/rabbitmq.ts';
 import { type Broker, bothWays } from './ways.ts';
 
 /** What each scenario of test/clients has to have done, a client of another language each. */
@@ -21,19 +20,8 @@ const DONE = [
   'is told of a wrong password and a wrong vhost',
 ];
 
-/** What a scenario may ask to be done to the broker, by what it calls it. */
-const does = {
-  async restart(broker: RabbitMQ): Promise<void> {
-    await broker.kill('SIGTERM');
-    await broker.restart();
-  },
-  async close(broker: RabbitMQ): Promise<void> {
-    await broker.ctl('close_all_connections', 'on purpose');
-  },
-};
-
-/** Runs a client's whole scenario on every way; `recovers` is what it calls its test in which its connection ends. */
-export function scenario(client: string, command: (broker: Broker) => [string, string[]], recovers: string): void {
+/** Runs a client's whole scenario on every way; `restarts` is what it calls its test with a restart of the broker. */
+export function scenario(client: string, command: (broker: Broker) => [string, string[]], restarts: string): void {
   bothWays(
     (broker) => {
       test(`${client} does all that an app does`, async () => {
@@ -45,15 +33,16 @@ export function scenario(client: string, command: (broker: Broker) => [string, s
           said += chunk;
         });
         for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
-          if (line.startsWith('{"ask"')) {
-            await does[JSON.parse(line).ask as keyof typeof does](broker.own);
-            child.stdin?.write('\n');
-          } else {
+          if (line !== '{"ask":"restart"}') {
             lines.push(line.startsWith('{"test"') ? JSON.parse(line) : { said: line });
+            continue;
           }
+          await broker.own.kill('SIGTERM');
+          await broker.own.restart();
+          child.stdin?.write('\n');
         }
         expect(await end(child), said).toBe(0);
-        expect(lines).toEqual([...DONE, recovers].map((name) => ({ test: name, outcome: 'passed' })));
+        expect(lines).toEqual([...DONE, restarts].map((name) => ({ test: name, outcome: 'passed' })));
         // a dozen tests and a restart, where others are at work too
       }, 600_000);
     },

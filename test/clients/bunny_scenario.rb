@@ -1,5 +1,5 @@
 # What an app with bunny does, `ruby bunny_scenario.rb URL`: each test is a line of JSON, passed or failed and why.
-# A test that needs the broker to close all connections says `{"ask":"close"}` and waits for a line.
+# A test that needs the broker restarted says `{"ask":"restart"}` and waits for a line.
 require 'bunny'
 require 'json'
 require 'timeout'
@@ -211,15 +211,13 @@ test('is told of a wrong password and a wrong vhost') do |_, _|
   end
 end
 
-# No restart: bunny's recovery ends for good when a connection is accepted and then reset, as any proxy does it while the
-# broker is away (docs/clients.md).
-test('recovers after the broker has closed its connection, with its topology') do |ch, _|
+test('recovers after a restart of the broker, with its topology') do |ch, _|
   q = ch.queue('bunny-recovers', durable: true)
   got = Queue.new
   q.subscribe { |_, _, body| got << body }
   q.publish('before', persistent: true)
   same('before', got.pop)
-  puts JSON.generate({ ask: 'close' })
+  puts JSON.generate({ ask: 'restart' })
   $stdin.gets
   wait('it goes on') do
     begin

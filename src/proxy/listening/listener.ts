@@ -8,11 +8,13 @@ import { OutOfDescriptors, SpareDescriptor } from '../stream/descriptors.ts';
 import type { Dialer } from '../stream/dial.ts';
 import { Scratch } from '../stream/output.ts';
 import { HIGH_WATER_MARK } from '../stream/relay.ts';
-import { withReader } from '../stream/socket-reader.ts';
+import { readChunks, withReader } from '../stream/socket-reader.ts';
 import { Handshakes, type TlsSettings } from './handshakes.ts';
 
 /** How often is looked for what ends because time passes: returns that did not come, publishers that are blocked. */
 const SWEEP_MS = 250;
+/** Every client sends its protocol header as soon as it is connected. */
+const SPEAKS_WITHIN_MS = 500;
 
 export interface ListenerOptions {
   host: string;
@@ -144,7 +146,10 @@ export class Listener {
     } catch (error) {
       // no invented handshake: the app sees what it would see of a broker that is not there
       if (error instanceof OutOfDescriptors) this.#outOfDescriptors();
-      else traffic.connectionRefused('upstream_unreachable');
+      else {
+        traffic.connectionRefused('upstream_unreachable');
+        await hasSpoken(app);
+      }
       reset(app);
     }
   }
@@ -222,6 +227,23 @@ export class Listener {
     clearInterval(this.#sweep);
     this.#spare.release();
   }
+}
+
+/**
+ * The app has sent something, or gone, or does neither for a while. Where a connection ends before its first bytes are
+ * written, clients stumble that take the same a moment later for a broker which is away (bunny gives up for good).
+ */
+function hasSpoken(app: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, SPEAKS_WITHIN_MS);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    readChunks(app, done);
+    app.once('end', done).once('close', done);
+    app.resume();
+  });
 }
 
 function reset(socket: Socket): void {
