@@ -26,7 +26,7 @@ export async function schedule(policy: Config['process']['schedulingPolicy']): P
   // who starts it under another policy than everybody's has chosen it
   if (before?.some((each) => each !== SCHED_OTHER && each !== SCHED_BATCH))
     return 'as it was started, under another policy';
-  const failure = await chrt(process.pid);
+  const failure = await chrt(process.pid).catch(({ message }: Error) => message);
   // what holds now counts, not what chrt says: a thread may have ended under its hands
   const after = policies();
   const batch = after?.filter((each) => each === SCHED_BATCH).length ?? 0;
@@ -35,7 +35,7 @@ export async function schedule(policy: Config['process']['schedulingPolicy']): P
   return failure === undefined ? what : `${what}: ${failure}`;
 }
 
-/** Resolves with what went wrong. */
+/** Resolves with what went wrong; rejects where this process may start no other (Node's permission model). */
 function chrt(pid: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn('chrt', ['-a', '-b', '-p', '0', String(pid)], {

@@ -26,7 +26,10 @@ const FIELDS = {
 /** Runs the sidecar of a rendered Deployment: its variables, its mounts, no flags, and nothing it could write to. */
 async function runAsDeployed(objects: Manifest[], secrets: Record<string, Record<string, string>> = {}) {
   const folder = temporaryFolder('pod');
-  const deployment = ofKind(objects, 'Deployment');
+  const deployment = ofKind(
+    objects.filter(({ metadata }) => !metadata.name.endsWith('-injector')),
+    'Deployment',
+  );
   const sidecar = sidecarOf(deployment);
   const configMap = ofKind(objects, 'ConfigMap');
   mount(folder.path, sidecar, podOf(deployment).spec, { [configMap.metadata.name]: configMap.data ?? {}, ...secrets });

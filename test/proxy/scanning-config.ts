@@ -130,6 +130,7 @@ export const notOfMessages: readonly string[] = [
   'upstream',
   'admin',
   'bypass',
+  'process',
   'workers',
   'log',
   'drain',
