@@ -91,7 +91,10 @@ test('publishes without confirms; properties and headers arrive as they were', f
     foreach ($sent as $name => $value) {
         same($value, $message->get($name));
     }
-    same($headers, array_intersect_key($message->get('application_headers')->getNativeData(), $headers));
+    // RabbitMQ 4 sorts them by name
+    $got = array_intersect_key($message->get('application_headers')->getNativeData(), $headers);
+    same($headers, array_replace($headers, $got));
+    same(count($headers), count($got));
 });
 
 test('is told of confirms, many at a time', function (AMQPChannel $ch) {
