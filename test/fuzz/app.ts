@@ -27,6 +27,11 @@ class Channel {
   /** a message that comes: its tag if it is to be settled, its body so far and what is missing of it */
   coming: { tag: number; noAck: boolean; isReturn: boolean; text: string; missing: number } | undefined;
   isQosOk = false;
+
+  /** It consumes without acknowledgements, or will: an answer to a later request may come before that to basic.consume. */
+  get isAutoAcked(): boolean {
+    return this.consumes.includes(true) || [...this.consumers.values()].includes(true);
+  }
 }
 
 /** An app that says legal and illegal things, and keeps in its ledger what it sent and got. */
@@ -101,7 +106,7 @@ export class App {
   }
 
   get #isAutoAcked(): boolean {
-    return [...this.#channels.values()].some(({ consumers }) => [...consumers.values()].includes(true));
+    return [...this.#channels.values()].some(({ isAutoAcked }) => isAutoAcked);
   }
 
   async #act(number: number, channel: Channel, action: Action): Promise<void> {
@@ -354,9 +359,11 @@ export class App {
   }
 
   #channelClosed(channel: Channel): void {
+    if (channel.isAutoAcked) this.#ledger.mayGo();
     if (!channel.isOpen) return;
     channel.isOpen = false;
     channel.consumers.clear();
+    channel.consumes.length = 0;
     channel.unsettled = [];
     // a commit that was not answered, or a select that was refused
     for (const queue of [...channel.committing.flat(), ...channel.uncommitted]) this.#ledger.published(queue, false);
