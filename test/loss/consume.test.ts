@@ -203,10 +203,13 @@ inModes(
         const received = (): number => client.frames.filter((frame) => isMethod(frame, 60, 60)).length;
         await until(() => received() >= READ, 'it has read some');
         client.socket.pause();
-        // until nothing moves any more: the broker too waits
-        const passed = async () =>
-          (await rig.sidecar.metrics()).sum('tracehare_relay_bytes_total', { direction: 'downstream' });
-        let [before, same] = [-1, 0];
+        // until nothing moves any more: the broker too waits, though it has the time to say how many it still has
+        const passed = async () => {
+          const { messageCount } = await aside.checkQueue(queue);
+          const bytes = (await rig.sidecar.metrics()).sum('tracehare_relay_bytes_total', { direction: 'downstream' });
+          return `${bytes} bytes, ${messageCount} left`;
+        };
+        let [before, same] = ['', 0];
         await until(async () => {
           const now = await passed();
           same = now === before ? same + 1 : 0;
