@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
 import { readU32 } from '../amqp/fields.ts';
-import { FRAME_OVERHEAD } from '../amqp/spec.ts';
+import { FRAME_HEAD, FRAME_OVERHEAD } from '../amqp/spec.ts';
 
-/** Where a frame's size stands, and where its payload begins. */
+/** Where a frame's size stands. */
 const SIZE_AT = 3;
-const FRAME_HEAD = 7;
 
 /** Counts the frames that a socket reads, for whoever waits for so many. */
 export class FrameCount {

@@ -8,6 +8,7 @@ import {
   tableBytes,
   tableField,
 } from '../amqp/encode.ts';
+import { FRAME_HEAD } from '../amqp/spec.ts';
 
 // What a client says, and a broker that says yes.
 
@@ -18,8 +19,6 @@ const CAPABILITIES = ['publisher_confirms', 'basic.nack', 'consumer_cancel_notif
 const QUEUE = 'warm-up';
 const TAG = 'amq.ctag-warm-up';
 const BODY = Buffer.alloc(100);
-
-export const protocolHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 
 export const app = {
   startOk: methodFrame('connection.start-ok', 0, {
@@ -85,6 +84,6 @@ export const deliver = (names: Names, sentAt: number): Buffer =>
   ]);
 
 /** Offset of the delivery tag in a basic.deliver frame: behind the frame's and the method's heads and the consumer tag. */
-export const DELIVERY_TAG_AT = 7 + 4 + shortstr(TAG).length;
+export const DELIVERY_TAG_AT = FRAME_HEAD + 4 + shortstr(TAG).length;
 /** Offset of the delivery tag in a basic.ack frame. */
-export const ACK_TAG_AT = 7 + 4;
+export const ACK_TAG_AT = FRAME_HEAD + 4;

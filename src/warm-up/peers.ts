@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { PROTOCOL_HEADER } from '../amqp/spec.ts';
 import type { Batch } from './batch.ts';
 import { FrameCount } from './frame-count.ts';
-import { app, broker, protocolHeader } from './frames.ts';
+import { app, broker } from './frames.ts';
 
 /** Method, content header and body. */
 const FRAMES_OF_A_MESSAGE = 3;
@@ -18,10 +19,10 @@ export class Peers {
 
   /** `acknowledged`: the app asks for confirms and settles by hand. Resolves when it publishes and consumes on a channel. */
   static async open(app: Socket, broker: Socket, acknowledged: boolean): Promise<Peers> {
-    app.write(protocolHeader);
+    app.write(PROTOCOL_HEADER);
     // no frame, so nothing to count
     await once(broker, 'readable');
-    broker.read(protocolHeader.length);
+    broker.read(PROTOCOL_HEADER.length);
     const peers = new Peers(app, broker, acknowledged);
     await peers.#open();
     return peers;
