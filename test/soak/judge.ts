@@ -58,11 +58,10 @@ type Hold = (what: string, holds: boolean, seen: object) => void;
 
 /** What a sidecar still has when all apps have left. */
 async function judgeLeft(entrance: Entrance, hold: Hold): Promise<void> {
-  const metrics = await until(async () => {
-    const now = await entrance.sidecar.metrics();
-    return now.sum('tracehare_connections') === 0 && now;
-  }, 'no connection is left');
-  for (const figure of ['unsettled_deliveries', 'channels', 'observer_failures_total']) {
+  const connections = async () => (await entrance.sidecar.metrics()).sum('tracehare_connections');
+  await until(async () => (await connections()) === 0, 'no connection is left').catch(() => {});
+  const metrics = await entrance.sidecar.metrics();
+  for (const figure of ['connections', 'unsettled_deliveries', 'channels', 'observer_failures_total']) {
     const value = metrics.sum(`tracehare_${figure}`);
     hold(`tracehare_${figure} is 0 when all have gone`, value === 0, { value });
   }

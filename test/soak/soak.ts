@@ -12,6 +12,8 @@ import { World } from './world.ts';
 const CLIENTS = { amqplib, 'amqp-client': cloudamqp, 'rabbitmq-client': rabbitmqClient };
 /** ms between two batches of a producer: it is time that makes things grow, not speed */
 const PAUSE = 250;
+/** for an app that is to end, and waits for all that it has published */
+const PATIENCE_MS = 300_000;
 
 /** Mixed clients, and one thing after the other that goes wrong, chosen by `seed`. `print` gets a line for each. */
 export async function soak(minutes: number, seed: number, print: (line: string) => void): Promise<Verdict> {
@@ -58,11 +60,14 @@ export async function soak(minutes: number, seed: number, print: (line: string) 
       () => `all is consumed; missing are ${works.map(({ queue, known }) => `${queue} ${known.missing}`)}`,
       120_000,
     ).catch(() => {});
-    const knownByPika = await pika.stop();
+    const ofPika = await pika.stop();
     const idle = await until(async () => (await unsettled(world)) === 0, 'all is settled').catch(() => false);
     consumed.resolve();
     await Promise.all(consuming);
-    return await judge(world, [...works, knownByPika], idle, minutes);
+    const clients = ofPika === undefined ? works : [...works, ofPika];
+    const verdict = await judge(world, clients, idle, minutes);
+    if (ofPika === undefined) verdict.problems.push('pika did not come to an end');
+    return verdict;
   } finally {
     clearInterval(reading);
     await world.stop();
@@ -90,10 +95,13 @@ function startPika(python: string, { publishes, consumes }: Ways) {
   const script = new URL('../clients/pika_soak.py', import.meta.url).pathname;
   const ended = run(python, [script, publishes, consumes, 'pika'], { input: input.promise });
   return {
-    async stop(): Promise<OfClient> {
+    /** Undefined if it does not come to an end. */
+    async stop(): Promise<OfClient | undefined> {
       input.resolve('stop\n');
-      const { code, stdout, stderr } = await ended;
-      if (code !== 0) throw new Error(`pika's part ended with ${code}: ${stderr}`);
+      const result = await Promise.race([ended, sleep(PATIENCE_MS, undefined, { ref: false })]);
+      if (result === undefined) return undefined;
+      const { code, stdout, stderr } = result;
+      if (code !== 0) throw new Error(`pika's part ended with ${code}: ${stderr.slice(-2000)}`);
       const { published, consumed, ...counts } = JSON.parse(stdout.toString());
       const known = Object.assign(new Known(), counts);
       for (const id of published) known.published.add(id);
