@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { freePort } from '../../testing/ports.ts';
-import { start } from '../../testing/processes.ts';
+import { freePort } from '../testing/ports.ts';
+import { start } from '../testing/processes.ts';
 
 /** as deploy/entrypoint.sh starts it */
 const HEAP = '--max-semi-space-size=2';
