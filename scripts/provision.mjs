@@ -90,6 +90,7 @@ const PROGRAMS = {
   // for proof:faults
   faketime: { package: 'faketime', found: faketimeLibrary },
   iproute2: { package: 'iproute2', found: () => commandPath('ip') && commandPath('tc') },
+  iptables: { package: 'iptables', found: () => commandPath('iptables') },
   // for rabbitmq4.mjs
   debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
   // for bench/run.ts, where it may be missing
@@ -98,7 +99,7 @@ const PROGRAMS = {
 
 /** What `npm test` needs. */
 const FOR_TESTS = Object.keys(PROGRAMS).filter(
-  (name) => !['debootstrap', 'faketime', 'iproute2', 'haproxy'].includes(name),
+  (name) => !['debootstrap', 'faketime', 'iproute2', 'iptables', 'haproxy'].includes(name),
 );
 
 /**
