@@ -6,6 +6,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.springframework.amqp.AmqpException;
 import org.springframework.amqp.AmqpRejectAndDontRequeueException;
 import org.springframework.amqp.core.AcknowledgeMode;
 import org.springframework.amqp.core.Message;
@@ -44,7 +45,12 @@ public class App {
     test("transactions commit and roll back", App::transactions);
     test("large bodies come back", App::large);
     test("publishes within one channel wait for their confirms", App::operations);
-    test("containers go on after their connections were closed by the broker", App::recovery);
+    test("an error of a channel is told, and the next operation works", App::channelError);
+    test("an error of a connection is told, and the next operation works", App::connectionError);
+    test("containers go on after their connections were closed by the broker",
+        recovery(new String[] {"close_all_connections", "on purpose"}));
+    test("containers go on after a restart of the broker",
+        recovery(new String[] {"stop_app"}, new String[] {"start_app"}));
     System.exit(0);
   }
 
@@ -250,7 +256,41 @@ public class App {
     simple.destroy();
   }
 
-  private static void recovery(CachingConnectionFactory factory, RabbitTemplate template, RabbitAdmin admin) throws Exception {
+  private static void channelError(CachingConnectionFactory factory, RabbitTemplate template, RabbitAdmin admin) {
+    String queue = declared(admin);
+    try {
+      template.execute(channel -> channel.queueDeclarePassive("nobody-declared-it"));
+      throw new AssertionError("a queue that is missing was declared");
+    } catch (AmqpException e) {
+      same(true, e.toString().contains("404"));
+    }
+    template.convertAndSend("", queue, "next");
+    same("next", template.receiveAndConvert(queue, 60_000));
+  }
+
+  private static void connectionError(CachingConnectionFactory factory, RabbitTemplate template, RabbitAdmin admin) throws Exception {
+    String queue = "spring-after-error";
+    admin.declareQueue(QueueBuilder.durable(queue).build());
+    BlockingQueue<String> ends = new LinkedBlockingQueue<>();
+    template.execute(channel -> {
+      channel.getConnection().addShutdownListener(cause -> ends.add(cause.getMessage()));
+      // a broker since 3.0 refuses `immediate` with an error of the connection
+      channel.basicPublish("", queue, true, true, null, "never".getBytes());
+      return null;
+    });
+    same(true, next(ends).contains("540"));
+    template.convertAndSend("", queue, "next");
+    same("next", template.receiveAndConvert(queue, 60_000));
+    admin.deleteQueue(queue);
+  }
+
+  /** What the broker is told to do meanwhile, each a rabbitmqctl command. */
+  private static Body recovery(String[]... commands) {
+    return (factory, template, admin) -> recovery(factory, template, admin, commands);
+  }
+
+  private static void recovery(
+      CachingConnectionFactory factory, RabbitTemplate template, RabbitAdmin admin, String[][] commands) throws Exception {
     String queue = "spring-stays";
     admin.declareQueue(QueueBuilder.durable(queue).build());
     BlockingQueue<String> got = new LinkedBlockingQueue<>();
@@ -260,7 +300,11 @@ public class App {
     listen(container, queue);
     template.convertAndSend("", queue, "before");
     same("before", next(got));
-    same(0, new ProcessBuilder(rabbitmqctl, "-q", "close_all_connections", "on purpose").start().waitFor());
+    for (String[] command : commands) {
+      List<String> whole = new ArrayList<>(List.of(rabbitmqctl, "-q"));
+      whole.addAll(Arrays.asList(command));
+      same(0, new ProcessBuilder(whole).inheritIO().start().waitFor());
+    }
     String answer = null;
     for (int i = 0; i < 300 && answer == null; i++) {
       try {
