@@ -24,6 +24,7 @@ function testsOnly(pom: string): string {
     .replace(/<profiles>[\s\S]*?<\/profiles>/, '')
     .replace(/<build>[\s\S]*<\/build>/, build)
     .replace('<artifactId>amqp-client</artifactId>', '<artifactId>amqp-client-tests</artifactId>')
+    .replace('<properties>', '<properties><maven.compiler.release>17</maven.compiler.release>')
     .replace(/(\n {2}<dependencies>)/, `$1${released}`);
 }
 
