@@ -64,9 +64,14 @@ function days(run: Kept[]): string {
   return [...all].join(', ');
 }
 
+/** By client and reason, for many are of one kind. */
 function excuses(): string[] {
-  const all = Object.entries(EXCUSED).flatMap(([client, tests]) =>
-    Object.entries(tests).map(([test, reason]) => `- ${client}: \`${test}\`: ${reason}`),
-  );
-  return all.length === 0 ? [] : ['Excused are:', '', ...all, ''];
+  const byReason = new Map<string, string[]>();
+  for (const [client, tests] of Object.entries(EXCUSED)) {
+    for (const [test, reason] of Object.entries(tests)) {
+      const line = `- ${client}, ${reason}:`;
+      byReason.set(line, [...(byReason.get(line) ?? []), `\`${test}\``]);
+    }
+  }
+  return ['Excused are:', '', ...[...byReason].map(([line, tests]) => `${line} ${tests.join(', ')}`), ''];
 }
