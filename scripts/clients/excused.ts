@@ -23,6 +23,14 @@ export const EXCUSED: Record<string, Record<string, string>> = {
       ].map((test) => [`t.integration.test_rmq.test_rabbitmq_operations › ${test}`, NONE_SENT]),
     ),
   ),
+  kombu: Object.fromEntries(
+    ['BasicFunctionality', 'Failover'].flatMap((group) =>
+      ['queue', 'buffer'].map((kind) => [
+        `t.integration.test_py_amqp.test_PyAMQP${group} › test_simple_${kind}_publish_consume`,
+        'which compare all headers with the one they sent',
+      ]),
+    ),
+  ),
   'php-amqplib': {
     'PhpAmqpLib.Tests.Functional.Bug.Bug256Test › frame_order': 'which compares all headers with the one it sent',
   },

@@ -7,7 +7,6 @@ import time
 
 import pytest
 from celery import chain, group
-from kombu import Queue
 
 from app import add, app, dies_once, echo, fails, rejected_once, succeeds_third
 
@@ -75,17 +74,13 @@ def test_large_arguments_come_back():
 
 
 def test_own_headers_are_kept():
-    class Seen:
-        headers = None
-
-    with app.connection_for_write() as connection:
+    echo.apply_async(("x",), headers={"own": "kept"}, queue="celery-headers")
+    with app.connection_for_read() as connection:
         channel = connection.channel()
-        queue = Queue("celery-headers", exclusive=True)(channel)
-        queue.declare()
-        echo.apply_async(("x",), headers={"own": "kept"}, queue="celery-headers")
-        until(lambda: setattr(Seen, "headers", (queue.get() or Seen).headers) or Seen.headers, "it is there")
-    assert Seen.headers["own"] == "kept"
-    assert Seen.headers["task"] == "app.echo"
+        got = channel.basic_get("celery-headers", no_ack=True)
+        channel.queue_delete("celery-headers")
+    assert got.headers["own"] == "kept"
+    assert got.headers["task"] == "app.echo"
 
 
 def test_the_worker_is_inspected_and_told():
