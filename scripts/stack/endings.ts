@@ -1,7 +1,6 @@
 import { deepStrictEqual as equal, match, ok } from 'node:assert/strict';
 import type { ListedAlert } from '../../testing/alertmanager.ts';
-import { until } from '../../testing/wait.ts';
-import { json, proof } from './proof.ts';
+import { awaited, json, proof } from './proof.ts';
 import { SIDECARS, type Stack } from './stack.ts';
 
 /** A sidecar that is stopped, and a broker that is. */
@@ -40,7 +39,7 @@ async function flows(stack: Stack): Promise<void> {
       );
     };
     let first: number | undefined;
-    await until(
+    await awaited(
       async () => {
         first ??= await messages();
         return (await messages()) > first + 20;
@@ -64,7 +63,7 @@ async function proveOutage(stack: Stack): Promise<void> {
   await proof('a broker that is stopped is one alert, and what follows from it is suppressed', async () => {
     await stack.stop('rabbitmq');
     let all = await alerts();
-    await until(
+    await awaited(
       async () => {
         all = await alerts();
         const suppressed = all.filter(({ name, state }) => name === 'TracehareUpstreamDown' && state === 'suppressed');
@@ -85,7 +84,7 @@ async function proveOutage(stack: Stack): Promise<void> {
   });
   await proof('when the broker is back, messages pass again without a restart of anything', async () => {
     await stack.start('rabbitmq');
-    await until(() => stack.isHealthy('rabbitmq'), 'the broker is healthy again', 300_000);
+    await awaited(() => stack.isHealthy('rabbitmq'), 'the broker is healthy again', 300_000);
     await flows(stack);
     for (const service of stack.services)
       equal((await stack.inspect(service)).RestartCount, 0, `${service} was restarted`);

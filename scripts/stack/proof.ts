@@ -1,3 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { until } from '../../testing/wait.ts';
+
+/** Between two questions, each of which is a program to start or a page to make. */
+const PAUSE_MS = 2_000;
+
 /** What was asked, and how much of it held. */
 export const count = { passed: 0, failed: 0 };
 
@@ -23,4 +29,21 @@ export async function json<T>(url: string): Promise<T> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${(await response.text()).slice(0, 300)}`);
   return (await response.json()) as T;
+}
+
+/** As `until`, with a pause between its questions. */
+export function awaited<T>(condition: () => Promise<T>, message: string | (() => string), timeout: number) {
+  return until(
+    async () => {
+      let value: T | undefined;
+      try {
+        value = await condition();
+        return value;
+      } finally {
+        if (!value) await pause(PAUSE_MS);
+      }
+    },
+    message,
+    timeout,
+  );
 }

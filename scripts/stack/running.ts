@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { files } from '../../test/docs/pages.ts';
-import { until } from '../../testing/wait.ts';
 import { ROOT } from './images.ts';
-import { json, proof } from './proof.ts';
+import { awaited, json, proof } from './proof.ts';
 import type { Stack } from './stack.ts';
 
 const MINUTES = 60_000;
@@ -15,7 +14,7 @@ export async function proveRunning(stack: Stack): Promise<void> {
   const { services } = stack;
   await proof('every service runs, and is healthy by its own health check', async () => {
     let waiting = services;
-    await until(
+    await awaited(
       async () => {
         const healthy = await Promise.all(waiting.map((each) => stack.isHealthy(each)));
         waiting = waiting.filter((_, index) => !healthy[index]);
@@ -37,7 +36,7 @@ export async function proveRunning(stack: Stack): Promise<void> {
     const targets = async () =>
       (await json<{ data: { activeTargets: Target[] } }>(`${prometheus}/api/v1/targets`)).data.activeTargets;
     let found: Target[] = [];
-    await until(
+    await awaited(
       async () => {
         found = await targets();
         return found.length === 3 && found.every(({ health }) => health === 'up');
@@ -65,7 +64,7 @@ export async function proveRunning(stack: Stack): Promise<void> {
       ),
     );
     let rules: Rule[] = [];
-    await until(
+    await awaited(
       async () => {
         rules = await asked();
         return rules.every(({ health }) => health === 'ok');

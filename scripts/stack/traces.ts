@@ -1,6 +1,5 @@
 import { deepStrictEqual as equal, ok } from 'node:assert/strict';
-import { until } from '../../testing/wait.ts';
-import { json, proof } from './proof.ts';
+import { awaited, json, proof } from './proof.ts';
 import type { Stack } from './stack.ts';
 
 interface Span {
@@ -28,7 +27,7 @@ export async function proveTraces(stack: Stack): Promise<Trace | undefined> {
   await proof(
     "an order's trace has its publish and, as its child, its processing, each told by its own sidecar",
     async () => {
-      order = await until(
+      order = await awaited(
         async () => {
           const query = 'service=order-service&operation=publish%20orders&limit=100&lookback=1h';
           const { data } = await json<{ data: Trace[] }>(`${stack.url('jaeger', 16686)}/api/traces?${query}`);
@@ -60,7 +59,7 @@ async function follow(stack: Stack, family: string): Promise<string> {
     labels: { trace_id: string; span_id: string };
     timestamp: number;
   }
-  const found = await until(
+  const found = await awaited(
     async () => {
       const now = Date.now() / 1000;
       const query = new URLSearchParams({ query: family, start: String(now - 600), end: String(now) });
@@ -75,7 +74,7 @@ async function follow(stack: Stack, family: string): Promise<string> {
   );
   for (const { labels } of found.slice(0, FOLLOWED)) {
     ok(labels.trace_id && labels.span_id, `an exemplar without a trace: ${JSON.stringify(labels)}`);
-    await until(
+    await awaited(
       async () => {
         const { data } = await json<{ data: Trace[] }>(`${stack.url('jaeger', 16686)}/api/traces/${labels.trace_id}`);
         return data[0].spans.some(({ spanID }) => spanID === labels.span_id);
