@@ -19,10 +19,16 @@ export function writePage(): void {
   const [before, rest] = page.split(START);
   const [table, after] = rest.split(END);
   const old = table.split('\n').filter((line) => line.startsWith('| '));
-  const rows = CLIENTS.map((client) => rowOf(client) ?? old.find((line) => line.startsWith(`| ${client.name} `)))
-    .filter((row) => row !== undefined)
-    .sort((a, b) => a.localeCompare(b));
-  writeFileSync(PAGE, `${before}${START}\n\n${[...HEAD, ...rows, '', ...excuses()].join('\n')}\n${END}${after}`);
+  const rows: string[] = [];
+  const missing: string[] = [];
+  for (const client of CLIENTS) {
+    const row = rowOf(client) ?? old.find((line) => line.startsWith(`| ${client.name} `));
+    if (row === undefined) missing.push(`${client.name} ${client.version}`);
+    else rows.push(row);
+  }
+  rows.sort((a, b) => a.localeCompare(b));
+  const lines = [...HEAD, ...rows, '', ...notRun(missing), ...excuses()];
+  writeFileSync(PAGE, `${before}${START}\n\n${lines.join('\n')}\n${END}${after}`);
 }
 
 const HEAD = [
@@ -62,6 +68,10 @@ function asCell({ broken, excused, timing, unsteady, troubles }: Comparison): st
 function days(run: Kept[]): string {
   const all = new Set(run.map(({ tracehare, day }) => `${tracehare} on ${day}`));
   return [...all].join(', ');
+}
+
+function notRun(clients: string[]): string[] {
+  return clients.length === 0 ? [] : [`In no mode have been run: ${clients.join(', ')}.`, ''];
 }
 
 /** By client and reason, for many are of one kind. */
