@@ -20,6 +20,11 @@ export interface Client {
   certificates?: { ca: string; cert: string; key: string };
   /** lines for rabbitmq.conf */
   config?: string[];
+  /**
+   * Names of connections that publish first and select tx then: `loss.exempt` has to spare them, and says so in
+   * docs/loss.md. Patterns, as in rules.
+   */
+  exempt?: string[];
   /** rabbitmqctl commands before the tests */
   setUp?: string[][];
 }

@@ -27,7 +27,7 @@ export function writePage(): void {
     else rows.push(row);
   }
   rows.sort((a, b) => a.localeCompare(b));
-  const lines = [...HEAD, ...rows, '', ...notRun(missing), ...excuses()];
+  const lines = [...HEAD, ...rows, '', ...notRun(missing), ...exempt(), ...excuses()];
   writeFileSync(PAGE, `${before}${START}\n\n${lines.join('\n')}\n${END}${after}`);
 }
 
@@ -72,6 +72,14 @@ function days(run: Kept[]): string {
 
 function notRun(clients: string[]): string[] {
   return clients.length === 0 ? [] : [`In no mode have been run: ${clients.join(', ')}.`, ''];
+}
+
+function exempt(): string[] {
+  return CLIENTS.filter((client) => client.exempt !== undefined).flatMap(({ name, exempt = [] }) => [
+    `${name} is tested with \`loss.exempt\` for connections called ${exempt.map((each) => `\`${each}\``).join(', ')}: they publish ` +
+      'first and select tx then ([loss.md](loss.md#the-first-conflict-with-a-transaction)).',
+    '',
+  ]);
 }
 
 /** By client and reason, for many are of one kind. */

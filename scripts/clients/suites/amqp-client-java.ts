@@ -41,6 +41,8 @@ export const amqpClientJava: Client = {
   suite: 'its own, without a cluster',
   source: { git: 'rabbitmq/rabbitmq-java-client', tag: `v${VERSION}` },
   minutes: 60,
+  // called as the test class is
+  exempt: ['conn_Transactions_*'],
   setUp: [
     ['add_vhost', 'test'],
     ['set_permissions', '-p', 'test', 'guest', '.*', '.*', '.*'],
