@@ -21,8 +21,8 @@ export interface Client {
   /** lines for rabbitmq.conf */
   config?: string[];
   /**
-   * Names of connections that publish first and select tx then: `loss.exempt` has to spare them, and says so in
-   * docs/loss.md. Patterns, as in rules.
+   * Patterns for names of connections that publish first and select tx then: `loss.exempt` has to spare them where
+   * losses are known by confirms (docs/loss.md, The first conflict with a transaction).
    */
   exempt?: string[];
   /** rabbitmqctl commands before the tests */

@@ -56,7 +56,7 @@ function shown(broker: RabbitMQ): { ca: string; cert: string; key: string } {
 /** One for each port: a sidecar listens on one only. */
 async function startSidecars(broker: RabbitMQ): Promise<Tracehare[]> {
   const loss = ['--loss', way];
-  const exempt = (client.exempt ?? []).map((connectionName) => ({ connectionName }));
+  const exempt = (way === 'confirms' ? (client.exempt ?? []) : []).map((connectionName) => ({ connectionName }));
   // JSON is YAML
   const config = JSON.stringify({ loss: { exempt } });
   const { cert, key } = shown(broker);

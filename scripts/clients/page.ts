@@ -76,7 +76,7 @@ function notRun(clients: string[]): string[] {
 
 function exempt(): string[] {
   return CLIENTS.filter((client) => client.exempt !== undefined).flatMap(({ name, exempt = [] }) => [
-    `${name} is tested with \`loss.exempt\` for connections called ${exempt.map((each) => `\`${each}\``).join(', ')}: they publish ` +
+    `${name} is tested in \`confirms\` with \`loss.exempt\` for connections called ${exempt.map((each) => `\`${each}\``).join(', ')}: they publish ` +
       'first and select tx then ([loss.md](loss.md#the-first-conflict-with-a-transaction)).',
     '',
   ]);
