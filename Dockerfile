@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 # No install scripts: the development dependency "node" would fetch another Node.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
-COPY scripts/bundle.ts ./scripts/
+COPY scripts/bundle.ts scripts/bundle-page.ts ./scripts/
 COPY src ./src
 # Not through npm: its PATH would put that absent Node first.
 RUN node scripts/bundle.ts

@@ -2,10 +2,11 @@
 //
 //   node scripts/provision.mjs [rabbitmq] [prometheus] [alertmanager] [pika] [ruby] [bunny] [php] [php-amqplib]
 //                              [amqp-tools] [jdk] [java-client] [openssl] [systemd] [chromium] [kubernetes-tools]
-//                              [faketime] [iproute2] [debootstrap] [haproxy]
+//                              [faketime] [iproute2] [debootstrap] [haproxy] [podman] [netavark] [aardvark-dns]
+//                              [iptables]
 //
-// Without names: all that `npm test` needs, which is all but the last four. On Debian (or a relative) as root, what is missing is installed with
-// apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
+// Without names: all that `npm test` needs, which is all but the last two lines. On Debian (or a relative) as root,
+// what is missing is installed with apt-get, after saying so; anywhere else one line says what to install and the exit code is 1.
 // Plain JavaScript, so that any Node can say what is missing before anything else works.
 import { spawnSync } from 'node:child_process';
 import {
@@ -87,18 +88,32 @@ const PROGRAMS = {
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },
   // what it takes to unpack them
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
-  // for proof:faults
+  // for proof:faults, and iptables for scripts/stack too
   faketime: { package: 'faketime', found: faketimeLibrary },
   iproute2: { package: 'iproute2', found: () => commandPath('ip') && commandPath('tc') },
+  iptables: { package: 'iptables', found: () => commandPath('iptables') },
   // for rabbitmq4.mjs
   debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
   // for bench/run.ts, where it may be missing
   haproxy: { package: 'haproxy', found: () => commandPath('haproxy') },
+  // for scripts/stack, where Docker is not
+  podman: { package: 'podman', found: () => commandPath('podman') },
+  netavark: {
+    package: 'netavark',
+    found: () => existsSync('/usr/lib/podman/netavark') || existsSync('/usr/libexec/podman/netavark'),
+  },
+  'aardvark-dns': {
+    package: 'aardvark-dns',
+    found: () => existsSync('/usr/lib/podman/aardvark-dns') || existsSync('/usr/libexec/podman/aardvark-dns'),
+  },
 };
 
 /** What `npm test` needs. */
 const FOR_TESTS = Object.keys(PROGRAMS).filter(
-  (name) => !['debootstrap', 'faketime', 'iproute2', 'haproxy'].includes(name),
+  (name) =>
+    !['debootstrap', 'faketime', 'iproute2', 'haproxy', 'podman', 'netavark', 'aardvark-dns', 'iptables'].includes(
+      name,
+    ),
 );
 
 /**

@@ -1,1 +1,2 @@
 export function provideRabbitmq4(): string;
+export function rabbitmq4Root(): string;

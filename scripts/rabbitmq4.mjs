@@ -8,23 +8,12 @@
 // may be deleted when no test runs.
 // Plain JavaScript, so that any Node can say what is missing.
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { provision, rabbitmqFolder } from './provision.mjs';
+import { unpackDebian } from './debootstrap.mjs';
+import { rabbitmqFolder } from './provision.mjs';
 
 const SUITE = 'trixie';
 const PROGRAMS = ['rabbitmq-server', 'rabbitmqctl', 'rabbitmq-diagnostics', 'rabbitmq-plugins'];
@@ -38,9 +27,7 @@ const folder = join(cache, 'rabbitmq4');
 export function provideRabbitmq4() {
   const own = process.env.BROKER_PROGRAMS ?? rabbitmqFolder();
   if (own !== undefined && majorVersion(own) >= 4) return own;
-  checkPrivileges();
-  if (!existsSync(folder)) build();
-  return writeWrappers();
+  return writeWrappers(rabbitmq4Root());
 }
 
 function majorVersion(programs) {
@@ -56,62 +43,18 @@ function checkPrivileges() {
     throw new Error(`${needed}, or allow this container to mount (CAP_SYS_ADMIN)`);
 }
 
-/** What is begun lies beside the place where it belongs, so that whatever is found there is whole. */
-function build() {
-  provision(['debootstrap']);
-  mkdirSync(cache, { recursive: true });
-  removeUnfinished();
-  const work = `${folder}.${process.pid}`;
-  const log = `${work}.log`;
-  console.error(`rabbitmq4: unpacking RabbitMQ 4 of Debian ${SUITE} in ${folder}`);
-  const output = openSync(log, 'w');
-  // What debootstrap mounts is in a namespace of its own and goes with it, also when it is interrupted.
-  const arguments_ = [
-    '--mount',
-    'debootstrap',
-    '--variant=minbase',
-    '--include=rabbitmq-server',
-    SUITE,
-    join(work, 'root'),
-  ];
-  const { status } = spawnSync('unshare', [...arguments_, ...mirror()], { stdio: ['ignore', output, output] });
-  closeSync(output);
-  const lastLine = readFileSync(log, 'utf8').trim().split('\n').at(-1);
-  try {
-    if (status !== 0) throw new Error(`debootstrap failed: ${lastLine}`);
-    rmSync(join(work, 'root/var/cache/apt/archives'), { recursive: true, force: true });
-    renameSync(work, folder);
-  } catch (error) {
-    // another run was first
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-  } finally {
-    for (const each of [work, log]) rmSync(each, { recursive: true, force: true });
-  }
-}
-
-/** What runs that are no more have left. */
-function removeUnfinished() {
-  for (const name of readdirSync(cache)) {
-    const [, pid] = /^rabbitmq4\.(\d+)(\.log)?$/.exec(name) ?? [];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(cache, name), { recursive: true, force: true });
-  }
-}
-
-/** Where this Debian gets its packages from; nothing, and debootstrap's own choice, on a relative of Debian. */
-function mirror() {
-  const format = '$(ORIGIN) $(LABEL) $(REPO_URI)';
-  const { stdout } = spawnSync('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
-    encoding: 'utf8',
-  });
-  return /^Debian Debian (.*)$/m.exec(stdout ?? '')?.slice(1) ?? [];
+/** Folder of a root file system with RabbitMQ 4 and all it depends on, unpacked if there is none yet. */
+export function rabbitmq4Root() {
+  checkPrivileges();
+  unpackDebian({ suite: SUITE, packages: ['rabbitmq-server'], folder });
+  return join(folder, 'root');
 }
 
 /**
  * One program for each of RabbitMQ's, which becomes it: same process, same environment. It sees the temporary folder
  * of the tests where it is, by mounts that end with it.
  */
-function writeWrappers() {
-  const root = join(folder, 'root');
+function writeWrappers(root) {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });
   const script = `#!/bin/sh

@@ -62,7 +62,7 @@ function size(file: string): number {
  * Nothing of npm's or the sidecar's settings may reach a foreign suite, nor this project's own commands: npm looks for
  * the machine's settings beside the Node that runs it.
  */
-function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(
     ([name]) => !/^(npm_(package|lifecycle)_|NODE_(OPTIONS|ENV)|TRACEHARE|OTEL|INIT_CWD|VITEST|CI$)/.test(name),
   );

@@ -15,13 +15,14 @@ interface Service {
   volumes?: string[];
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: unknown;
+  stop_grace_period?: string;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const text = (path: string) => readFileSync(`${root}${path}`, 'utf8');
 const compose = parse(text('docker-compose.yml'), { merge: true }) as {
   services: Record<string, Service>;
-  networks: Record<string, unknown>;
+  networks: Record<string, { internal?: boolean } | null>;
   volumes: Record<string, unknown>;
 };
 const { services } = compose;
@@ -83,6 +84,15 @@ describe('the compose stack', () => {
       });
     },
   );
+
+  test('a sidecar has the time to drain before it is killed', () => {
+    for (const sidecar of sidecars) expect(services[sidecar].stop_grace_period, sidecar).toMatch(/^([3-9]\d|\d{3,})s$/);
+  });
+
+  test("an app's networks lead nowhere else, not even by an address", () => {
+    for (const app of apps)
+      for (const network of services[app].networks) expect(compose.networks[network]?.internal, network).toBe(true);
+  });
 
   test('Jaeger listens beyond loopback and Prometheus keeps exemplars', () => {
     expect(services.jaeger.environment).toEqual({ JAEGER_LISTEN_HOST: '0.0.0.0' });

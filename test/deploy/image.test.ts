@@ -1,7 +1,7 @@
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../../testing/folder.ts';
 import { freePort } from '../../testing/ports.ts';
 import { end, run, signal, start } from '../../testing/processes.ts';
@@ -42,6 +42,24 @@ describe('the Dockerfile', () => {
       expect(existsSync(join(root, path)), path).toBe(true);
     }
   });
+});
+
+test('what the image is built from is enough to build it', async () => {
+  const app = temporaryFolder('image-build');
+  onTestFinished(() => app.remove());
+  const build = dockerfile.slice(0, dockerfile.indexOf('\nFROM ', dockerfile.indexOf(' AS build')));
+  for (const [, sources, target] of build.matchAll(/^COPY (.+) (\S+)$/gm)) {
+    for (const source of sources.split(' ')) {
+      const name = target.endsWith('/') && statSync(join(root, source)).isFile() ? basename(source) : '';
+      cpSync(join(root, source), join(app.path, target, name), { recursive: true });
+    }
+  }
+  // npm's part
+  symlinkSync(join(root, 'node_modules'), join(app.path, 'node_modules'));
+  const [, script] = /^RUN node (\S+)$/m.exec(build) as RegExpExecArray;
+  const { code, stderr } = await run(process.execPath, [script], { cwd: app.path });
+  expect(code, stderr).toBe(0);
+  expect(existsSync(join(app.path, 'dist/main.js'))).toBe(true);
 });
 
 describe('what the image runs', () => {

@@ -1,0 +1,1 @@
+export function unpackDebian(what: { suite: string; packages: string[]; folder: string }): void;

@@ -1,0 +1,25 @@
+import type { SpawnOptions } from 'node:child_process';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Result, run } from '../../testing/processes.ts';
+import { withoutOurs } from '../clients/commands.ts';
+
+/** What takes long to make is kept here, for the next run. */
+export const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tracehare', 'stack');
+
+type Options = Pick<SpawnOptions, 'cwd' | 'env'>;
+
+/** Runs a command to its end, whatever that is. `env` is added to this process' own. */
+export function ask(command: string, args: string[], { cwd, env }: Options = {}): Promise<Result> {
+  return run(command, args, { env: { ...withoutOurs(process.env), ...env }, ...(cwd !== undefined && { cwd }) });
+}
+
+/** Runs a command, and rejects with the end of what it said if it fails. */
+export async function must(command: string, args: string[], options: Options = {}): Promise<string> {
+  const { code, stdout, stderr } = await ask(command, args, options);
+  if (code !== 0) {
+    const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-15).join('\n');
+    throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${said}`);
+  }
+  return stdout.toString();
+}

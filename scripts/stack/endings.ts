@@ -1,0 +1,93 @@
+import { deepStrictEqual as equal, match, ok } from 'node:assert/strict';
+import type { ListedAlert } from '../../testing/alertmanager.ts';
+import { awaited, json, proof } from './proof.ts';
+import { SIDECARS, type Stack } from './stack.ts';
+
+/** A sidecar that is stopped, and a broker that is. */
+export async function proveEndings(stack: Stack): Promise<void> {
+  await proof(
+    'SIGTERM: a sidecar drains under load, closes in order, and exits with 0 in the time that it is given',
+    async () => {
+      const began = performance.now();
+      await stack.stop('payment-tracehare');
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      const { State } = await stack.inspect('payment-tracehare');
+      equal([State.Status, State.ExitCode], ['exited', 0], `${State.Status} with ${State.ExitCode} after ${seconds} s`);
+      match(await stack.logs('payment-tracehare'), /"msg":"draining"/);
+      const told = await stack.logs('payment-service');
+      match(told, /CONNECTION[_-]FORCED|320/i, `the app was not told: ${told.slice(-500)}`);
+      return `${seconds} s`;
+    },
+  );
+  await proof('the app comes back when its sidecar does', async () => {
+    await stack.start('payment-tracehare');
+    await flows(stack);
+    return undefined;
+  });
+  await proveOutage(stack);
+}
+
+/** Messages pass both sidecars. */
+async function flows(stack: Stack): Promise<void> {
+  for (const sidecar of SIDECARS) {
+    const port = 9673;
+    const messages = async () => {
+      const text = await (await fetch(`${stack.url(sidecar, port)}/metrics`)).text();
+      return [...text.matchAll(/^event_throughput_total\{.*\} (\d+)/gm)].reduce(
+        (sum, [, value]) => sum + Number(value),
+        0,
+      );
+    };
+    let first: number | undefined;
+    await awaited(
+      async () => {
+        first ??= await messages();
+        return (await messages()) > first + 20;
+      },
+      `messages pass ${sidecar}`,
+      180_000,
+    );
+  }
+}
+
+async function proveOutage(stack: Stack): Promise<void> {
+  const alerts = async () =>
+    (await json<ListedAlert[]>(`${stack.url('alertmanager', 9093)}/api/v2/alerts`)).map(({ labels, status }) => ({
+      name: labels.alertname,
+      state: status.state,
+      labels,
+      status,
+    }));
+  const told = (all: Awaited<ReturnType<typeof alerts>>) =>
+    all.map(({ name, state, labels }) => `${name} ${labels.instance ?? labels.topic ?? ''} ${state}`).join(', ');
+  await proof('a broker that is stopped is one alert, and what follows from it is suppressed', async () => {
+    await stack.stop('rabbitmq');
+    let all = await alerts();
+    await awaited(
+      async () => {
+        all = await alerts();
+        const suppressed = all.filter(({ name, state }) => name === 'TracehareUpstreamDown' && state === 'suppressed');
+        return suppressed.length === SIDECARS.length && all.every(({ state }) => state !== 'unprocessed');
+      },
+      () => `both sidecars' own alerts are there and suppressed: ${told(all)}`,
+      480_000,
+    );
+    const active = all.filter(({ state }) => state === 'active').map(({ name }) => name);
+    equal(active, ['TracehareBrokerDown'], told(all));
+    const [cause] = await json<ListedAlert[]>(
+      `${stack.url('alertmanager', 9093)}/api/v2/alerts?filter=alertname%3D%22TracehareBrokerDown%22`,
+    );
+    for (const { name, state, status } of all)
+      if (state === 'suppressed')
+        ok(status.inhibitedBy.includes(cause.fingerprint), `${name} is suppressed by another`);
+    return told(all);
+  });
+  await proof('when the broker is back, messages pass again without a restart of anything', async () => {
+    await stack.start('rabbitmq');
+    await awaited(() => stack.isHealthy('rabbitmq'), 'the broker is healthy again', 300_000);
+    await flows(stack);
+    for (const service of stack.services)
+      equal((await stack.inspect(service)).RestartCount, 0, `${service} was restarted`);
+    return undefined;
+  });
+}
