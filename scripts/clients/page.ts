@@ -18,31 +18,41 @@ export function writePage(): void {
   const page = readFileSync(PAGE, 'utf8');
   const [before, rest] = page.split(START);
   const [table, after] = rest.split(END);
-  const old = table.split('\n').filter((line) => line.startsWith('| '));
-  const rows: string[] = [];
+  const old = table.split('\n').map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+  const rows: string[][] = [];
   const missing: string[] = [];
   for (const client of CLIENTS) {
-    const row = rowOf(client) ?? old.find((line) => line.startsWith(`| ${client.name} `));
+    const row = rowOf(client) ?? old.find(([cell]) => cell.startsWith(`${client.name} `));
     if (row === undefined) missing.push(`${client.name} ${client.version}`);
     else rows.push(row);
   }
-  rows.sort((a, b) => a.localeCompare(b));
-  const lines = [...HEAD, ...rows, '', ...notRun(missing), ...exempt(), ...excuses()];
+  rows.sort(([a], [b]) => a.localeCompare(b));
+  const lines = [...aligned(HEAD, rows), '', ...notRun(missing), ...exempt(), ...excuses()];
   writeFileSync(PAGE, `${before}${START}\n\n${lines.join('\n')}\n${END}${after}`);
 }
 
-const HEAD = [
-  '| client | language | tests | direct | off | returns | confirms | messages | last run |',
-  '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-];
+const HEAD = ['client', 'language', 'tests', 'direct', 'off', 'returns', 'confirms', 'messages', 'last run'];
 
-function rowOf(client: Client): string | undefined {
+/** As the formatter aligns it. */
+function aligned(head: string[], rows: string[][]): string[] {
+  const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: string[]) =>
+    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
+}
+
+function rowOf(client: Client): string[] | undefined {
   const modes = LOSS_MODES.map((mode) => kept(client, mode));
   const run = modes.filter((each) => each !== undefined).sort((a, b) => a.day.localeCompare(b.day));
   const last = run.at(-1);
   if (last === undefined) return undefined;
   const { passed, failed } = last.direct;
-  return `| ${[
+  return [
     `${client.name} ${client.version}`,
     client.language,
     client.suite,
@@ -50,7 +60,7 @@ function rowOf(client: Client): string | undefined {
     ...modes.map((each) => (each === undefined ? 'not run' : asCell(each.comparison))),
     Math.max(...run.map(({ comparison }) => comparison.messages)).toLocaleString('en'),
     days(run),
-  ].join(' | ')} |`;
+  ];
 }
 
 function asCell({ broken, excused, timing, unsteady, troubles }: Comparison): string {
