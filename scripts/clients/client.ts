@@ -20,6 +20,11 @@ export interface Client {
   certificates?: { ca: string; cert: string; key: string };
   /** lines for rabbitmq.conf */
   config?: string[];
+  /**
+   * Patterns for names of connections that publish first and select tx then: `loss.exempt` has to spare them where
+   * losses are known by confirms (docs/loss.md, The first conflict with a transaction).
+   */
+  exempt?: string[];
   /** rabbitmqctl commands before the tests */
   setUp?: string[][];
 }

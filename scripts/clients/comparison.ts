@@ -1,6 +1,6 @@
 import type { Client, Outcome, Results, Way } from './client.ts';
 import { reasonFor } from './excused.ts';
-import type { Run } from './runs.ts';
+import type { Alone, Run } from './runs.ts';
 
 /** What one loss mode did to a client's tests. */
 export interface Comparison {
@@ -18,7 +18,7 @@ export interface Comparison {
 }
 
 /** Runs the client's tests on a way: all, or only some. */
-export type Runner = (way: Way, only?: string[]) => Promise<Run>;
+export type Runner = (way: Way, alone?: Alone) => Promise<Run>;
 
 /** Test by test: what passes direct has to pass through the sidecar, if need be alone. */
 export async function compare(client: Client, direct: Run, way: Way, run: Runner): Promise<Comparison> {
@@ -29,8 +29,8 @@ export async function compare(client: Client, direct: Run, way: Way, run: Runner
   const [timing, broken, unsteady]: string[][] = [[], [], []];
   if (suspects.length > 0) {
     // the machine may be busy, and many suites take a late answer for none
-    const directAlone = await run('direct', suspects);
-    const throughAlone = await run(way, suspects);
+    const directAlone = await run('direct', { only: suspects, comparing: way });
+    const throughAlone = await run(way, { only: suspects, comparing: way });
     for (const test of suspects) {
       const alone = {
         direct: directAlone.results[test] ?? 'not run',

@@ -1,3 +1,4 @@
+const CONNECTS = ['connect', 'connect_robust'];
 const NONE_SENT = 'which want no headers at all where they sent none';
 
 /**
@@ -31,6 +32,26 @@ export const EXCUSED: Record<string, Record<string, string>> = {
       ]),
     ),
   ),
+  'aio-pika': Object.fromEntries(
+    [
+      ...['TestCaseAmqp', 'TestCaseAmqpNoConfirms'].flatMap((group) =>
+        CONNECTS.map((way) => `amqp.${group} › *[${way}]`),
+      ),
+      ...['TestCaseAmqp', 'TestCaseAmqpNoConfirms', 'TestCaseAmqpNoConfirmsRobust'].map(
+        (group) => `amqp_robust.${group} › *`,
+      ),
+      ...['1', '0'].flatMap((one) =>
+        ['1', '0'].map((other) => `amqp_robust.TestCaseNoRobust › *[robust=${one}-robust=${other}]`),
+      ),
+      ...CONNECTS.map((way) => `amqps.TestCaseAMQPS › *[${way}]`),
+    ].map((test) => [
+      `tests.test_${test.replace('*', 'test_incoming_message_info')}`,
+      'which compare all headers with the one they sent',
+    ]),
+  ),
+  'amqp-client-java': {
+    'com.rabbitmq.client.test.functional.Tables › types': 'which compares all headers with those it sent',
+  },
   'php-amqplib': {
     'PhpAmqpLib.Tests.Functional.Bug.Bug256Test › frame_order': 'which compares all headers with the one it sent',
   },

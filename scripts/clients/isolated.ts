@@ -56,17 +56,22 @@ function shown(broker: RabbitMQ): { ca: string; cert: string; key: string } {
 /** One for each port: a sidecar listens on one only. */
 async function startSidecars(broker: RabbitMQ): Promise<Tracehare[]> {
   const loss = ['--loss', way];
+  const exempt = (way === 'confirms' ? (client.exempt ?? []) : []).map((connectionName) => ({ connectionName }));
+  // JSON is YAML
+  const config = JSON.stringify({ loss: { exempt } });
   const { cert, key } = shown(broker);
   const plain = await startTracehare({
     listen: '127.0.0.1:5672',
     upstream: `amqp://127.0.0.1:${broker.port}`,
     args: loss,
+    config,
   });
   const tls = await startTracehare({
     listen: '127.0.0.1:5671',
     upstream: `amqps://127.0.0.1:${broker.tlsPort}`,
     // clients' certificates are for names of their authors' machines
     args: [...loss, '--listen-tls-cert', cert, '--listen-tls-key', key],
+    config,
     env: { TRACEHARE_UPSTREAM_TLS_VERIFY: 'false' },
   });
   return [plain, tls];

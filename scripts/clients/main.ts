@@ -39,7 +39,7 @@ for (const client of clients) {
     for (const test of failed) console.log(`  fails without a sidecar: ${test}`);
     if (passed === 0) throw new Error(`no test passes without a sidecar: see ${RUNS}/${client.name}-direct.log`);
     for (const way of modes) {
-      const comparison = await compare(client, direct, way, (on, only) => run(client, on, folder, only));
+      const comparison = await compare(client, direct, way, (on, alone) => run(client, on, folder, alone));
       keep(client, direct, comparison);
       tell(client.name, comparison);
       bad += comparison.broken.length + comparison.troubles.length;

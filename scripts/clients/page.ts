@@ -18,25 +18,41 @@ export function writePage(): void {
   const page = readFileSync(PAGE, 'utf8');
   const [before, rest] = page.split(START);
   const [table, after] = rest.split(END);
-  const old = table.split('\n').filter((line) => line.startsWith('| '));
-  const rows = CLIENTS.map((client) => rowOf(client) ?? old.find((line) => line.startsWith(`| ${client.name} `)))
-    .filter((row) => row !== undefined)
-    .sort((a, b) => a.localeCompare(b));
-  writeFileSync(PAGE, `${before}${START}\n\n${[...HEAD, ...rows, '', ...excuses()].join('\n')}\n${END}${after}`);
+  const old = table.split('\n').map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+  const rows: string[][] = [];
+  const missing: string[] = [];
+  for (const client of CLIENTS) {
+    const row = rowOf(client) ?? old.find(([cell]) => cell.startsWith(`${client.name} `));
+    if (row === undefined) missing.push(`${client.name} ${client.version}`);
+    else rows.push(row);
+  }
+  rows.sort(([a], [b]) => a.localeCompare(b));
+  const lines = [...aligned(HEAD, rows), '', ...notRun(missing), ...exempt(), ...excuses()];
+  writeFileSync(PAGE, `${before}${START}\n\n${lines.join('\n')}\n${END}${after}`);
 }
 
-const HEAD = [
-  '| client | language | tests | direct | off | returns | confirms | messages | last run |',
-  '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-];
+const HEAD = ['client', 'language', 'tests', 'direct', 'off', 'returns', 'confirms', 'messages', 'last run'];
 
-function rowOf(client: Client): string | undefined {
+/** As the formatter aligns it. */
+function aligned(head: string[], rows: string[][]): string[] {
+  const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: string[]) =>
+    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
+}
+
+function rowOf(client: Client): string[] | undefined {
   const modes = LOSS_MODES.map((mode) => kept(client, mode));
   const run = modes.filter((each) => each !== undefined).sort((a, b) => a.day.localeCompare(b.day));
   const last = run.at(-1);
   if (last === undefined) return undefined;
   const { passed, failed } = last.direct;
-  return `| ${[
+  return [
     `${client.name} ${client.version}`,
     client.language,
     client.suite,
@@ -44,7 +60,7 @@ function rowOf(client: Client): string | undefined {
     ...modes.map((each) => (each === undefined ? 'not run' : asCell(each.comparison))),
     Math.max(...run.map(({ comparison }) => comparison.messages)).toLocaleString('en'),
     days(run),
-  ].join(' | ')} |`;
+  ];
 }
 
 function asCell({ broken, excused, timing, unsteady, troubles }: Comparison): string {
@@ -62,6 +78,18 @@ function asCell({ broken, excused, timing, unsteady, troubles }: Comparison): st
 function days(run: Kept[]): string {
   const all = new Set(run.map(({ tracehare, day }) => `${tracehare} on ${day}`));
   return [...all].join(', ');
+}
+
+function notRun(clients: string[]): string[] {
+  return clients.length === 0 ? [] : [`In no mode have been run: ${clients.join(', ')}.`, ''];
+}
+
+function exempt(): string[] {
+  return CLIENTS.filter((client) => client.exempt !== undefined).flatMap(({ name, exempt = [] }) => [
+    `${name} is tested in \`confirms\` with \`loss.exempt\` for connections called ${exempt.map((each) => `\`${each}\``).join(', ')}: they publish ` +
+      'first and select tx then ([loss.md](loss.md#the-first-conflict-with-a-transaction)).',
+    '',
+  ]);
 }
 
 /** By client and reason, for many are of one kind. */

@@ -19,17 +19,23 @@ export interface Run {
 export const RUNS = join(CACHE, 'runs');
 const ISOLATED = fileURLToPath(new URL('isolated.ts', import.meta.url));
 
+/** Tests that run again, for the comparison in this mode: each has its own, so that modes can be compared at the same time. */
+export interface Alone {
+  only: string[];
+  comparing: Way;
+}
+
 /** Runs the tests, or only some, in a process with a network of its own. */
-export async function run(client: Client, way: Way, folder: string, only?: string[]): Promise<Run> {
+export async function run(client: Client, way: Way, folder: string, alone?: Alone): Promise<Run> {
   mkdirSync(RUNS, { recursive: true });
-  const label = `${client.name}-${way}${only ? '-alone' : ''}`;
+  const label = `${client.name}-${alone ? `${alone.comparing}-alone-` : ''}${way}`;
   const [out, log, onlyFile] = ['json', 'log', 'only.json'].map((ending) => join(RUNS, `${label}.${ending}`));
   for (const file of [out, log]) rmSync(file, { force: true });
-  if (only) writeFileSync(onlyFile, JSON.stringify(only));
+  if (alone) writeFileSync(onlyFile, JSON.stringify(alone.only));
   // who is not root is it in a user namespace
   const unshare = process.getuid?.() === 0 ? ['-n'] : ['-r', '-n'];
   const args = [...unshare, process.execPath, ISOLATED, client.name, way, folder, out, log];
-  const child = spawn('unshare', only ? [...args, onlyFile] : args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn('unshare', alone ? [...args, onlyFile] : args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const [code] = await once(child, 'exit');
   if (code !== 0 || !existsSync(out)) throw new Error(`${client.name} ${way} could not be run (${code}); see ${log}`);
   return JSON.parse(readFileSync(out, 'utf8'));

@@ -46,7 +46,8 @@ export const aioPika: Client = {
   version: '9.6.0',
   suite: 'its own',
   source: { git: 'mosquito/aio-pika', tag: '9.6.0' },
-  minutes: 15,
+  // it reconnects through a slow proxy of its own for minutes
+  minutes: 45,
   async prepare(folder) {
     virtualEnvironment(folder, ['.', 'pytest', 'pytest-timeout', 'aiomisc>=18', 'aiomisc-pytest', 'shortuuid']);
     writeFileSync(join(folder, 'tests/docker_client.py'), NO_CONTAINER);
