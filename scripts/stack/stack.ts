@@ -108,6 +108,8 @@ export async function prepareStack(engine: Engine, services: string[], also: Rec
     },
     async down() {
       await compose('down', '-v', '-t', '2');
+      // those without a name, which podman-compose leaves; its store is ours alone
+      if (engine.name === 'podman') await engine.ask(['volume', 'prune', '-f']);
       folder.remove();
     },
   };
