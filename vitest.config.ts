@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './testing/longest-first.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: 'testing/shared-broker.ts',
     pool: 'forks',
-    maxWorkers: 2,
+    // two cores are what most machines have at least, and most files wait
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     // what waits for a condition says itself which one it was; these only end what hangs, on a machine with other work too
     testTimeout: 120_000,
     hookTimeout: 180_000,

@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { end, signal } from '../testing/processes.ts';
-import { launch } from './first-messages/launch.ts';
-import { lockStepBroker } from './first-messages/lock-step.ts';
+import { launch } from './launch.ts';
 import { cpuTime, rss } from './load/processes.ts';
+import { ScriptedBroker } from './lockstep/broker.ts';
+import { Link } from './lockstep/link.ts';
+import type { TurnLoad } from './lockstep/loads.ts';
 
 // What V8's compiler costs after a start: CPU of the first messages beside that of later ones, on one core.
 // Rounds in turn, for the machine's speed drifts; each is a start of its own.
@@ -53,7 +55,7 @@ for (const load of values.load.split(',')) {
     );
     const samples = new Map<string, number[][]>(ways.map(({ name }) => [name, []]));
     for (let round = 0; round < Number(values.rounds); round++) {
-      for (const way of ways) samples.get(way.name)?.push(await measure(way, batch, load === 'confirms'));
+      for (const way of ways) samples.get(way.name)?.push(await measure(way, batch, load));
     }
     for (const [name, runs] of samples) {
       const of = runs[0].map((_, column) => median(runs.map((run) => run[column])));
@@ -67,25 +69,27 @@ for (const load of values.load.split(',')) {
   }
 }
 
-async function measure({ program, args, node }: Way, batch: number, acknowledged: boolean): Promise<number[]> {
-  const broker = await lockStepBroker();
+async function measure({ program, args, node }: Way, batch: number, load: string): Promise<number[]> {
+  const broker = await ScriptedBroker.start();
   const sidecar = await launch({ program, args, node, core: values.core, upstream: broker.port });
   try {
     const figures = [cpuTime(sidecar.pid) / 1000, sidecar.startup];
-    const load = await broker.connect(sidecar.port, { batch, acknowledged });
+    const settles: TurnLoad['settles'] = load === 'confirms' ? 'together' : 'none';
+    const way = { port: sidecar.port, injects: true, adds: 'nothing' } as const;
+    const link = await Link.open(broker, { name: load, settles, topics: 1, differ: false }, way);
     const windows: number[] = [];
     for (let i = 0; i < Number(values.windows); i++) {
       const before = cpuTime(sidecar.pid);
-      await load.pass(window);
-      windows.push((cpuTime(sidecar.pid) - before) / window);
+      const passed = await link.pass(batch, window);
+      windows.push((cpuTime(sidecar.pid) - before) / passed);
     }
     figures.push(rss(sidecar.pid), ...windows);
-    load.close();
+    await link.close();
     return figures;
   } finally {
     signal(sidecar.child, 'SIGTERM');
     await end(sidecar.child);
-    broker.close();
+    await broker.stop();
   }
 }
 

@@ -91,6 +91,7 @@ const PROGRAMS = {
   // for proof:faults
   faketime: { package: 'faketime', found: faketimeLibrary },
   iproute2: { package: 'iproute2', found: () => commandPath('ip') && commandPath('tc') },
+  iptables: { package: 'iptables', found: () => commandPath('iptables') },
   // for rabbitmq4.mjs
   debootstrap: { package: 'debootstrap', found: () => commandPath('debootstrap') },
   // for bench/run.ts, where it may be missing

@@ -9,6 +9,8 @@ import type { TurnLoad } from './loads.ts';
 import { Batch, CONSUMER_TAG, QUEUE } from './messages.ts';
 
 const PATIENCE_MS = 30_000;
+/** A million messages one by one take less. */
+const PASS_MS = 300_000;
 const NOTHING = Buffer.alloc(0);
 
 /** What an app does on its way through a proxy. */
@@ -69,10 +71,20 @@ export class Link {
 
   /** Takes turns of `size` messages for so long; resolves with how many. */
   turns(size: number, milliseconds: number): Promise<number> {
+    const end = performance.now() + milliseconds;
+    return this.#turns(size, milliseconds, () => performance.now() < end);
+  }
+
+  /** Passes so many messages, or what whole turns of `size` bring beyond; resolves with how many. */
+  async pass(size: number, messages: number): Promise<number> {
+    return size * (await this.#turns(size, PASS_MS, (turns) => turns * size < messages));
+  }
+
+  /** As long as `more` says so; they are given up after so many milliseconds and our patience. */
+  #turns(size: number, milliseconds: number, more: (turns: number) => boolean): Promise<number> {
     const batch = this.#batches.get(size) ?? new Batch(this.#load, this.#way.adds, size);
     this.#batches.set(size, batch);
     this.#echo.expect(batch);
-    const end = performance.now() + milliseconds;
     let turns = 0;
     return this.#waits(`turn of ${size} messages`, milliseconds, (done) => {
       let came = 0;
@@ -90,7 +102,7 @@ export class Link {
         if (came < answer.length) return;
         this.#acknowledge(size);
         turns++;
-        if (performance.now() < end) begin();
+        if (more(turns)) begin();
         else done(turns);
       };
       begin();

@@ -9,6 +9,7 @@ import { temporaryFolder } from '../../testing/folder.ts';
 import { freePort } from '../../testing/ports.ts';
 import { end, ended, signal, start } from '../../testing/processes.ts';
 import { until } from '../../testing/wait.ts';
+import { ENVIRONMENT, NODE_FLAGS } from '../as-deployed.ts';
 import type { LoadSpec } from '../load/load.ts';
 
 /** A way from the apps to the broker. */
@@ -52,8 +53,6 @@ export interface PathOptions {
 }
 
 const LISTEN_TIMEOUT_MS = 15_000;
-/** as deploy/entrypoint.sh starts it */
-const HEAP = ['--max-semi-space-size=2'];
 /** as --batch has it for all proxies, not as Tracehare would have it for itself */
 const POLICY = ['--process-scheduling-policy', 'inherit'];
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -83,8 +82,15 @@ async function tracehare(path: Path, port: number, options: PathOptions): Promis
     args.push('--config', file);
   }
   const profile = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
-  const command = [process.execPath, ...HEAP, ...(options.node ?? []), ...profile, path.program ?? PROGRAM, ...args];
-  const running = await launch(path, port, options, command, /"msg":"listening"/, path.env);
+  const command = [
+    process.execPath,
+    ...NODE_FLAGS,
+    ...(options.node ?? []),
+    ...profile,
+    path.program ?? PROGRAM,
+    ...args,
+  ];
+  const running = await launch(path, port, options, command, /"msg":"listening"/, { ...ENVIRONMENT, ...path.env });
   return {
     ...running,
     admin: `http://127.0.0.1:${admin}`,

@@ -39,6 +39,7 @@ const sidecars = way === 'direct' ? [] : await startSidecars(broker);
 const started = performance.now();
 const results = await client.run(folder, reachable(broker), only);
 const run: Run = {
+  version: client.version,
   results,
   seconds: Math.round((performance.now() - started) / 1000),
   sidecar: await ended(sidecars),

@@ -1,56 +1,49 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Client } from './client.ts';
-import { type Comparison, count } from './comparison.ts';
+import { CLIENTS } from './all.ts';
+import { type Client, LOSS_MODES } from './client.ts';
+import type { Comparison } from './comparison.ts';
 import { EXCUSED } from './excused.ts';
-import type { Run } from './runs.ts';
-
-export interface Row {
-  client: Client;
-  direct: Run;
-  comparisons: Comparison[];
-}
+import { type Kept, kept } from './kept.ts';
 
 const PAGE = fileURLToPath(new URL('../../docs/clients.md', import.meta.url));
 const START = '<!-- clients: written by npm run proof:clients -- --write -->';
 const END = '<!-- end of clients -->';
 
-/** Writes the rows of what was run into the table of docs/clients.md; others stay. */
-export function writePage(rows: Row[]): void {
+/**
+ * Writes the table of docs/clients.md: of each client what was run last in each mode on this machine. The row of a
+ * client that never ran here stays as it is.
+ */
+export function writePage(): void {
   const page = readFileSync(PAGE, 'utf8');
   const [before, rest] = page.split(START);
   const [table, after] = rest.split(END);
-  const lines = new Map(
-    table
-      .split('\n')
-      .filter((line) => line.startsWith('| ') && !line.startsWith('| client') && !line.startsWith('| ---'))
-      .map((line) => [line.split('|')[1].trim().split(' ')[0], line]),
-  );
-  for (const row of rows) lines.set(row.client.name, asLine(row));
-  const sorted = [...lines].sort(([a], [b]) => a.localeCompare(b)).map(([, line]) => line);
-  writeFileSync(PAGE, `${before}${START}\n\n${[...HEAD, ...sorted, '', ...excuses()].join('\n')}\n${END}${after}`);
+  const old = table.split('\n').filter((line) => line.startsWith('| '));
+  const rows = CLIENTS.map((client) => rowOf(client) ?? old.find((line) => line.startsWith(`| ${client.name} `)))
+    .filter((row) => row !== undefined)
+    .sort((a, b) => a.localeCompare(b));
+  writeFileSync(PAGE, `${before}${START}\n\n${[...HEAD, ...rows, '', ...excuses()].join('\n')}\n${END}${after}`);
 }
 
 const HEAD = [
-  '| client | language | tests | direct | off | returns | confirms | messages |',
-  '| --- | --- | --- | --- | --- | --- | --- | --- |',
+  '| client | language | tests | direct | off | returns | confirms | messages | last run |',
+  '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
 ];
 
-function asLine({ client, direct, comparisons }: Row): string {
-  const passed = count(direct.results, 'passed');
-  const failed = count(direct.results, 'failed');
-  const cells = ['off', 'returns', 'confirms'].map((mode) => {
-    const comparison = comparisons.find(({ way }) => way === mode);
-    return comparison === undefined ? 'not run' : asCell(comparison);
-  });
-  const messages = Math.max(...comparisons.map((comparison) => comparison.messages));
+function rowOf(client: Client): string | undefined {
+  const modes = LOSS_MODES.map((mode) => kept(client, mode));
+  const run = modes.filter((each) => each !== undefined).sort((a, b) => a.day.localeCompare(b.day));
+  const last = run.at(-1);
+  if (last === undefined) return undefined;
+  const { passed, failed } = last.direct;
   return `| ${[
     `${client.name} ${client.version}`,
     client.language,
     client.suite,
     `${passed} pass${failed > 0 ? `, ${failed} fail` : ''}`,
-    ...cells,
-    messages.toLocaleString('en'),
+    ...modes.map((each) => (each === undefined ? 'not run' : asCell(each.comparison))),
+    Math.max(...run.map(({ comparison }) => comparison.messages)).toLocaleString('en'),
+    days(run),
   ].join(' | ')} |`;
 }
 
@@ -65,9 +58,20 @@ function asCell({ broken, excused, timing, unsteady, troubles }: Comparison): st
   return parts.length === 0 ? 'the same' : parts.join(', ');
 }
 
+/** With which Tracehare, and when: of all modes, if they were not run on one day. */
+function days(run: Kept[]): string {
+  const all = new Set(run.map(({ tracehare, day }) => `${tracehare} on ${day}`));
+  return [...all].join(', ');
+}
+
+/** By client and reason, for many are of one kind. */
 function excuses(): string[] {
-  const all = Object.entries(EXCUSED).flatMap(([client, tests]) =>
-    Object.entries(tests).map(([test, reason]) => `- ${client}: \`${test}\`: ${reason}`),
-  );
-  return all.length === 0 ? [] : ['Excused are:', '', ...all, ''];
+  const byReason = new Map<string, string[]>();
+  for (const [client, tests] of Object.entries(EXCUSED)) {
+    for (const [test, reason] of Object.entries(tests)) {
+      const line = `- ${client}, ${reason}:`;
+      byReason.set(line, [...(byReason.get(line) ?? []), `\`${test}\``]);
+    }
+  }
+  return ['Excused are:', '', ...[...byReason].map(([line, tests]) => `${line} ${tests.join(', ')}`), ''];
 }

@@ -1,5 +1,6 @@
-"""Pika in a soak: `pika_soak.py URL QUEUE` publishes numbers under confirms, each until it is acked, and consumes them,
-until a line comes on stdin; goes on until all that was acked was consumed, and prints what it knows as JSON."""
+"""Pika in a soak: `pika_soak.py PUBLISHES CONSUMES QUEUE` publishes numbers under confirms to the first URL, each until it
+is acked, and consumes them from the second, until a line comes on stdin; goes on until all that was acked was consumed, and
+prints what it knows as JSON."""
 
 import json
 import sys
@@ -9,13 +10,13 @@ import time
 import pika
 from pika.exceptions import NackError
 
-url, queue = sys.argv[1:3]
+publishes, consumes, queue = sys.argv[1:4]
 known = {"attempts": 0, "acked": 0, "nacked": 0, "delivered": 0, "settled": 0, "broken": 0}
 published, consumed = set(), set()
 stopping, done = threading.Event(), threading.Event()
 
 
-def connect():
+def connect(url):
     parameters = pika.URLParameters(url)
     parameters.socket_timeout = parameters.blocked_connection_timeout = parameters.stack_timeout = 10
     return pika.BlockingConnection(parameters)
@@ -25,7 +26,7 @@ def produce():
     message = 0
     while not stopping.is_set():
         try:
-            connection = connect()
+            connection = connect(publishes)
             channel = connection.channel()
             channel.confirm_delivery()
             while not stopping.is_set():
@@ -51,7 +52,7 @@ def produce():
 def consume():
     while not done.is_set():
         try:
-            connection = connect()
+            connection = connect(consumes)
             channel = connection.channel()
             channel.basic_qos(prefetch_count=20)
             for method, _, body in channel.consume(queue, inactivity_timeout=0.2):

@@ -5,7 +5,7 @@ import { createVhost, type Vhost } from '../../testing/vhost.ts';
 import { until } from '../../testing/wait.ts';
 import { get, Site } from './apps.ts';
 
-const QUEUES = ['by-queue', 'by-message', 'asked', 'at-once', 'copied', 'none'];
+const QUEUES = ['by-queue', 'by-message', 'asked', 'at-once', 'copied', 'none', 'ahead'];
 
 let vhost: Vhost;
 let site: Site;
@@ -44,6 +44,10 @@ test('spans of delayed messages show the planned and the actual delay, whoever w
   // what an app got from the plugin and sends on without thinking, and no delay at all
   channel.sendToQueue('copied', Buffer.from('x'), { headers: { 'x-delay': -60_000 } });
   channel.sendToQueue('none', Buffer.from('x'), { headers: { 'x-delay': 0 } });
+  // by a host whose clock is a minute ahead: how long it was kept back, nobody can say
+  const beside = await site.channel(vhost.port);
+  const sent = (Date.now() + 60_000) * 1000;
+  beside.sendToQueue('ahead', Buffer.from('x'), { headers: { 'x-delay': 5000, 'x-tracehare-sent': sent } });
   for (const queue of QUEUES) await get(channel, queue);
 
   const received = () => otlp.spans.filter(({ attributes }) => attributes['messaging.operation.name'] === 'receive');
@@ -58,7 +62,7 @@ test('spans of delayed messages show the planned and the actual delay, whoever w
   expect(of('by-message').actual).toBeGreaterThanOrEqual(0.19);
   expect(of('asked').planned).toBe(60);
   expect(of('asked').actual).toBeLessThan(59);
-  for (const queue of ['at-once', 'copied', 'none']) {
+  for (const queue of ['at-once', 'copied', 'none', 'ahead']) {
     expect(of(queue)).toEqual({ planned: undefined, actual: undefined });
   }
 });

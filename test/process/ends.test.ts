@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, inject, test } from 'vitest';
 import { publish, RawClient, request } from '../../testing/raw-client.ts';
@@ -60,6 +60,31 @@ describe.each([
     expect(await ending).toEqual({ received: side === 'app' ? opening.length : 0, how: 'ECONNRESET' });
     await idle(both.sidecar);
   });
+});
+
+/** The timers of connections whose `end` has this port, as the kernel has them: '02' is that of keepalive. */
+function timers(end: 'local' | 'remote', port: number): string[] {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const connections = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
+  return connections
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local = '', remote = '', state]) => {
+      return state === '01' && (end === 'local' ? local : remote).endsWith(`:${hex}`);
+    })
+    .map(([, , , , , timer]) => timer.slice(0, 2));
+}
+
+test('whoever is silent for long is asked by the kernel whether it is still there, on both sides', async () => {
+  const fake = await fakeBroker();
+  const { sidecar } = await startRig({ port: fake.port });
+  const app = connect({ port: sidecar.port, host: '127.0.0.1' });
+  atEnd(() => app.destroy());
+  app.write(PROTOCOL);
+  await fake.accepted(0);
+  await until(
+    () => [...timers('local', sidecar.port), ...timers('remote', fake.port)].join() === '02,02',
+    () => `both have that timer; they have ${timers('local', sidecar.port)} and ${timers('remote', fake.port)}`,
+  );
 });
 
 test('an app that connects, says nothing and leaves sees what it sees of the broker', async () => {

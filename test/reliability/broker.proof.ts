@@ -1,21 +1,31 @@
-import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, onTestFinished, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
-import { startTracehare, type Tracehare, type TracehareOptions } from '../../testing/tracehare.ts';
 import { until } from '../../testing/wait.ts';
-import { amqplibWith, type Client } from '../soak/clients.ts';
-import { expectTrue, footprint, startLoad } from './load.ts';
+import type { Load } from './load.ts';
+import { prove, proveWith, queueOf, startSidecar, TRANSPORTS } from './prove.ts';
 
 let broker: RabbitMQ;
-let certificates: NonNullable<RabbitMQ['certificates']>;
 beforeAll(async () => {
   broker = await startRabbitMQ({ tls: true });
-  certificates = broker.certificates as typeof certificates;
 });
 afterAll(() => broker?.stop());
 
+const alarms = () => broker.ctl('eval', 'rabbit_alarm:get_alarms().');
+
+/** For as long as `whileFrozen` takes, nothing of it runs, and the kernel alone answers for it. */
+async function frozen(whileFrozen: () => Promise<unknown>): Promise<void> {
+  const pid = broker.pid();
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await whileFrozen();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
 /** What goes wrong, under load; resolves when it is over. */
-const TROUBLES: Record<string, () => Promise<unknown>> = {
+const TROUBLES: Record<string, (load: Load) => Promise<unknown>> = {
   async killed() {
     await broker.kill();
     await broker.restart();
@@ -38,77 +48,22 @@ const TROUBLES: Record<string, () => Promise<unknown>> = {
     await until(async () => (await alarms()).includes('disk'), 'it is alarmed');
     await broker.ctl('set_disk_free_limit', '1MB');
   },
+  'frozen, for less than heartbeats notice': () => frozen(() => sleep(2000)),
+  async 'frozen, until its apps give it up'({ known }) {
+    const { broken } = known;
+    await frozen(() => until(() => known.broken > broken, 'an app has given it up'));
+  },
 };
-const alarms = () => broker.ctl('eval', 'rabbit_alarm:get_alarms().');
 
-/** Sidecars in a row from app to broker. */
-async function sidecars(...all: TracehareOptions[]): Promise<Tracehare[]> {
-  const started: Tracehare[] = [];
-  for (const options of all.toReversed()) {
-    const [next] = started;
-    const sidecar = await startTracehare({
-      ...(options.config === undefined && { upstream: `amqp://127.0.0.1:${next?.port ?? broker.port}` }),
-      ...options,
-    });
-    onTestFinished(async () => void (await sidecar.kill()));
-    started.unshift(sidecar);
-  }
-  return started;
-}
-
-const queueOf = (name: string): string => name.replaceAll(' ', '-');
-
-async function prove(
-  chain: Tracehare[],
-  name: string,
-  trouble: () => Promise<unknown>,
-  url: string,
-  client?: Client,
-): Promise<void> {
-  const queue = queueOf(name);
-  await broker.management.call('PUT', `queues/%2F/${queue}`, { durable: true });
-  const footprints = chain.map(footprint);
-  const load = startLoad(url, queue, client);
-  await load.flows();
-  await trouble();
-  await load.flows();
-  await load.end(() => chain[0]);
-  for (const sidecar of chain) {
-    await until(async () => (await sidecar.metrics()).sum('tracehare_connections') === 0, 'the apps have left');
-    await expectTrue(sidecar, queue, load.known);
-  }
-  for (const each of footprints) await each.expectBack();
-}
-
-const plain = ({ port }: Tracehare): string => `amqp://guest:guest@127.0.0.1:${port}?heartbeat=5`;
-
-describe('a broker that is', () => {
-  test.each(Object.entries(TROUBLES))('%s', async (name, trouble) => {
-    const chain = await sidecars({});
-    await prove(chain, name, trouble, plain(chain[0]));
-  });
+describe.each(TRANSPORTS)('a broker, behind $name, that is', (transport) => {
+  test.each(Object.entries(TROUBLES))('%s', (name, trouble) =>
+    proveWith(transport, broker, queueOf(name, transport.name), trouble),
+  );
 });
 
-describe('a broker that is killed', () => {
-  test('behind two sidecars in a row', async () => {
-    const chain = await sidecars({}, {});
-    await prove(chain, 'two in a row', TROUBLES.killed, plain(chain[0]));
-  });
-
-  test('behind several workers', async () => {
-    const chain = await sidecars({ args: ['--workers', '3'] });
-    await prove(chain, 'workers', TROUBLES.killed, plain(chain[0]));
-  });
-
-  test('with TLS on both sides, and certificates of both', async () => {
-    const { ca, server, client } = certificates;
-    const chain = await sidecars({
-      config: `listen: { address: 127.0.0.1:0, tls: { cert: ${server.cert}, key: ${server.key}, ca: ${ca}, clientCertificate: require } }
-upstream: { urls: ['amqps://localhost:${broker.tlsPort}'], tls: { ca: ${ca}, cert: ${client.cert}, key: ${client.key} } }
-`,
-    });
-    const [cert, key, authority] = [client.cert, client.key, ca].map((file) => readFileSync(file));
-    const overTls = amqplibWith({ cert, key, ca: [authority] });
-    await prove(chain, 'mtls', TROUBLES.killed, `amqps://guest:guest@localhost:${chain[0].port}?heartbeat=5`, overTls);
-  });
+test('a broker that is killed behind two sidecars in a row', async () => {
+  const last = await startSidecar({ upstream: `amqp://127.0.0.1:${broker.port}` });
+  const first = await startSidecar({ upstream: `amqp://127.0.0.1:${last.port}` });
+  const url = `amqp://guest:guest@127.0.0.1:${first.port}?heartbeat=5`;
+  await prove({ broker, queue: 'two-in-row', sidecars: [first, last], url }, TROUBLES.killed);
 });

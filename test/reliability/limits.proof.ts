@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as amqplibConnect } from 'amqplib';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
 import { startTracehare } from '../../testing/tracehare.ts';
 import { until } from '../../testing/wait.ts';
+import { cpuCgroup, memoryCgroup } from './cgroup.ts';
 import { expectTrue, footprint, startLoad } from './load.ts';
 
 let broker: RabbitMQ;
@@ -16,22 +17,6 @@ afterAll(() => broker?.stop());
 
 const MIB = 2 ** 20;
 
-/** A memory cgroup of the kernel's, version 2 or 1; the kernel kills what goes beyond. Needs root. */
-function memoryCgroup(limit: number) {
-  const isV2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
-  const path = `/sys/fs/cgroup/${isV2 ? '' : 'memory/'}tracehare-${process.pid}`;
-  mkdirSync(path);
-  writeFileSync(`${path}/${isV2 ? 'memory.max' : 'memory.limit_in_bytes'}`, String(limit));
-  return {
-    within: ['sh', '-c', `echo $$ > ${path}/cgroup.procs && exec "$@"`, 'sh'],
-    kills: () =>
-      Number(
-        /oom_kill (\d+)/.exec(readFileSync(`${path}/${isV2 ? 'memory.events' : 'memory.oom_control'}`, 'utf8'))?.[1],
-      ),
-    remove: () => rmdirSync(path),
-  };
-}
-
 test('in a cgroup of 160 MiB: a consumer that does not read, and a load beside it, cost no more than there is', async () => {
   const cgroup = memoryCgroup(160 * MIB);
   await broker.management.call('PUT', 'queues/%2F/memory', { durable: true });
@@ -41,6 +26,7 @@ test('in a cgroup of 160 MiB: a consumer that does not read, and a load beside i
     await sidecar.kill();
     cgroup.remove();
   });
+  const before = footprint(sidecar);
   const url = `amqp://guest:guest@127.0.0.1:${sidecar.port}?heartbeat=5`;
   const load = startLoad(url, 'memory');
   await load.flows();
@@ -59,7 +45,25 @@ test('in a cgroup of 160 MiB: a consumer that does not read, and a load beside i
   await writer.close();
   await load.end(() => sidecar);
   await expectTrue(sidecar, 'memory', load.known);
+  await before.expectBack();
   expect(cgroup.kills()).toBe(0);
+});
+
+test('in a cgroup of a twentieth of a processor: slower, but no connection is lost and no figure wrong', async () => {
+  const cgroup = cpuCgroup(0.05);
+  onTestFinished(() => cgroup.remove());
+  await broker.management.call('PUT', 'queues/%2F/throttled', { durable: true });
+  const sidecar = await startTracehare({ upstream: `amqp://127.0.0.1:${broker.port}` });
+  onTestFinished(async () => void (await sidecar.kill()));
+  const before = footprint(sidecar);
+  const load = startLoad(`amqp://guest:guest@127.0.0.1:${sidecar.port}?heartbeat=30`, 'throttled');
+  await load.flows();
+  cgroup.take(sidecar.pid);
+  await load.flows(1000);
+  await load.end(() => sidecar);
+  expect(load.known.broken).toBe(0);
+  await expectTrue(sidecar, 'throttled', load.known);
+  await before.expectBack();
 });
 
 test('descriptors at their limit: who comes then is refused and told so, who is there goes on, and there is room again', async () => {

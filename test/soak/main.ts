@@ -2,10 +2,13 @@
 import { parseArgs } from 'node:util';
 import { soak } from './soak.ts';
 
-// amqp-client leaves it to nobody that a write of its own has failed when its socket was reset
-process.on('unhandledRejection', (error) => {
-  if (!/node_modules\/@cloudamqp\/amqp-client/.test(String((error as Error)?.stack))) throw error;
-});
+// clients leave it to nobody that their connection ended in the middle of something: it is told, and counts for nothing
+const OF_A_CLIENT = /node_modules\/(@cloudamqp\/amqp-client|amqplib|rabbitmq-client)\//;
+for (const event of ['unhandledRejection', 'uncaughtException'])
+  process.on(event, (error) => {
+    if (!OF_A_CLIENT.test(String(error?.stack))) throw error;
+    console.log(`thrown by a client: ${String(error.stack).split('\n', 2).join(' ')}`);
+  });
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' } },

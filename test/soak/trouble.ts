@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RabbitMQ } from '../../testing/rabbitmq.ts';
+import { until } from '../../testing/wait.ts';
 import type { World } from './world.ts';
 
 /** Something that goes wrong and is over when it resolves. */
@@ -17,6 +19,25 @@ const inForce = (fault: Record<string, unknown>, seconds: number): Trouble => ({
     await sleep(seconds * 1000);
   },
 });
+
+const frozen = (who: string, seconds: number, pidOf: (world: World) => number): Trouble => ({
+  name: `${who} frozen for ${seconds} s`,
+  weight: 1,
+  async make(world) {
+    const pid = pidOf(world);
+    process.kill(pid, 'SIGSTOP');
+    await sleep(seconds * 1000);
+    process.kill(pid, 'SIGCONT');
+  },
+});
+
+/** However often it takes: rabbitmqctl gives up by itself on a machine that is busy. */
+const setWatermark = (broker: RabbitMQ, ...to: string[]) =>
+  until(
+    () => broker.ctl('set_vm_memory_high_watermark', ...to).then(() => true),
+    `the watermark is ${to.join(' ')}`,
+    180_000,
+  );
 
 const faults: Trouble[] = [
   inForce({ type: 'latency', stream: 'upstream', attributes: { latency: 200, jitter: 150 } }, 4),
@@ -60,12 +81,17 @@ export const troubles: readonly Trouble[] = [
     name: 'broker in memory alarm',
     weight: 2,
     async make({ broker }) {
-      await broker.ctl('set_vm_memory_high_watermark', '0.000001');
+      await setWatermark(broker, '0.000001');
       await sleep(2000);
-      await broker.ctl('set_vm_memory_high_watermark', 'absolute', '64GB');
+      await setWatermark(broker, 'absolute', '64GB');
     },
   },
-  { name: 'sidecar replaced', weight: 2, make: (world) => world.replaceSidecar() },
+  // shorter and longer than it takes until heartbeats are missed
+  ...[4, 20].flatMap((seconds) => [
+    frozen('broker', seconds, ({ broker }) => broker.pid()),
+    frozen('sidecar', seconds, ({ lasting }) => lasting.sidecar.pid),
+  ]),
+  { name: 'sidecar replaced', weight: 2, make: ({ replaced }) => replaced.replace() },
 ];
 
 /** One of them; `draw` is a number in [0, 1). */

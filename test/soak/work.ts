@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, Link } from './clients.ts';
+import type { Answer, Client, Link, Publishing } from './clients.ts';
 
 /** What the apps of a run know by themselves. */
 export class Known {
@@ -15,6 +15,8 @@ export class Known {
   readonly consumed = new Set<number>();
   /** links that ended without the app's doing */
   broken = 0;
+  /** publishes for which the client had no answer at all, for as long as one may take */
+  stuck = 0;
 
   /** Messages that the broker has acknowledged and that nobody got. */
   get missing(): number {
@@ -32,6 +34,8 @@ export interface Work {
 }
 
 const IN_FLIGHT = 25;
+/** A broker may be away for long on a busy machine, but then the link ends. */
+const ANSWER_MS = 180_000;
 
 /** Opens a link however often it takes, until `over`. */
 async function relink<L extends Link>(open: () => Promise<L>, over: () => boolean): Promise<L | undefined> {
@@ -41,6 +45,19 @@ async function relink<L extends Link>(open: () => Promise<L>, over: () => boolea
     await sleep(50);
   }
   return undefined;
+}
+
+/** Undefined too, and counted, when the client leaves it open. */
+async function answerOf(link: Publishing, id: number, known: Known): Promise<Answer> {
+  const { promise: patience, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ANSWER_MS);
+  const left = patience.then((): Answer => {
+    known.stuck++;
+    return undefined;
+  });
+  const answer = await Promise.race([link.publish(id), left]);
+  clearTimeout(timer);
+  return answer;
 }
 
 /**
@@ -62,10 +79,11 @@ export async function produce(work: Work, ids: () => number, over: () => boolean
     void link.gone.then(() => {
       ended = true;
     });
-    while (!ended && (again.length > 0 || !over())) {
+    const { stuck } = known;
+    while (!ended && known.stuck === stuck && (again.length > 0 || !over())) {
       const batch = Array.from({ length: IN_FLIGHT }, next).filter((each) => each !== undefined);
       known.attempts += batch.length;
-      const answers = await Promise.all(batch.map((each) => link.publish(each)));
+      const answers = await Promise.all(batch.map((each) => answerOf(link, each, known)));
       answers.forEach((answer, index) => {
         if (answer === 'ack') {
           known.acked++;

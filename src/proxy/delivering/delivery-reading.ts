@@ -292,8 +292,8 @@ export class DeliveryReading {
     const { plain } = source;
     let more = moreOf(header, hasState, fault, this.#plane.options);
     if (this.#remembered !== undefined) more = withRound(more, this.#remembered);
-    if (!Number.isNaN(this.#delay) && this.#isPlausible()) {
-      const delayActual = this.#age();
+    const delayActual = Number.isNaN(this.#delay) ? Number.NaN : this.#age();
+    if (isBelievable(delayActual)) {
       const delayPlanned = plannedDelay(this.#delay, delayActual);
       if (!Number.isNaN(delayPlanned)) more = { ...more, delayPlanned, delayActual };
     }

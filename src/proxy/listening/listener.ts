@@ -55,7 +55,9 @@ export class Listener {
     this.#handshakes = tls && new Handshakes(tls, (code, peer) => plane.onMistake({ by: 'app in TLS', code, peer }));
     // with TLS, an app that ends its side before its handshake has gone; without, its end is passed on to the broker
     const options = { allowHalfOpen: tls === undefined, highWaterMark: HIGH_WATER_MARK };
-    this.#server = createServer({ ...options, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+    // an app without heartbeats that is gone without a word is found out by the kernel alone
+    const socketOptions = { pauseOnConnect: true, noDelay: true, keepAlive: true };
+    this.#server = createServer({ ...options, ...socketOptions }, (socket) => this.#accept(socket));
     plane.onCrowded = () => setImmediate(() => this.age());
     this.#sweep = setInterval(() => this.#onSweep(), SWEEP_MS).unref();
   }

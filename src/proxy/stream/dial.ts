@@ -116,7 +116,9 @@ export class Dialer {
     // before anything is sent: a connection that comes back would be dialled for in turn, without end
     if (isIP(host) !== 0 && isOurs(host, port)) throw new OwnUpstream();
     const lookup = lookUpOthers((address) => isOurs(address, port));
-    const common = { host, port, lookup, noDelay: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK };
+    // what an app's own keepalive would find out of a broker without heartbeats, it no longer sees through us
+    const socketOptions = { noDelay: true, keepAlive: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK };
+    const common = { host, port, lookup, ...socketOptions };
     const { reader, of } = reading();
     return new Promise((resolve, reject) => {
       const { serverName, verify, ...secrets } = security;

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { collectDefaultMetrics, type Metric, type OpenMetricsContentType, Registry } from 'prom-client';
 import { ProtobufWriter } from '../export/protobuf.ts';
 import type { MetricReading, PointReading } from '../readings.ts';
@@ -6,6 +5,7 @@ import type { Declaration } from './declaration.ts';
 import type { Labels, View } from './groups.ts';
 import { writeFamily } from './metric-family.ts';
 import type { Accepted } from './negotiate.ts';
+import { Pace } from './pace.ts';
 import type { ReadPoints } from './readings.ts';
 import type { Format, WriteSamples } from './samples.ts';
 
@@ -30,9 +30,6 @@ export interface Value {
 
 /** A scrape's text is handed on in pieces of about as many characters. */
 const PIECE = 1 << 16;
-/** After as long at work for a scrape the main thread sleeps: a slice of the scheduler's is longer. */
-const SLICE_MS = 1;
-const PAUSE_MS = 1;
 /** How often the event loop's lag is measured. By default 100 times a second: nine of ten wakeups of an idle sidecar. */
 const LAG_PAUSE_MS = 100;
 /** What is measured so, from one time to the next: the pause is part of it. */
@@ -168,7 +165,7 @@ export class Registries {
     const writer = new ProtobufWriter();
     let pieces: Uint8Array[] = [];
     let size = 0;
-    let since = performance.now();
+    const pace = new Pace();
     for (const { declaration, points } of this.#read) {
       const { name, help, type } = declaration;
       const family = Uint8Array.from(writeFamily({ name, help, type, points: await points(view) }, writer));
@@ -178,9 +175,7 @@ export class Registries {
       yield Buffer.concat(pieces);
       pieces = [];
       size = 0;
-      if (performance.now() - since < SLICE_MS) continue;
-      await sleep(PAUSE_MS);
-      since = performance.now();
+      await pace.keep();
     }
     yield Buffer.concat(pieces);
   }
@@ -189,7 +184,7 @@ export class Registries {
     const registry = this[format];
     const between = format === 'text' ? '\n' : '';
     let piece = '';
-    let since = performance.now();
+    const pace = new Pace();
     for (const [index, { name }] of (registry.getMetricsAsArray() as unknown as MetricObject[]).entries()) {
       piece += `${index === 0 ? '' : between}${await registry.getSingleMetricAsString(name)}\n`;
       for (const samples of this.#samples.get(name)?.(format, view) ?? []) {
@@ -197,9 +192,7 @@ export class Registries {
         if (piece.length < PIECE) continue;
         yield piece;
         piece = '';
-        if (performance.now() - since < SLICE_MS) continue;
-        await sleep(PAUSE_MS);
-        since = performance.now();
+        await pace.keep();
       }
     }
     yield format === 'openMetrics' ? `${piece}# EOF\n` : piece;

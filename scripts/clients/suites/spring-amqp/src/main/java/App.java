@@ -1,11 +1,15 @@
+import com.rabbitmq.client.DefaultConsumer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.springframework.amqp.AmqpException;
 import org.springframework.amqp.AmqpRejectAndDontRequeueException;
 import org.springframework.amqp.core.AcknowledgeMode;
 import org.springframework.amqp.core.Message;
@@ -44,7 +48,12 @@ public class App {
     test("transactions commit and roll back", App::transactions);
     test("large bodies come back", App::large);
     test("publishes within one channel wait for their confirms", App::operations);
-    test("containers go on after their connections were closed by the broker", App::recovery);
+    test("an error of a channel is told, and the next operation works", App::channelError);
+    test("an error of a connection is told, and the next operation works", App::connectionError);
+    test("containers go on after their connections were closed by the broker",
+        recovery(new String[] {"close_all_connections", "on purpose"}));
+    test("containers go on after a restart of the broker",
+        recovery(new String[] {"stop_app"}, new String[] {"start_app"}));
     System.exit(0);
   }
 
@@ -75,8 +84,26 @@ public class App {
     return got;
   }
 
+  /** In any order, for a template takes another channel while confirms of the last are open. */
+  private static void allOf(int count, BlockingQueue<String> got) throws InterruptedException {
+    Set<String> different = new HashSet<>();
+    for (int i = 0; i < count; i++) different.add(next(got));
+    for (int i = 0; i < count; i++) same(true, different.contains("" + i));
+  }
+
+  private static void fails(String code, Runnable operation) {
+    StringBuilder why = new StringBuilder();
+    try {
+      operation.run();
+    } catch (AmqpException e) {
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) why.append(cause.getMessage());
+    }
+    if (!why.toString().contains("reply-code=" + code)) throw new AssertionError("expected " + code + ", got " + why);
+  }
+
+  /** It goes with its connection. To wait for a message is to consume, so it must not go with its last consumer. */
   private static String declared(RabbitAdmin admin) {
-    Queue queue = QueueBuilder.nonDurable().autoDelete().build();
+    Queue queue = QueueBuilder.nonDurable().exclusive().build();
     return admin.declareQueue(queue);
   }
 
@@ -143,7 +170,7 @@ public class App {
     container.setMessageListener(message -> got.add(new String(message.getBody())));
     listen(container, queue);
     for (int i = 0; i < 500; i++) template.convertAndSend("", queue, "" + i);
-    for (int i = 0; i < 500; i++) same("" + i, next(got));
+    allOf(500, got);
     container.stop();
   }
 
@@ -158,7 +185,7 @@ public class App {
     });
     listen(container, queue);
     for (int i = 0; i < 100; i++) template.convertAndSend("", queue, "" + i);
-    for (int i = 0; i < 100; i++) same("" + i, next(got));
+    allOf(100, got);
     container.stop();
   }
 
@@ -250,7 +277,33 @@ public class App {
     simple.destroy();
   }
 
-  private static void recovery(CachingConnectionFactory factory, RabbitTemplate template, RabbitAdmin admin) throws Exception {
+  private static void channelError(CachingConnectionFactory factory, RabbitTemplate template, RabbitAdmin admin) {
+    String queue = declared(admin);
+    fails("404", () -> template.execute(channel -> channel.queueDeclarePassive("nobody-declared-it")));
+    template.convertAndSend("", queue, "next");
+    same("next", template.receiveAndConvert(queue, 60_000));
+  }
+
+  private static void connectionError(CachingConnectionFactory factory, RabbitTemplate template, RabbitAdmin admin) {
+    String queue = "spring-after-error";
+    admin.declareQueue(QueueBuilder.durable(queue).build());
+    // a consumer tag that is taken is an error of the connection
+    fails("530", () -> template.execute(channel -> {
+      channel.basicConsume(queue, false, "twice", new DefaultConsumer(channel));
+      return channel.basicConsume(queue, false, "twice", new DefaultConsumer(channel));
+    }));
+    template.convertAndSend("", queue, "next");
+    same("next", template.receiveAndConvert(queue, 60_000));
+    admin.deleteQueue(queue);
+  }
+
+  /** What the broker is told to do meanwhile, each a rabbitmqctl command. */
+  private static Body recovery(String[]... commands) {
+    return (factory, template, admin) -> recovery(factory, template, admin, commands);
+  }
+
+  private static void recovery(
+      CachingConnectionFactory factory, RabbitTemplate template, RabbitAdmin admin, String[][] commands) throws Exception {
     String queue = "spring-stays";
     admin.declareQueue(QueueBuilder.durable(queue).build());
     BlockingQueue<String> got = new LinkedBlockingQueue<>();
@@ -260,7 +313,11 @@ public class App {
     listen(container, queue);
     template.convertAndSend("", queue, "before");
     same("before", next(got));
-    same(0, new ProcessBuilder(rabbitmqctl, "-q", "close_all_connections", "on purpose").start().waitFor());
+    for (String[] command : commands) {
+      List<String> whole = new ArrayList<>(List.of(rabbitmqctl, "-q"));
+      whole.addAll(Arrays.asList(command));
+      same(0, new ProcessBuilder(whole).inheritIO().start().waitFor());
+    }
     String answer = null;
     for (int i = 0; i < 300 && answer == null; i++) {
       try {

@@ -1,10 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { freePort } from '../../testing/ports.ts';
-import { start } from '../../testing/processes.ts';
-
-/** as deploy/entrypoint.sh starts it */
-const HEAP = '--max-semi-space-size=2';
+import { freePort } from '../testing/ports.ts';
+import { start } from '../testing/processes.ts';
+import { ENVIRONMENT, NODE_FLAGS } from './as-deployed.ts';
 
 export interface Launch {
   program: string;
@@ -29,7 +27,7 @@ export async function launch({ program, args, node, core, upstream }: Launch): P
   const child = start(
     'taskset',
     [
-      ...['-c', core, process.execPath, HEAP, ...node, program],
+      ...['-c', core, process.execPath, ...NODE_FLAGS, ...node, program],
       ...[
         '--listen',
         `127.0.0.1:${port}`,
@@ -40,7 +38,7 @@ export async function launch({ program, args, node, core, upstream }: Launch): P
         ...args,
       ],
     ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    { env: { ...process.env, ...ENVIRONMENT }, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   await new Promise<void>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the sidecar ended instead of listening, code ${code}`)));
