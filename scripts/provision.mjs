@@ -88,7 +88,7 @@ const PROGRAMS = {
   systemd: { package: 'systemd', found: () => commandPath('systemd-analyze') },
   // what it takes to unpack them
   'kubernetes-tools': { package: 'unzip', found: () => commandPath('unzip') },
-  // for proof:faults
+  // for proof:faults, and iptables for scripts/stack too
   faketime: { package: 'faketime', found: faketimeLibrary },
   iproute2: { package: 'iproute2', found: () => commandPath('ip') && commandPath('tc') },
   iptables: { package: 'iptables', found: () => commandPath('iptables') },
@@ -106,7 +106,6 @@ const PROGRAMS = {
     package: 'aardvark-dns',
     found: () => existsSync('/usr/lib/podman/aardvark-dns') || existsSync('/usr/libexec/podman/aardvark-dns'),
   },
-  iptables: { package: 'iptables', found: () => commandPath('iptables') },
 };
 
 /** What `npm test` needs. */
