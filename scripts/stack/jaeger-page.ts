@@ -44,9 +44,11 @@ export async function takePicture(stack: Stack, { traceID }: Trace): Promise<str
   provision(['chromium']);
   const browser = await chromium.launch({ executablePath: commandPath('chromium') as string, args: ['--no-sandbox'] });
   try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 560 } });
+    const page = await browser.newPage({ viewport: { width: 1280, height: 920 } });
     await page.goto(`${stack.url('jaeger', 16686)}/trace/${traceID}`);
-    await page.locator('.span-row').first().waitFor();
+    await page.locator('.span-row .span-view').last().click();
+    await page.locator('.detail-row').getByText('Tags:').click();
+    await page.getByText('messaging.message.id').waitFor();
     await page.screenshot({ path: join(ROOT, PICTURE) });
     return PICTURE;
   } finally {

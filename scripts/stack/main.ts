@@ -2,7 +2,7 @@
  * `npm run proof:stack`: the image as the Dockerfile makes it and the stack of docker-compose.yml, brought up and asked
  * what docs/compose.md says of it. That page also says what it needs and what stands in where no registry is reached.
  *
- *   npm run proof:stack -- [--engine docker|podman] [--picture [--jaeger-ui CLONE]] [--keep]
+ *   npm run proof:stack -- [--engine docker|podman] [--picture [--jaeger-ui CLONE]]
  */
 import { parseArgs } from 'node:util';
 import { proveConfined } from './confined.ts';
@@ -20,7 +20,6 @@ const { values } = parseArgs({
     engine: { type: 'string' },
     picture: { type: 'boolean', default: false },
     'jaeger-ui': { type: 'string' },
-    keep: { type: 'boolean', default: false },
   },
 });
 
@@ -28,7 +27,7 @@ let stack: Stack | undefined;
 const end = async () => {
   const ending = stack;
   stack = undefined;
-  if (!values.keep) await ending?.down();
+  await ending?.down();
 };
 for (const [signal, code] of [
   ['SIGINT', 130],

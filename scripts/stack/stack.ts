@@ -108,6 +108,8 @@ export async function prepareStack(engine: Engine, services: string[], also: Rec
     },
     async down() {
       await compose('down', '-v', '-t', '2');
+      // those without a name, which podman-compose leaves; its store is ours alone
+      if (engine.name === 'podman') await engine.ask(['volume', 'prune', '-f']);
       folder.remove();
     },
   };
@@ -136,11 +138,17 @@ export async function removeLeftovers(engine: Engine): Promise<void> {
     ['Name', ['network', 'ls'], ['network', 'rm']],
     ['Name', ['volume', 'ls'], ['volume', 'rm']],
   ] as const) {
-    const names = (await engine.run([...list, '--format', `{{.${kind}}}`])).split('\n');
-    const left = names.filter((name) => {
-      const pid = new RegExp(`^${PROJECT}(\\d+)[-_]`).exec(name)?.[1];
-      return pid !== undefined && !existsSync(`/proc/${pid}`);
-    });
-    if (left.length > 0) await engine.ask([...remove, ...left]);
+    const left = async () => {
+      const names = (await engine.run([...list, '--format', `{{.${kind}}}`])).split('\n');
+      return names.filter((name) => {
+        const pid = new RegExp(`^${PROJECT}(\\d+)[-_]`).exec(name)?.[1];
+        return pid !== undefined && !existsSync(`/proc/${pid}`);
+      });
+    };
+    // podman removes a container only after those that need it
+    for (let names = await left(), before = Infinity; names.length > 0 && names.length < before; names = await left()) {
+      before = names.length;
+      await engine.ask([...remove, ...names]);
+    }
   }
 }

@@ -7,6 +7,10 @@ interface Span {
   processID: string;
   operationName: string;
   references: { refType: string; spanID: string }[];
+  tags: { key: string; value: unknown }[];
+  /** microseconds, both */
+  startTime: number;
+  duration: number;
 }
 export interface Trace {
   traceID: string;
@@ -29,9 +33,9 @@ export async function proveTraces(stack: Stack): Promise<Trace | undefined> {
     async () => {
       order = await awaited(
         async () => {
-          const query = 'service=order-service&operation=publish%20orders&limit=100&lookback=1h';
+          const query = 'service=order-service&operation=publish%20orders&limit=500&lookback=1h';
           const { data } = await json<{ data: Trace[] }>(`${stack.url('jaeger', 16686)}/api/traces?${query}`);
-          return data.filter(isOrder).sort((one, other) => other.spans.length - one.spans.length)[0];
+          return data.filter(isOrder).sort(bestToShow)[0];
         },
         'Jaeger has such a trace',
         120_000,
@@ -52,6 +56,15 @@ function isOrder(trace: Trace): boolean {
   equal(serviceOf(trace, publish), 'order-service');
   equal(serviceOf(trace, process), 'payment-service');
   return process.references.some(({ refType, spanID }) => refType === 'CHILD_OF' && spanID === publish.spanID);
+}
+
+/** The one with most to see: tried again, failed in the end, and with little time between. */
+function bestToShow({ spans: one }: Trace, { spans: other }: Trace): number {
+  const failed = (spans: Span[]) => spans.filter(({ tags }) => tags.some(({ key }) => key === 'error')).length;
+  const length = (spans: Span[]) =>
+    Math.max(...spans.map(({ startTime, duration }) => startTime + duration)) -
+    Math.min(...spans.map(({ startTime }) => startTime));
+  return other.length - one.length || failed(other) - failed(one) || length(one) - length(other);
 }
 
 async function follow(stack: Stack, family: string): Promise<string> {

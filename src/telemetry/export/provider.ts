@@ -71,5 +71,9 @@ export async function resourceOf(env: Environment, { version, instance = INSTANC
   );
   const resource = own.merge(detectResources({ detectors: wantedDetectors(env) }));
   await resource.waitForAsyncAttributes?.();
-  return resource;
+  // What could not be found out, as a host's id in a container, is left out: the SDK would warn of it.
+  const known = resource.getRawAttributes().filter(([, value]) => value !== undefined);
+  const { schemaUrl } = resource;
+  // of two the SDK takes the first
+  return resourceFromAttributes(Object.fromEntries(known.reverse()), schemaUrl === undefined ? {} : { schemaUrl });
 }
