@@ -3,7 +3,7 @@ import { type Child, startChild } from './child.ts';
 import { Figures } from './figures.ts';
 import { HELP, type Options, readOptions } from './options.ts';
 import { playPart } from './part.ts';
-import { freePorts, type Sidecar, startSidecar } from './sidecar.ts';
+import { freePorts, type Ports, type Sidecar, startSidecar } from './sidecar.ts';
 import { addressOf, Failure, type Stage, setStage } from './stage.ts';
 import { Story } from './story.ts';
 import { Terminal } from './terminal.ts';
@@ -15,8 +15,9 @@ const APPS = [
 ];
 const APP_PATIENCE_MS = 3_000;
 const SIDECAR_PATIENCE_MS = 12_000;
-/** another demo that starts at the same time finds the same ports free */
+/** another demo that starts at the same time finds the same ports free: from the second start on neither asks for them */
 const MOST_STARTS = 5;
+const ANY: Ports = { listen: 0, admin: 0 };
 
 /** `tracehare demo`. Exit 0 when ended as asked, 1 when something failed, 2 on wrong flags. `sidecar` runs one. */
 export async function demo(argv: string[], sidecar: (argv: string[]) => Promise<void>): Promise<void> {
@@ -93,7 +94,7 @@ async function ready(app: Child, signal: AbortSignal): Promise<void> {
 /** All at once; when one can't be started the others are ended, and all try other ports if somebody took one of theirs. */
 async function startSidecars(broker: URL, signal: AbortSignal): Promise<Sidecar[]> {
   for (let start = 1; ; start++) {
-    const ports = await Promise.all(APPS.map((app) => freePorts(app.ports)));
+    const ports = await Promise.all(APPS.map((app) => freePorts(start === 1 ? app.ports : ANY)));
     const peers = ports.map(({ admin }) => admin);
     const starting = await Promise.allSettled(
       APPS.map(({ name }, index) => startSidecar(name, addressOf(broker), ports[index], peers)),

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { publish, RawClient } from '../../testing/raw-client.ts';
+import { until } from '../../testing/wait.ts';
 import { string } from '../../testing/wire.ts';
-import { context, inModes, unique } from './rig.ts';
+import { context, inModes, type Rig, unique } from './rig.ts';
 
 const MAX_MESSAGE_SIZE = 50_000;
 
@@ -67,7 +68,7 @@ inModes(
             (channel.sendToQueue as (...args: unknown[]) => void)(queue, body, { persistent: true }, count);
           } else channel.sendToQueue(queue, body, { persistent: true });
         }
-        if (sent > 1000) killed ??= rig.own.kill();
+        if (sent > 1000) killed ??= killInMidStream(rig);
         await new Promise(setImmediate);
       }
       await killed;
@@ -88,3 +89,12 @@ inModes(
   },
   { ownBroker: [`max_message_size = ${MAX_MESSAGE_SIZE}`] },
 );
+
+/** Frozen first: what passes from then on has no answer when it dies. */
+async function killInMidStream({ own, sidecar }: Rig): Promise<void> {
+  process.kill(own.pid(), 'SIGSTOP');
+  const passed = async (): Promise<number> => (await sidecar.metrics()).sum('event_bytes_total', { side: 'publish' });
+  const before = await passed();
+  await until(async () => (await passed()) > before, 'more has passed');
+  await own.kill();
+}
