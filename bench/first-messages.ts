@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cpuTime, rss } from '../testing/proc.ts';
 import { end, signal } from '../testing/processes.ts';
 import { launch } from './launch.ts';
-import { cpuTime, rss } from './load/processes.ts';
 import { ScriptedBroker } from './lockstep/broker.ts';
 import { Link } from './lockstep/link.ts';
 import type { TurnLoad } from './lockstep/loads.ts';

@@ -4,10 +4,10 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readEvents } from '../testing/event-stream.ts';
+import { rss } from '../testing/proc.ts';
 import { startRabbitMQ } from '../testing/rabbitmq.ts';
 import { startTracehare } from '../testing/tracehare.ts';
 import { defaults, type LoadResult, type LoadSpec } from './load/load.ts';
-import { rss } from './load/processes.ts';
 
 // What the data of the live page costs the sidecar: at a fixed rate, with nobody who looks, with one who has the list of
 // topics open, and with one who watches messages as they end. Rounds in turn, for the machine's speed drifts.

@@ -9,16 +9,15 @@
 // Plain JavaScript, so that any Node can say what is missing.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { cacheFolder } from './cache.mjs';
 import { unpackDebian } from './debootstrap.mjs';
 import { rabbitmqFolder } from './provision.mjs';
 
 const SUITE = 'trixie';
 const PROGRAMS = ['rabbitmq-server', 'rabbitmqctl', 'rabbitmq-diagnostics', 'rabbitmq-plugins'];
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tracehare');
-const folder = join(cache, 'rabbitmq4');
+const folder = cacheFolder('rabbitmq4');
 
 /**
  * Folder that holds rabbitmq-server and rabbitmqctl of a RabbitMQ 4, which is built if there is none yet.

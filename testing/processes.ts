@@ -19,6 +19,16 @@ export function signal(child: ChildProcess, name: NodeJS.Signals): void {
   }
 }
 
+/** As long as `whileFrozen` takes, nothing of the process runs, and the kernel alone answers for it. */
+export async function frozen(pid: number, whileFrozen: () => Promise<unknown>): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await whileFrozen();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
 export function ended(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }

@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { createRequire } from 'node:module';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import { resetPeak } from '../../testing/proc.ts';
 import { all, defaults, type LoadResult, type LoadSpec, measured } from '../load/load.ts';
-import { resetPeak } from '../load/processes.ts';
 import { clear, exchangeOf, prepare, queueOf } from '../load/topology.ts';
 
 // A publisher and a consumer as people write them, with amqplib, and with tracing inside if it is

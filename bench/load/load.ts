@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { cpuTime, peakRss } from './processes.ts';
+import { cpuTime, peakRss } from '../../testing/proc.ts';
 
 const PATIENCE_MS = 60_000;
 

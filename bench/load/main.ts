@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { app } from '../../testing/peer-frames.ts';
+import { resetPeak } from '../../testing/proc.ts';
 import { Client } from './client.ts';
 import { encode, Pair } from './closed.ts';
 import { all, defaults, type LoadResult, type LoadSpec, measured, percentiles } from './load.ts';
 import type { OpenStart } from './open.ts';
-import { resetPeak } from './processes.ts';
 import { clear, exchangeOf, pairsOf, prepare, queueOf } from './topology.ts';
 
 // The load generator: one load on one path, in a process of its own.

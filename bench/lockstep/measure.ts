@@ -1,6 +1,6 @@
 import { Metrics } from '../../testing/metrics.ts';
+import { cpuTime } from '../../testing/proc.ts';
 import { until } from '../../testing/wait.ts';
-import { cpuTime } from '../load/processes.ts';
 import { type Path, type PathOptions, type RunningPath, startPath } from '../run/paths.ts';
 import { ScriptedBroker } from './broker.ts';
 import { Link } from './link.ts';

@@ -2,19 +2,19 @@
 // ~/.cache/tracehare, which may be deleted when no proof runs.
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '../../testing/folder.ts';
 import { end, ended, signal, start } from '../../testing/processes.ts';
 import { until } from '../../testing/wait.ts';
+import { cacheFolder } from '../cache.mjs';
 import { commandPath } from '../provision.mjs';
 
 const pom = fileURLToPath(new URL('broker-j.pom.xml', import.meta.url));
 const [, VERSION] = /<artifactId>qpid-broker<\/artifactId>\s*<version>([^<]+)/.exec(
   readFileSync(pom, 'utf8'),
 ) as RegExpExecArray;
-const jars = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), `tracehare/broker-j-${VERSION}`);
+const jars = cacheFolder(`broker-j-${VERSION}`);
 
 const user = { name: 'guest', password: 'guest', type: 'managed' };
 /** The port is any free one; apps log in as guest with guest. */

@@ -14,11 +14,15 @@ export function must(command: string, args: string[], options: { cwd?: string; e
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   if (error) throw new Error(`${command} could not be started: ${error.message}`);
-  if (status !== 0) {
-    const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-15).join('\n');
-    throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${said}`);
-  }
+  if (status !== 0) throw failure(command, args, status, `${stdout}\n${stderr}`);
   return stdout;
+}
+
+/** Of a command that ended so, with the end of what it said. */
+export function failure(command: string, args: string[], code: number | string | null, said: string): Error {
+  return new Error(
+    `${command} ${args.join(' ')} ended with ${code}:\n${said.trim().split('\n').slice(-15).join('\n')}`,
+  );
 }
 
 /** Runs a suite; its exit code says only that some test failed, which its results say better. Its output comes back. */

@@ -1,11 +1,11 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cacheFolder } from '../cache.mjs';
 import type { Client } from './client.ts';
 import { must } from './commands.ts';
 
-export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tracehare', 'clients');
+export const CACHE = cacheFolder('clients');
 
 /** The folder with the client's source, ready to be tested; from the cache if it was ready before. */
 export async function sourceOf(client: Client, clones?: string): Promise<string> {

@@ -3,7 +3,6 @@
 // their checksums in go.sum, once, in ~/.cache/tracehare, which may be deleted when no proof runs.
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeCertificates } from '../../testing/certificates.ts';
@@ -11,20 +10,19 @@ import { temporaryFolder } from '../../testing/folder.ts';
 import { freePorts } from '../../testing/ports.ts';
 import { end, ended, signal, start } from '../../testing/processes.ts';
 import { until } from '../../testing/wait.ts';
-import { commandPath } from '../provision.mjs';
+import { cacheFolder } from '../cache.mjs';
+import { goCommand } from '../go.ts';
 
 const module = fileURLToPath(new URL('.', import.meta.url));
 const [, VERSION] = /k8s\.io\/kubernetes v(\S+)/.exec(readFileSync(join(module, 'go.mod'), 'utf8')) as RegExpExecArray;
-const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), `tracehare/control-plane-${VERSION}`);
+const folder = cacheFolder(`control-plane-${VERSION}`);
 const PROGRAMS = { 'kube-apiserver': 'k8s.io/kubernetes/cmd/kube-apiserver', etcd: 'go.etcd.io/etcd/server/v3' };
-const GO_FOLDER = '/usr/local/go/bin/go';
 const TOKEN = 'tracehare-proof';
 
 /** Folder of the two programs, which are built if there are none yet. Throws an Error of one line. */
 function provide(): string {
   if (existsSync(folder)) return folder;
-  const go = commandPath('go') ?? (existsSync(GO_FOLDER) ? GO_FOLDER : undefined);
-  if (go === undefined) throw new Error('no Go here, which builds kube-apiserver and etcd: install Go 1.25 or later');
+  const go = goCommand('kube-apiserver and etcd');
   const work = `${folder}.${process.pid}`;
   mkdirSync(work, { recursive: true });
   const [major, minor] = VERSION.split('.');

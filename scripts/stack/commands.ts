@@ -1,11 +1,10 @@
 import type { SpawnOptions } from 'node:child_process';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { type Result, run } from '../../testing/processes.ts';
-import { withoutOurs } from '../clients/commands.ts';
+import { cacheFolder } from '../cache.mjs';
+import { failure, withoutOurs } from '../clients/commands.ts';
 
 /** What takes long to make is kept here, for the next run. */
-export const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tracehare', 'stack');
+export const CACHE = cacheFolder('stack');
 
 type Options = Pick<SpawnOptions, 'cwd' | 'env'>;
 
@@ -17,9 +16,6 @@ export function ask(command: string, args: string[], { cwd, env }: Options = {})
 /** Runs a command, and rejects with the end of what it said if it fails. */
 export async function must(command: string, args: string[], options: Options = {}): Promise<string> {
   const { code, stdout, stderr } = await ask(command, args, options);
-  if (code !== 0) {
-    const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-15).join('\n');
-    throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${said}`);
-  }
+  if (code !== 0) throw failure(command, args, code, `${stdout}\n${stderr}`);
   return stdout.toString();
 }

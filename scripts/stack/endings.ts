@@ -1,5 +1,6 @@
 import { deepStrictEqual as equal, match, ok } from 'node:assert/strict';
 import type { ListedAlert } from '../../testing/alertmanager.ts';
+import { Metrics } from '../../testing/metrics.ts';
 import { awaited, json, proof } from './proof.ts';
 import { SIDECARS, type Stack } from './stack.ts';
 
@@ -29,14 +30,8 @@ export async function proveEndings(stack: Stack): Promise<void> {
 /** Messages pass both sidecars. */
 async function flows(stack: Stack): Promise<void> {
   for (const sidecar of SIDECARS) {
-    const port = 9673;
-    const messages = async () => {
-      const text = await (await fetch(`${stack.url(sidecar, port)}/metrics`)).text();
-      return [...text.matchAll(/^event_throughput_total\{.*\} (\d+)/gm)].reduce(
-        (sum, [, value]) => sum + Number(value),
-        0,
-      );
-    };
+    const messages = async () =>
+      new Metrics(await (await fetch(`${stack.url(sidecar, 9673)}/metrics`)).text()).sum('event_throughput_total');
     let first: number | undefined;
     await awaited(
       async () => {

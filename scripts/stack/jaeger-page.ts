@@ -6,10 +6,9 @@ import { commandPath, provision } from '../provision.mjs';
 import { CACHE, must } from './commands.ts';
 import { ROOT } from './images.ts';
 import type { Stack } from './stack.ts';
+import { VERSION as TAG } from './stand-ins/jaeger.ts';
 import type { Trace } from './traces.ts';
 
-/** the page of the Jaeger that stands in for a registry's */
-const TAG = 'v1.76.0';
 const PICTURE = 'docs/jaeger-trace.png';
 
 /** Folder with Jaeger's own page, built once from a clone of its repository, or the repository itself. */

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../../testing/wait.ts';
 
 /** Between two questions, each of which is a program to start or a page to make. */
@@ -31,19 +30,6 @@ export async function json<T>(url: string): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** As `until`, with a pause between its questions. */
-export function awaited<T>(condition: () => Promise<T>, message: string | (() => string), timeout: number) {
-  return until(
-    async () => {
-      let value: T | undefined;
-      try {
-        value = await condition();
-        return value;
-      } finally {
-        if (!value) await pause(PAUSE_MS);
-      }
-    },
-    message,
-    timeout,
-  );
-}
+/** As `until`, with a longer pause between its questions. */
+export const awaited = <T>(condition: () => Promise<T>, message: string | (() => string), timeout: number) =>
+  until(condition, message, timeout, PAUSE_MS);

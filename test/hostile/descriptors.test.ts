@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testing/folder.ts';
+import { openDescriptors } from '../../testing/proc.ts';
 import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
 import { until } from '../../testing/wait.ts';
 import { atEnd } from '../process/closing.ts';
@@ -12,7 +13,7 @@ import { fakeBroker } from '../process/peers.ts';
 
 // A sidecar that has no file descriptor left is at its own limit. It is not the broker's fault, and it passes.
 
-const descriptors = ({ pid }: Tracehare): number => readdirSync(`/proc/${pid}/fd`).length;
+const descriptors = ({ pid }: Tracehare): number => openDescriptors(pid);
 const allow = ({ pid }: Tracehare, count: number): void => {
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:4096`]);
 };

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { makeCertificates } from '../../testing/certificates.ts';
 import { temporaryFolder } from '../../testing/folder.ts';
+import { openDescriptors } from '../../testing/proc.ts';
 import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
 import { until } from '../../testing/wait.ts';
 import { atEnd } from '../process/closing.ts';
@@ -30,7 +31,7 @@ beforeEach(async () => {
   atEnd(() => sidecar.kill());
 });
 
-const descriptors = (): number => readdirSync(`/proc/${sidecar.pid}/fd`).length;
+const descriptors = (): number => openDescriptors(sidecar.pid);
 const refused = async (reason: string) =>
   (await sidecar.metrics()).sum('tracehare_connections_refused_total', { reason });
 

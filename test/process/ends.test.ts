@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, inject, test } from 'vitest';
+import { openDescriptors } from '../../testing/proc.ts';
 import { publish, RawClient, request } from '../../testing/raw-client.ts';
 import { bytesFrom, startRecorder } from '../../testing/recorder.ts';
 import { until } from '../../testing/wait.ts';
@@ -189,7 +190,7 @@ const endOrData = (socket: Socket): Promise<void> =>
 
 test('500 connections that come and go in every way leave nothing behind', async () => {
   const { sidecar, vhost } = await startRig();
-  const files = (): number => readdirSync(`/proc/${sidecar.pid}/fd`).length;
+  const files = (): number => openDescriptors(sidecar.pid);
   await connectAndLeave(0);
   await idle(sidecar);
   const before = files();

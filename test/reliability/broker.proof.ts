@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { frozen } from '../../testing/processes.ts';
 import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
 import { until } from '../../testing/wait.ts';
 import type { Load } from './load.ts';
@@ -12,17 +13,6 @@ beforeAll(async () => {
 afterAll(() => broker?.stop());
 
 const alarms = () => broker.ctl('eval', 'rabbit_alarm:get_alarms().');
-
-/** For as long as `whileFrozen` takes, nothing of it runs, and the kernel alone answers for it. */
-async function frozen(whileFrozen: () => Promise<unknown>): Promise<void> {
-  const pid = broker.pid();
-  process.kill(pid, 'SIGSTOP');
-  try {
-    await whileFrozen();
-  } finally {
-    process.kill(pid, 'SIGCONT');
-  }
-}
 
 /** What goes wrong, under load; resolves when it is over. */
 const TROUBLES: Record<string, (load: Load) => Promise<unknown>> = {
@@ -50,10 +40,10 @@ const TROUBLES: Record<string, (load: Load) => Promise<unknown>> = {
     await until(async () => (await alarms()).includes('disk'), 'it is alarmed');
     await broker.ctl('set_disk_free_limit', '1MB');
   },
-  'frozen, for less than heartbeats notice': () => frozen(() => sleep(2000)),
+  'frozen, for less than heartbeats notice': () => frozen(broker.pid(), () => sleep(2000)),
   async 'frozen, until its apps give it up'({ known }) {
     const { broken } = known;
-    await frozen(() => until(() => known.broken > broken, 'an app has given it up'));
+    await frozen(broker.pid(), () => until(() => known.broken > broken, 'an app has given it up'));
   },
 };
 

@@ -4,9 +4,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../../testing/folder.ts';
 import { freePort } from '../../testing/ports.ts';
 import { startRabbitMQ } from '../../testing/rabbitmq.ts';
-import { startTracehare } from '../../testing/tracehare.ts';
 import { forward } from './forward.ts';
 import { expectTrue, footprint, startLoad } from './load.ts';
+import { startSidecar } from './prove.ts';
 
 test('the broker’s node moves behind its name: new connections go where the name leads by then', async () => {
   const broker = await startRabbitMQ();
@@ -23,8 +23,7 @@ test('the broker’s node moves behind its name: new connections go where the na
   const first = await node('127.0.0.2');
   // its own view of the file system, in which this is /etc/hosts
   const within = ['unshare', '--mount', 'sh', '-c', `mount --bind ${hosts} /etc/hosts && exec "$@"`, 'sh'];
-  const sidecar = await startTracehare({ upstream: `amqp://broker.moves:${port}`, within });
-  onTestFinished(async () => void (await sidecar.kill()));
+  const sidecar = await startSidecar({ upstream: `amqp://broker.moves:${port}`, within });
   const before = footprint(sidecar);
   const load = startLoad(`amqp://guest:guest@127.0.0.1:${sidecar.port}?heartbeat=5`, 'moved');
   await load.flows();

@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as amqplibConnect } from 'amqplib';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { openDescriptors } from '../../testing/proc.ts';
 import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
 import { startTracehare } from '../../testing/tracehare.ts';
 import { until } from '../../testing/wait.ts';
 import { cpuCgroup, memoryCgroup } from './cgroup.ts';
 import { expectTrue, footprint, startLoad } from './load.ts';
+import { startSidecar } from './prove.ts';
 
 let broker: RabbitMQ;
 beforeAll(async () => {
@@ -53,8 +54,7 @@ test('in a cgroup of a twentieth of a processor: slower, but no connection is lo
   const cgroup = cpuCgroup(0.05);
   onTestFinished(() => cgroup.remove());
   await broker.management.call('PUT', 'queues/%2F/throttled', { durable: true });
-  const sidecar = await startTracehare({ upstream: `amqp://127.0.0.1:${broker.port}` });
-  onTestFinished(async () => void (await sidecar.kill()));
+  const sidecar = await startSidecar({ upstream: `amqp://127.0.0.1:${broker.port}` });
   const before = footprint(sidecar);
   const load = startLoad(`amqp://guest:guest@127.0.0.1:${sidecar.port}?heartbeat=30`, 'throttled');
   await load.flows();
@@ -68,13 +68,12 @@ test('in a cgroup of a twentieth of a processor: slower, but no connection is lo
 
 test('descriptors at their limit: who comes then is refused and told so, who is there goes on, and there is room again', async () => {
   await broker.management.call('PUT', 'queues/%2F/descriptors', { durable: true });
-  const sidecar = await startTracehare({ upstream: `amqp://127.0.0.1:${broker.port}` });
-  onTestFinished(async () => void (await sidecar.kill()));
+  const sidecar = await startSidecar({ upstream: `amqp://127.0.0.1:${broker.port}` });
   const before = footprint(sidecar);
   const load = startLoad(`amqp://guest:guest@127.0.0.1:${sidecar.port}?heartbeat=5`, 'descriptors');
   await load.flows();
   const allow = (count: number) => execFileSync('prlimit', ['--pid', String(sidecar.pid), `--nofile=${count}:4096`]);
-  allow(readdirSync(`/proc/${sidecar.pid}/fd`).length + 5);
+  allow(openDescriptors(sidecar.pid) + 5);
   const apps: Socket[] = [];
   await until(async () => {
     const app = connect(sidecar.port, '127.0.0.1').on('error', () => {});

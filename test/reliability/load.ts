@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
+import { openDescriptors, rss } from '../../testing/proc.ts';
 import type { Tracehare } from '../../testing/tracehare.ts';
 import { until } from '../../testing/wait.ts';
 import { amqplib, type Client } from '../soak/clients.ts';
@@ -107,19 +107,14 @@ const MEMORY_ALLOWED = 80;
 const DESCRIPTORS_ALLOWED = 6;
 
 export function footprint({ pid }: Tracehare): Footprint {
-  const [memory, descriptors] = [memoryOf(pid), descriptorsOf(pid)];
+  const [memory, descriptors] = [rss(pid), openDescriptors(pid)];
   return {
     async expectBack() {
       await until(
-        () => descriptorsOf(pid) <= descriptors + DESCRIPTORS_ALLOWED,
-        () => `descriptors return: ${descriptorsOf(pid)}, before ${descriptors}`,
+        () => openDescriptors(pid) <= descriptors + DESCRIPTORS_ALLOWED,
+        () => `descriptors return: ${openDescriptors(pid)}, before ${descriptors}`,
       );
-      expect(memoryOf(pid) - memory).toBeLessThan(MEMORY_ALLOWED);
+      expect(rss(pid) - memory).toBeLessThan(MEMORY_ALLOWED);
     },
   };
 }
-
-/** MiB resident. */
-export const memoryOf = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type SignalReceiver, startSignalReceiver } from '../../testing/otlp-signals.ts';
 import { freePort } from '../../testing/ports.ts';
+import { frozen } from '../../testing/processes.ts';
 import { type RabbitMQ, startRabbitMQ } from '../../testing/rabbitmq.ts';
 import type { TracehareOptions } from '../../testing/tracehare.ts';
 import { until } from '../../testing/wait.ts';
@@ -75,10 +76,9 @@ describe.each(TRANSPORTS)('a sidecar, with $name, that is', (transport) => {
   ])('%s', (name, isLong) =>
     proveWith(transport, broker, queueOf(name, transport.name), async ({ known }, sidecar) => {
       const { broken } = known;
-      process.kill(sidecar.pid, 'SIGSTOP');
-      if (isLong) await until(() => known.broken > broken, 'an app has given it up');
-      else await sleep(2000);
-      process.kill(sidecar.pid, 'SIGCONT');
+      await frozen(sidecar.pid, () =>
+        isLong ? until(() => known.broken > broken, 'an app has given it up') : sleep(2000),
+      );
     }),
   );
 });

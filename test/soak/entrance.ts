@@ -1,13 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { type OtlpReceiver, startOtlpReceiver } from '../../testing/otlp.ts';
 import { type ReceivedPoint, type SignalReceiver, startSignalReceiver } from '../../testing/otlp-signals.ts';
 import { freePort } from '../../testing/ports.ts';
+import { openDescriptors, rss } from '../../testing/proc.ts';
 import { startTracehare, type Tracehare } from '../../testing/tracehare.ts';
 import { until } from '../../testing/wait.ts';
 import type { Reading } from './slope.ts';
 
 const TOKEN = 'soak';
-const MIB = 2 ** 20;
 
 /** Where apps connect: a sidecar, which may be replaced; the figures are those of all its lives. */
 export class Entrance {
@@ -31,7 +30,7 @@ export class Entrance {
     spans: OtlpReceiver,
   ) {
     this.sidecar = sidecar;
-    this.atFirst = descriptorsOf(sidecar.pid);
+    this.atFirst = openDescriptors(sidecar.pid);
     this.#launch = launch;
     this.#listen = listen;
     this.#metrics = metrics;
@@ -53,10 +52,10 @@ export class Entrance {
   read(minutes: number): void {
     const { pid } = this.sidecar;
     try {
-      const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-      if (resident === undefined) return;
-      const descriptors = descriptorsOf(pid);
-      this.memory.push({ life: pid, minutes, value: (Number(resident) * 1024) / MIB });
+      const memory = rss(pid);
+      if (Number.isNaN(memory)) return;
+      const descriptors = openDescriptors(pid);
+      this.memory.push({ life: pid, minutes, value: memory });
       this.descriptors.push({ life: pid, minutes, value: descriptors });
     } catch {}
     // what is told is held against the apps at the end only
@@ -66,7 +65,7 @@ export class Entrance {
   }
 
   get openDescriptors(): number {
-    return descriptorsOf(this.sidecar.pid);
+    return openDescriptors(this.sidecar.pid);
   }
 
   /** Ends the sidecar in order; what it told last is kept. */
@@ -79,7 +78,7 @@ export class Entrance {
   async replace(): Promise<void> {
     await this.end();
     this.sidecar = await this.#launch();
-    this.atFirst = descriptorsOf(this.sidecar.pid);
+    this.atFirst = openDescriptors(this.sidecar.pid);
   }
 
   /** In the words of the HTTP API. */
@@ -136,5 +135,3 @@ function startSidecar(listen: string, brokerPort: number, metrics: SignalReceive
     },
   });
 }
-
-const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;

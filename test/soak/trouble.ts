@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { frozen } from '../../testing/processes.ts';
 import type { RabbitMQ } from '../../testing/rabbitmq.ts';
 import { until } from '../../testing/wait.ts';
 import type { World } from './world.ts';
@@ -20,15 +21,10 @@ const inForce = (fault: Record<string, unknown>, seconds: number): Trouble => ({
   },
 });
 
-const frozen = (who: string, seconds: number, pidOf: (world: World) => number): Trouble => ({
+const freezing = (who: string, seconds: number, pidOf: (world: World) => number): Trouble => ({
   name: `${who} frozen for ${seconds} s`,
   weight: 1,
-  async make(world) {
-    const pid = pidOf(world);
-    process.kill(pid, 'SIGSTOP');
-    await sleep(seconds * 1000);
-    process.kill(pid, 'SIGCONT');
-  },
+  make: (world) => frozen(pidOf(world), () => sleep(seconds * 1000)),
 });
 
 /** However often it takes: rabbitmqctl gives up by itself on a machine that is busy. */
@@ -88,8 +84,8 @@ export const troubles: readonly Trouble[] = [
   },
   // shorter and longer than it takes until heartbeats are missed
   ...[4, 20].flatMap((seconds) => [
-    frozen('broker', seconds, ({ broker }) => broker.pid()),
-    frozen('sidecar', seconds, ({ lasting }) => lasting.sidecar.pid),
+    freezing('broker', seconds, ({ broker }) => broker.pid()),
+    freezing('sidecar', seconds, ({ lasting }) => lasting.sidecar.pid),
   ]),
   { name: 'sidecar replaced', weight: 2, make: ({ replaced }) => replaced.replace() },
 ];

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { commandPath } from '../../provision.mjs';
+import { goCommand } from '../../go.ts';
 import { CACHE, must } from '../commands.ts';
 
 export interface GoProgram {
@@ -15,8 +15,7 @@ export interface GoProgram {
 export async function goProgram({ module, version, path, name }: GoProgram): Promise<string> {
   const program = join(CACHE, 'bin', `${name}-${version}`);
   if (existsSync(program)) return program;
-  const go = commandPath('go') ?? '/usr/local/go/bin/go';
-  if (!existsSync(go)) throw new Error(`no Go here, which builds ${name}: install Go 1.25 or later`);
+  const go = goCommand(name);
   mkdirSync(join(CACHE, 'bin'), { recursive: true });
   console.log(`stack: building ${name} of ${module} ${version} with Go, once: some minutes`);
   const { Dir } = JSON.parse(await must(go, ['mod', 'download', '-json', `${module}@${version}`]));

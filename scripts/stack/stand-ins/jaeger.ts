@@ -4,7 +4,7 @@ import { BASE } from './debian.ts';
 import { goProgram } from './go-program.ts';
 import { built } from './stand-in.ts';
 
-const VERSION = 'v1.76.0';
+export const VERSION = 'v1.76.0';
 
 /** The newest that Go's module proxy has: later ones bear versions that a module of its name can't have. */
 export const jaeger = built(

@@ -14,7 +14,7 @@ let counts = new Float64Array(32);
 export class OwnPast implements Slowness {
   over = Number.POSITIVE_INFINITY;
   readonly #layout: BucketLayout;
-  /** by minute, in turn: counts by explicit bucket as they were at its start;  */
+  /** by minute, in turn: counts by explicit bucket as they were at its start */
   #minutes: Float64Array | undefined;
   /** minutes that have begun */
   #begun = 0;
@@ -38,7 +38,7 @@ export class OwnPast implements Slowness {
     if (!(nowMs - this.#since < MINUTE_MS)) {
       const place = (this.#begun++ % MINUTES) * width;
       // what there is when it begins is its past too
-      if (!Number.isNaN(this.#since)) this.#minutes.set(counts.subarray(0, width), place);
+      if (this.#begun > 1) this.#minutes.set(counts.subarray(0, width), place);
       this.#since = nowMs;
     }
     const oldest = this.#begun <= MINUTES ? 0 : (this.#begun % MINUTES) * width;

@@ -15,6 +15,9 @@ export function cpuTime(pid: number): number {
   return nanoseconds / 1000;
 }
 
+/** How many file descriptors it has open. Throws once it has ended. */
+export const openDescriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
 /** From now on its peak counts anew. */
 export function resetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
